@@ -1,0 +1,30 @@
+# The four commands of this project. Each sets up what it needs first; a second run sets up nothing.
+.POSIX:
+.PHONY: demo test check bench clean
+
+PYTHON = python3
+BUILT_FROM = pyproject.toml setup.py .ci/setup native/*.pyx native/*.pxd
+IN_VENV = .venv/bin/python -m
+
+demo: .venv/ready-for-demo
+	@$(IN_VENV) gateway demo
+
+test: .venv/ready-for-test
+	@$(IN_VENV) pytest -n 2 --dist loadgroup -q
+
+check: .venv/ready-for-test
+	@$(IN_VENV) ruff check .
+	@$(IN_VENV) ruff format --check .
+	@$(IN_VENV) mypy
+
+bench: .venv/ready-for-test
+	@$(IN_VENV) tests.bench
+
+clean:
+	rm -rf .venv build dist *.egg-info native/*.c native/*.so
+
+.venv/ready-for-demo: $(BUILT_FROM)
+	@PYTHON="$(PYTHON)" .ci/setup demo
+
+.venv/ready-for-test: $(BUILT_FROM)
+	@PYTHON="$(PYTHON)" .ci/setup test

@@ -1,0 +1,1 @@
+"""What speaks to concentrator hardware. It carries bytes and knows no LoRaWAN."""

@@ -1,0 +1,1 @@
+"""The hardware's twin: board, chip and air behind a serial port."""

@@ -1,0 +1,1 @@
+"""Payload to measurements: one vocabulary for every device."""

@@ -1,0 +1,1 @@
+"""A Hanseatic city in a box: virtual devices, a broker, and a judge."""

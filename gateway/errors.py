@@ -1,0 +1,35 @@
+"""Our own faults. What strangers send is never an exception: it is a counted drop.
+
+::
+
+    GatewayError
+    ├── ConfigError    a file is wrong: which, which key, its value, what is allowed
+    ├── StoreError     the database cannot be opened, read or written
+    └── ControlError   the daemon cannot be reached, or refused a request
+
+Errors of the hardware stand in `drivers.concentrator`.
+"""
+
+from pathlib import Path
+
+
+class GatewayError(Exception):
+    """Ends a command; its text says what happened, what it means and what to do next."""
+
+
+class ConfigError(GatewayError):
+    """A configuration file cannot be used as it is."""
+
+    def __init__(self, file: Path | str, key: str, value: object, allowed: str) -> None:
+        self.file, self.key, self.value, self.allowed = str(file), key, value, allowed
+        where = f"{file}: {key}" if key else str(file)
+        shown = "" if value is None else f" is {value!r}"
+        super().__init__(f"{where}{shown}; {allowed}")
+
+
+class StoreError(GatewayError):
+    """The database cannot be opened, read or written."""
+
+
+class ControlError(GatewayError):
+    """The daemon cannot be reached over its socket, or refused a request."""

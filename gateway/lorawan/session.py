@@ -1,0 +1,71 @@
+"""One session of one device: its address, keys and counters, and what an uplink changes on disk.
+
+Rules:
+
+- DevEUI, JoinEUI, DevAddr and nonces are integers here; their byte order on the air is decided in
+  `native/` alone, and in text they are hex, most significant byte first.
+- `f_cnt_up` is the last accepted 32-bit counter, -1 before the first; it only rises.
+- `f_cnt_down` is the next to use. It is used only below `f_cnt_down_reserved`, and what is
+  reserved is on disk before it is used: after a crash the counter goes on at the reservation.
+- A session that was joined stays `pending` until its first uplink: the device may never have
+  heard the Join-Accept, and then goes on speaking in the session before it.
+"""
+
+from dataclasses import dataclass, field
+
+RESERVED_AHEAD = 16
+
+
+@dataclass(slots=True)
+class Session:
+    """State of one activation. `id` is D2's session: JoinNonce ‖ DevNonce, or DevAddr ‖ resets."""
+
+    dev_eui: int
+    id: bytes
+    dev_addr: int
+    f_nwk_s_int_key: bytes = field(repr=False)
+    s_nwk_s_int_key: bytes = field(repr=False)
+    nwk_s_enc_key: bytes = field(repr=False)
+    app_s_key: bytes = field(repr=False)
+    f_cnt_up: int = -1
+    f_cnt_down: int = 0
+    f_cnt_down_reserved: int = 0
+    pending: bool = False
+
+    def take_f_cnt_down(self) -> int:
+        """The next downlink counter. The caller commits this session before it is on the air."""
+        f_cnt = self.f_cnt_down
+        self.f_cnt_down += 1
+        if self.f_cnt_down > self.f_cnt_down_reserved:
+            self.f_cnt_down_reserved = self.f_cnt_down + RESERVED_AHEAD
+        return f_cnt
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """What an accepted Join-Request leaves behind for ever: its nonces are spent."""
+
+    dev_eui: int
+    join_eui: int
+    dev_nonce: int
+    join_nonce: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What one uplink changed, to be committed in one transaction with its reading (D1a).
+
+    `sessions` are written whole, `ended` are (DevEUI, session id) to delete.
+    """
+
+    sessions: tuple[Session, ...] = ()
+    ended: tuple[tuple[int, bytes], ...] = ()
+    joins: tuple[Join, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KnownState:
+    """What the store knows at start: every live session and every join ever accepted."""
+
+    sessions: tuple[Session, ...] = ()
+    joins: tuple[Join, ...] = ()

@@ -1,0 +1,1 @@
+"""The way to the city: MQTT stands here and in the demo, nowhere else."""

@@ -1,0 +1,62 @@
+"""What the gateway has to tell the city: readings and events, as they are kept and sent.
+
+Times are Unix seconds (UTC); `received_at` is None while the clock could not be trusted.
+The wire's JSON is made from these in `gateway.northbound.formats`.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+
+Value: TypeAlias = float | int | bool | str
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """When something happened, as well as this box could know it (ARCHITECTURE §5)."""
+
+    at: float | None
+    time_quality: str
+    boot_id: str
+    monotonic_s: float
+
+
+class Radio(msgspec.Struct, frozen=True):
+    """How a packet came in: dBm, dB, spreading factor, Hz, Hz."""
+
+    rssi: float
+    snr: float | None
+    sf: int
+    bw: int
+    frequency: int
+
+
+class Reading(msgspec.Struct, frozen=True, tag="reading"):
+    """One uplink, decoded. `id` is D2's identity; hex is lower case, EUIs read as printed on the box.
+
+    `units` are SenML units by measurement name; `payload` (hex) is kept when there is an `error`.
+    """
+
+    id: str
+    device: str
+    session: str
+    name: str
+    moment: Moment
+    f_port: int | None
+    f_cnt: int
+    confirmed: bool
+    measurements: dict[str, Value]
+    units: dict[str, str]
+    radio: Radio
+    payload: str | None = None
+    error: str | None = None
+
+
+class Event(msgspec.Struct, frozen=True, tag="event"):
+    """Something that the city should know beside readings: a join, a gap, a downlink's result."""
+
+    type: str
+    moment: Moment
+    detail: dict[str, Value | None]
+
+
+Record: TypeAlias = Reading | Event

@@ -1,0 +1,1 @@
+"""SQLite: the only buffer and the only state. SQL stands nowhere else."""
