@@ -1,0 +1,78 @@
+"""The command line: one file a verb, imported only when that verb is asked for.
+
+A verb's module has `HELP`, `arguments(parser)` and `run(args) -> exit code`. Exit codes: 0 done;
+1 the thing asked for failed or differs; 64 usage; 69 daemon or broker unreachable; 77 permission;
+78 configuration. `--json` = one object as the last line of stdout; messages go to stderr.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+from gateway import VERSION
+from gateway.errors import ConfigError, ControlError, GatewayError
+
+EX_FAILED, EX_USAGE, EX_UNAVAILABLE, EX_PERMISSION, EX_CONFIG = 1, 64, 69, 77, 78
+
+VERBS = {
+    "run": "the daemon: receive, store, forward",
+    "demo": "a whole city in this terminal, without any hardware",
+    "status": "how the daemon is",
+    "watch": "live readings and drops of the daemon",
+    "decode": "take one LoRaWAN frame apart",
+    "config": "check the configuration",
+    "emulator": "a concentrator's hardware on a pseudo-terminal",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with sysexits' 64 for wrong usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(EX_USAGE, f"{self.prog}: {message}\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Find the verb, run it, and turn our errors into a sentence and an exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] not in VERBS:
+        return _without_verb(arguments)
+    verb = import_module(f"gateway.cli.{arguments[0]}")
+    parser = Parser(prog=f"kogge {arguments[0]}", description=verb.HELP)
+    verb.arguments(parser)
+    try:
+        return int(verb.run(parser.parse_args(arguments[1:])))
+    except ConfigError as error:
+        return complain(error, EX_CONFIG)
+    except ControlError as error:
+        return complain(error, EX_UNAVAILABLE)
+    except PermissionError as error:
+        return complain(error, EX_PERMISSION)
+    except GatewayError as error:
+        return complain(error, EX_FAILED)
+    except BrokenPipeError:
+        return EX_FAILED  # whoever read our output has left
+    except KeyboardInterrupt:
+        return 130
+
+
+def complain(error: Exception, code: int) -> int:
+    print(f"kogge: {error}", file=sys.stderr)
+    return code
+
+
+def _without_verb(arguments: list[str]) -> int:
+    listing = "\n".join(f"  {name:10} {text}" for name, text in VERBS.items())
+    parser = Parser(
+        prog="kogge",
+        description="The software of a LoRaWAN street gateway.",
+        epilog=f"verbs:\n{listing}\n\nkogge VERB --help explains a verb.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"kogge {VERSION}")
+    parser.add_argument("verb", metavar="VERB", choices=VERBS, help="what to do, see below")
+    parser.parse_args(arguments)
+    return EX_USAGE

@@ -1,0 +1,83 @@
+"""The only place that asks the wall clock, and the judgement of how far it can be trusted.
+
+A Raspberry Pi has no battery clock: after a power cut it wakes up in the past until the network
+tells it the time. So every moment is kept as monotonic time and boot id beside wall time, wall
+time is given only while it can be trusted, and a moment from before is dated from the monotonic
+difference once it can be (ARCHITECTURE §5).
+"""
+
+import ctypes
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from gateway.records import Moment
+
+_TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
+_TIMEX_BYTES = 512  # struct timex is 208 bytes on 64-bit Linux and 128 on 32-bit
+
+Quality = Literal["gnss", "ntp", "rtc", "unsynchronised"]
+
+
+def boot_id() -> str:
+    """The kernel's name of this boot: monotonic times compare only within one."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
+
+
+def kernel_is_synchronised() -> bool:
+    """Whether a time service (timesyncd, chrony, ntpd) has told the kernel that the clock is set."""
+    state: int = _libc().adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))  # zeros: only asks
+    return 0 <= state < _TIME_ERROR
+
+
+def trust(source: Literal["auto", "rtc"]) -> Callable[[], Quality]:
+    """How to judge the wall clock: "rtc" = the operator vouches for a battery-backed clock."""
+
+    def judge() -> Quality:
+        if kernel_is_synchronised():
+            return "ntp"
+        return "rtc" if source == "rtc" else "unsynchronised"
+
+    return judge
+
+
+class Clock:
+    """Moments, and their dates. All three sources of time are arguments."""
+
+    def __init__(
+        self,
+        quality: Callable[[], Quality],
+        boot: str,
+        wall: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._quality, self._boot, self._wall, self._monotonic = quality, boot, wall, monotonic
+
+    def now(self) -> Moment:
+        """This moment; `at` is None while the wall clock cannot be trusted."""
+        quality = self._quality()
+        at = None if quality == "unsynchronised" else self._wall()
+        return Moment(at, quality, self._boot, self._monotonic())
+
+    def dated(self, moment: Moment) -> Moment:
+        """The same moment with its wall time and quality, if by now they can be known."""
+        if moment.at is not None or moment.boot_id != self._boot:
+            return moment
+        now = self.now()
+        if now.at is None:
+            return moment
+        at = now.at - (now.monotonic_s - moment.monotonic_s)
+        return Moment(at, now.time_quality, moment.boot_id, moment.monotonic_s)
+
+
+def rfc3339(at: float) -> str:
+    """Unix seconds as RFC 3339 in UTC with milliseconds."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

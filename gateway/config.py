@@ -1,0 +1,190 @@
+"""kogge.toml: typed, checked, every key with its default; an error names file, key, value, allowed.
+
+Relative paths are relative to the file they stand in; after `load` all paths are absolute.
+config/kogge.toml shows every key; docs and tests hold that file against the structs here.
+"""
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from gateway.errors import ConfigError
+
+DEFAULT_FILE = Path("/etc/kogge/kogge.toml")
+
+Text = TypeVar("Text", bound=msgspec.Struct)
+
+
+class Gateway(msgspec.Struct, forbid_unknown_fields=True):
+    eui: Annotated[str, Meta(pattern=r"^([0-9a-f]{16})?$")] = ""
+    name: str = ""
+    place: str = ""
+    latitude: Annotated[float, Meta(ge=-90, le=90)] = 0.0
+    longitude: Annotated[float, Meta(ge=-180, le=180)] = 0.0
+    state_dir: str = "/var/lib/kogge"
+    control_socket: str = "/run/kogge/kogge.sock"
+    devices: str = "devices.toml"
+
+
+class Concentrator(msgspec.Struct, forbid_unknown_fields=True):
+    port: str = "/dev/kogge-concentrator"
+    board: str = "corecell-usb"
+    region: str = "EU868"
+    plan: str = ""
+    firmware_dir: str = ""
+    firmware_check: bool = True
+
+
+class Mqtt(msgspec.Struct, forbid_unknown_fields=True):
+    url: str = "mqtts://localhost:8883"
+    topic_prefix: Annotated[str, Meta(pattern=r"^[^+#/\x00]+(/[^+#/\x00]+)*$")] = "kogge"
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"
+    username: str = ""
+    password_file: str = ""
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    format: Literal["json", "senml+json", "senml+cbor"] = "json"
+    compression: Literal["none", "deflate"] = "none"
+    batch_readings: Annotated[int, Meta(ge=1, le=1000)] = 100
+    batch_seconds: Annotated[float, Meta(ge=0, le=3600)] = 1
+    in_flight: Annotated[int, Meta(ge=1, le=100)] = 20
+    plain_is_ok: bool = False
+
+
+class Store(msgspec.Struct, forbid_unknown_fields=True):
+    window: Annotated[float, Meta(ge=0.1, le=600)] = 1.0
+    max_age_days: Annotated[int, Meta(ge=1)] = 30
+    max_mib: Annotated[int, Meta(ge=16)] = 1024
+    min_free_mib: Annotated[int, Meta(ge=0)] = 256
+    archive_days: Annotated[int, Meta(ge=0)] = 7
+
+
+class Clock(msgspec.Struct, forbid_unknown_fields=True):
+    source: Literal["auto", "rtc"] = "auto"
+
+
+class Config(msgspec.Struct, forbid_unknown_fields=True):
+    gateway: Gateway = msgspec.field(default_factory=Gateway)
+    concentrator: Concentrator = msgspec.field(default_factory=Concentrator)
+    mqtt: Mqtt = msgspec.field(default_factory=Mqtt)
+    store: Store = msgspec.field(default_factory=Store)
+    clock: Clock = msgspec.field(default_factory=Clock)
+
+
+def shipped() -> Path:
+    """Where the data of config/ is: in a checkout, inside a wheel, or in a Debian package."""
+    package = Path(__file__).resolve().parent
+    candidates = [package.parent / "config", package / "shipped", Path("/usr/share/kogge")]
+    for candidate in candidates:
+        if (candidate / "vocabulary.toml").exists():
+            return candidate
+    raise ConfigError(candidates[0], "", None, "Kogge's own data is missing: install it again")
+
+
+def load(file: Path) -> Config:
+    """Read and check kogge.toml; raises ConfigError."""
+    file = file.absolute()
+    config = convert(read_toml(file), Config, file)
+    _make_paths_absolute(config, file.parent)
+    _check_mqtt(config.mqtt, file)
+    return config
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """The file's tables, or a ConfigError in plain words."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            file, "", None, f"there is no such file; start from {shipped() / 'kogge.toml'}"
+        ) from None
+    except OSError as error:
+        raise ConfigError(file, "", None, f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(file, "", None, f"is not UTF-8 text (byte {error.start})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(file, "", None, f"is not valid TOML: {error}") from None
+
+
+def convert(data: dict[str, Any], shape: type[Text], file: Path) -> Text:
+    """Give `data` its types; the first thing that does not fit becomes a ConfigError."""
+    try:
+        return msgspec.convert(data, shape)
+    except msgspec.ValidationError as error:
+        raise _explained(str(error), data, shape, file) from None
+
+
+def _explained(message: str, data: Any, shape: type[msgspec.Struct], file: Path) -> ConfigError:
+    """Turn msgspec's "… - at `$.mqtt.url`" into file, key, value and what is allowed."""
+    text, _, place = message.partition(" - at `$")
+    keys = re.findall(r"[^.\[\]]+", place.rstrip("`"))
+    value: Any = data
+    for key in keys:
+        value = value[int(key)] if isinstance(value, list) else value[key]
+    key = "".join(f"[{int(k) + 1}]" if k.isdigit() else f".{k}" for k in keys).lstrip(".")
+    unknown = re.search(r"unknown field `(.+)`", text)
+    if unknown is None:
+        return ConfigError(file, key, None if isinstance(value, dict) else value, text)
+    name = unknown.group(1)
+    known = _fields_at(shape, keys)
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(sorted(known))}"
+    return ConfigError(file, f"{key}.{name}".lstrip("."), None, f"there is no such key; {hint}")
+
+
+def _fields_at(shape: type[msgspec.Struct], keys: list[str]) -> list[str]:
+    """The key names allowed in the table that `keys` lead to."""
+    at: Any = msgspec.inspect.type_info(shape)
+    for key in keys:
+        if isinstance(at, msgspec.inspect.ListType):
+            at = at.item_type
+        else:
+            at = next(f.type for f in at.fields if f.encode_name == key)
+    return [field.encode_name for field in at.fields]
+
+
+def _make_paths_absolute(config: Config, base: Path) -> None:
+    gateway, concentrator, mqtt = config.gateway, config.concentrator, config.mqtt
+    for name in ("state_dir", "control_socket", "devices"):
+        setattr(gateway, name, str(base / getattr(gateway, name)))
+    firmware = concentrator.firmware_dir
+    default = Path(gateway.state_dir) / "firmware"
+    concentrator.firmware_dir = str(base / firmware if firmware else default)
+    for name in ("password_file", "ca_file", "cert_file", "key_file"):
+        if getattr(mqtt, name):
+            setattr(mqtt, name, str(base / getattr(mqtt, name)))
+
+
+def _check_mqtt(mqtt: Mqtt, file: Path) -> None:
+    allowed = "write mqtts://HOST:PORT, or mqtt://HOST:PORT for a line without encryption"
+    try:
+        url = urlsplit(mqtt.url)
+        usable = url.scheme in ("mqtt", "mqtts") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        usable = False
+    if not usable or url.path.strip("/") or url.username or url.password:
+        raise ConfigError(file, "mqtt.url", mqtt.url, allowed)
+    if url.scheme == "mqtt" and not mqtt.plain_is_ok:
+        raise ConfigError(
+            file,
+            "mqtt.url",
+            mqtt.url,
+            "this line is not encrypted: use mqtts://, or set mqtt.plain_is_ok = true",
+        )
+    if bool(mqtt.cert_file) != bool(mqtt.key_file):
+        raise ConfigError(
+            file, "mqtt.cert_file", mqtt.cert_file, "cert_file and key_file go together"
+        )
+    if mqtt.format != "json":
+        raise ConfigError(file, "mqtt.format", mqtt.format, 'this version writes "json" only')
+    if mqtt.compression != "none":
+        raise ConfigError(
+            file, "mqtt.compression", mqtt.compression, 'this version knows "none" only'
+        )
