@@ -33,7 +33,7 @@ def _libc() -> ctypes.CDLL:
 
 
 def kernel_is_synchronised() -> bool:
-    """Whether a time service (timesyncd, chrony, ntpd) has told the kernel that the clock is set."""
+    """Whether a time service (timesyncd, chrony, ntpd) has told the kernel the time."""
     state: int = _libc().adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))  # zeros: only asks
     return 0 <= state < _TIME_ERROR
 

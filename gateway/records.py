@@ -30,8 +30,8 @@ class Radio(msgspec.Struct, frozen=True):
     frequency: int
 
 
-class Reading(msgspec.Struct, frozen=True, tag="reading"):
-    """One uplink, decoded. `id` is D2's identity; hex is lower case, EUIs read as printed on the box.
+class Reading(msgspec.Struct, frozen=True, tag_field="kind", tag="reading"):
+    """One uplink, decoded. `id` is D2's identity; hex is lower case, most significant byte first.
 
     `units` are SenML units by measurement name; `payload` (hex) is kept when there is an `error`.
     """
@@ -51,7 +51,7 @@ class Reading(msgspec.Struct, frozen=True, tag="reading"):
     error: str | None = None
 
 
-class Event(msgspec.Struct, frozen=True, tag="event"):
+class Event(msgspec.Struct, frozen=True, tag_field="kind", tag="event"):
     """Something that the city should know beside readings: a join, a gap, a downlink's result."""
 
     type: str

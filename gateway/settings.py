@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.sx1302.settings import Settings as RadioSettings
+
 from gateway import config, device_file, radio_plan
 from gateway.codecs.catalogue import Catalogue
 from gateway.config import Config

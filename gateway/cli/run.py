@@ -1,0 +1,18 @@
+"""`kogge run`: the daemon, in the foreground; systemd or a terminal holds it."""
+
+import argparse
+from pathlib import Path
+
+HELP = "The daemon: receives, stores and forwards until it is stopped (SIGTERM or Ctrl-C)."
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, default=None, metavar="FILE")
+
+
+def run(args: argparse.Namespace) -> int:
+    from gateway import config, daemon, settings
+    from gateway.diagnostics import log
+
+    log.open_log()
+    return daemon.run(settings.load(args.config or config.DEFAULT_FILE))

@@ -1,0 +1,57 @@
+"""`kogge status`: how the daemon is. Exit 0 healthy, 1 degraded, 2 broken, 69 no daemon."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+HELP = "How the daemon is: radio, line to the city, backlog, counts."
+
+EXIT = {"healthy": 0, "degraded": 1, "broken": 2}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, default=None, metavar="FILE")
+    parser.add_argument("--socket", type=Path, default=None, metavar="PATH")
+    parser.add_argument("--json", action="store_true", help="one object as the last line")
+
+
+def run(args: argparse.Namespace) -> int:
+    from gateway.diagnostics.client import ask
+
+    status = ask(socket_path(args), "status")
+    print(json.dumps(status) if args.json else "\n".join(lines(status)))
+    return EXIT[status["health"]]
+
+
+def socket_path(args: argparse.Namespace) -> Path:
+    """--socket, else what kogge.toml says."""
+    if args.socket:
+        return Path(args.socket)
+    from gateway import config
+
+    return Path(config.load(args.config or config.DEFAULT_FILE).gateway.control_socket)
+
+
+def lines(status: dict[str, Any]) -> Iterator[str]:
+    """The status as a technician reads it."""
+    radio, city, counts = status["radio"], status["city"], status["counts"]
+    name = status["name"] or "gateway"
+    yield f"{name} {status['gateway']}, Kogge {status['version']}: {status['health']}"
+    yield f"  radio    {radio['state']}{_because(radio)}"
+    if radio["model"]:
+        heat = "" if radio["temperature"] is None else f", {radio['temperature']:.1f} °C"
+        yield f"           {radio['model']}, {radio['firmware']}{heat}, starts {radio['starts']}"
+    yield f"  city     {city['state']}{_because(city)}"
+    yield f"  backlog  {status['backlog']} not yet acknowledged"
+    yield f"  clock    {status['time_quality']}"
+    yield f"  readings {counts['readings']}, joins {counts['joins']}, devices {status['devices']}"
+    drops = ", ".join(f"{reason} {n}" for reason, n in sorted(status["drops"].items()))
+    yield f"  drops    {drops or 'none'}"
+    if status["stuck"]:
+        yield f"  STUCK    {', '.join(status['stuck'])}"
+
+
+def _because(part: dict[str, Any]) -> str:
+    return f": {part['reason']}" if part["reason"] else ""

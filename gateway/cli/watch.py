@@ -1,0 +1,51 @@
+"""`kogge watch`: readings, joins and drops of the daemon as they happen."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from gateway.cli import status
+
+HELP = "Live readings, joins and drops of the daemon, until you press Ctrl-C."
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, default=None, metavar="FILE")
+    parser.add_argument("--socket", type=Path, default=None, metavar="PATH")
+    parser.add_argument("--json", action="store_true", help="one object a line")
+
+
+def run(args: argparse.Namespace) -> int:
+    from gateway.diagnostics.client import stream
+
+    for happening in stream(status.socket_path(args), "watch"):
+        text = json.dumps(happening) if args.json else line(happening)
+        if text:
+            print(text, flush=True)
+    print("kogge: the daemon hung up", file=sys.stderr)
+    return 69
+
+
+def line(happening: dict[str, Any]) -> str:
+    """One happening in words; "" for what only programs care about."""
+    detail = {key: value for key, value in happening.items() if key != "event"}
+    match happening["event"]:
+        case "reading":
+            return reading_line(happening)
+        case "safe" | "watching":
+            return ""
+        case event:
+            return f"{event:9} " + "  ".join(f"{key} {value}" for key, value in detail.items())
+
+
+def reading_line(reading: dict[str, Any]) -> str:
+    units = reading["units"]
+    values = ", ".join(
+        f"{name} {value} {units.get(name, '')}".rstrip()
+        for name, value in reading["measurements"].items()
+    )
+    radio = reading["radio"]
+    said = values or reading["error"] or "no measurements"
+    return f"reading   {reading['name']}: {said}  ({radio['rssi']:.0f} dBm, SF{radio['sf']})"

@@ -1,0 +1,53 @@
+"""The asking side of the control socket; plain blocking sockets, for a CLI that starts fast."""
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from gateway.errors import ControlError
+
+_TIMEOUT = 5.0
+
+
+def ask(path: Path, op: str) -> dict[str, Any]:
+    """One request, one answer; raises ControlError when there is no daemon."""
+    return next(stream(path, op, _TIMEOUT))
+
+
+def stream(path: Path, op: str, timeout: float | None = None) -> Iterator[dict[str, Any]]:
+    """One request, and each line that comes back; ends when the daemon does."""
+    with _connect(path) as connection:
+        connection.settimeout(timeout)
+        try:
+            connection.sendall(json.dumps({"op": op}).encode() + b"\n")
+            for line in connection.makefile("rb"):
+                yield json.loads(line)
+        except TimeoutError:
+            raise ControlError(
+                f"the daemon at {path} does not answer; see: journalctl -u kogge"
+            ) from None
+        except ConnectionError:
+            pass
+    if timeout is not None:
+        raise ControlError(f"the daemon at {path} hung up without an answer")
+
+
+def _connect(path: Path) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(str(path))
+    except PermissionError:
+        connection.close()
+        raise PermissionError(
+            f"you may not talk to the daemon at {path}; join its group:"
+            " sudo adduser $USER kogge, then log in again"
+        ) from None
+    except OSError:
+        connection.close()
+        raise ControlError(
+            f"no daemon answers at {path}: it is not running, or uses another control_socket;"
+            " start it with: sudo systemctl start kogge"
+        ) from None
+    return connection

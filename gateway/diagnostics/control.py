@@ -1,0 +1,96 @@
+"""The control socket: a Unix stream on which the technician's CLI asks the daemon.
+
+One JSON object a line. `{"op":"status"}` is answered with one line; `{"op":"watch"}` with a line
+for each happening until the asker hangs up. A line that is not understood is answered with
+`{"error": …}`. Who may connect is decided by the socket's group (mode 0660).
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gateway.diagnostics.watch import Watch
+
+_MAX_REQUEST = 64 * 1024
+_MODE = 0o660
+BEAT_EVERY = 5.0
+
+
+class Control:
+    """Answers on the socket while `run` runs; the socket's file goes with it."""
+
+    def __init__(self, path: Path, status: Callable[[], dict[str, Any]], watch: Watch) -> None:
+        self._path, self._status, self._watch = path, status, watch
+        self._askers: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Bind the socket, replacing one that a killed daemon left behind."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.unlink(missing_ok=True)
+        self._server = await asyncio.start_unix_server(self._serve, self._path, limit=_MAX_REQUEST)
+        os.chmod(self._path, _MODE)  # noqa: PTH101 — the socket exists only now
+
+    async def run(self, beat: Callable[[], None]) -> None:
+        try:
+            while True:
+                beat()
+                await asyncio.sleep(BEAT_EVERY)
+        finally:
+            self._server.close()
+            for asker in self._askers:
+                asker.cancel()
+            self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asker = asyncio.current_task()
+        assert asker is not None
+        self._askers.add(asker)
+        try:
+            while line := await reader.readline():
+                await self._answer(line, reader, writer)
+        except (ConnectionError, ValueError):
+            pass  # the asker left, or sent a line without an end: it is nobody's fault but theirs
+        finally:
+            self._askers.discard(asker)
+            writer.close()
+
+    async def _answer(
+        self, line: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        match _op(line):
+            case "status":
+                await _send(writer, self._status())
+            case "watch":
+                await self._stream(reader, writer)
+            case _:
+                await _send(writer, {"error": 'not understood: known are "status" and "watch"'})
+
+    async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Send happenings until the asker hangs up, which is noticed while nothing happens too."""
+        hung_up = asyncio.ensure_future(reader.read(1))
+        with self._watch.onlooker() as onlooker:
+            await _send(writer, {"event": "watching"})
+            while not hung_up.done():
+                happening = asyncio.ensure_future(onlooker.next())
+                await asyncio.wait({hung_up, happening}, return_when=asyncio.FIRST_COMPLETED)
+                if happening.done():
+                    await _send(writer, happening.result())
+                else:
+                    happening.cancel()
+
+
+def _op(line: bytes) -> object:
+    try:
+        request = msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        return None
+    return request.get("op") if isinstance(request, dict) else None
+
+
+async def _send(writer: asyncio.StreamWriter, answer: Any) -> None:
+    writer.write(msgspec.json.encode(answer) + b"\n")
+    await writer.drain()

@@ -1,0 +1,101 @@
+"""kogge.toml: every key has its place in the file, every wrong one an answer."""
+
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gateway import config
+from gateway.errors import ConfigError
+
+PLAIN = '[mqtt]\nurl = "mqtt://localhost"\nplain_is_ok = true\n'
+
+
+def write(directory: Path, text: str) -> Path:
+    file = directory / "kogge.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def refused(directory: Path, text: str) -> ConfigError:
+    with pytest.raises(ConfigError) as caught:
+        config.load(write(directory, text))
+    return caught.value
+
+
+def test_shipped_file_shows_every_key_with_its_default() -> None:
+    shown = tomllib.loads((config.shipped() / "kogge.toml").read_text(encoding="utf-8"))
+    assert shown == msgspec.to_builtins(config.Config())
+
+
+def test_every_key_of_the_shipped_file_has_a_comment() -> None:
+    lines = (config.shipped() / "kogge.toml").read_text(encoding="utf-8").splitlines()
+    undocumented = {line.split("=")[0].strip() for line in lines if "=" in line and "#" not in line}
+    assert undocumented == {"username", "key_file"}
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    found = config.load(
+        write(tmp_path, f'[gateway]\nstate_dir = "state"\n{PLAIN}password_file = "secret"\n')
+    )
+    assert found.gateway.state_dir == str(tmp_path / "state")
+    assert found.gateway.devices == str(tmp_path / "devices.toml")
+    assert found.gateway.control_socket == "/run/kogge/kogge.sock"
+    assert found.concentrator.firmware_dir == str(tmp_path / "state" / "firmware")
+    assert found.mqtt.password_file == str(tmp_path / "secret")
+    assert found.mqtt.ca_file == ""
+
+
+def test_wrong_type_names_file_key_value_and_what_is_allowed(tmp_path: Path) -> None:
+    error = refused(tmp_path, f'{PLAIN}batch_readings = "many"\n')
+    assert error.key == "mqtt.batch_readings"
+    assert error.value == "many"
+    assert str(tmp_path / "kogge.toml") in str(error)
+    assert "int" in str(error)
+
+
+def test_unknown_key_offers_the_one_that_was_meant(tmp_path: Path) -> None:
+    error = refused(tmp_path, f"{PLAIN}in_fligth = 5\n")
+    assert error.key == "mqtt.in_fligth"
+    assert "did you mean 'in_flight'?" in str(error)
+
+
+def test_unknown_table_lists_what_there_is(tmp_path: Path) -> None:
+    error = refused(tmp_path, "[zzz]\na = 1\n")
+    assert error.key == "zzz"
+    assert "concentrator" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('[gateway]\neui = "70B3D57ED0000001"\n', "gateway.eui"),
+        ("[gateway]\nlatitude = 91.0\n", "gateway.latitude"),
+        ("[store]\nwindow = 0.0\n", "store.window"),
+        ('[mqtt]\nprotocol = "4"\n', "mqtt.protocol"),
+        ('[mqtt]\nurl = "mqtt://localhost"\n', "mqtt.url"),
+        ('[mqtt]\nurl = "http://localhost"\n', "mqtt.url"),
+        ('[mqtt]\nurl = "mqtts://host:99999"\n', "mqtt.url"),
+        ('[mqtt]\nurl = "mqtts://user:pw@host"\n', "mqtt.url"),
+        ('[mqtt]\ncert_file = "a.pem"\n', "mqtt.cert_file"),
+        ('[mqtt]\nformat = "senml+json"\n', "mqtt.format"),
+        ('[mqtt]\ncompression = "deflate"\n', "mqtt.compression"),
+        ('[mqtt]\ntopic_prefix = "a/#"\n', "mqtt.topic_prefix"),
+    ],
+)
+def test_impossible_value_is_refused_by_key(tmp_path: Path, text: str, key: str) -> None:
+    assert refused(tmp_path, text).key == key
+
+
+def test_missing_file_says_where_to_start_from(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no such file.*kogge\.toml"):
+        config.load(tmp_path / "absent.toml")
+
+
+@pytest.mark.parametrize("data", [b"[mqtt\n", b"\xff\xfe", b"a = 1\na = 2\n"])
+def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, data: bytes) -> None:
+    file = tmp_path / "kogge.toml"
+    file.write_bytes(data)
+    with pytest.raises(ConfigError, match=r"kogge\.toml"):
+        config.load(file)
