@@ -19,4 +19,5 @@ def _journal() -> logging.Handler | None:
         from systemd.journal import JournalHandler
     except ImportError:
         return None
-    return JournalHandler(SYSLOG_IDENTIFIER="kogge")
+    handler: logging.Handler = JournalHandler(SYSLOG_IDENTIFIER="kogge")
+    return handler

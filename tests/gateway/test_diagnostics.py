@@ -1,0 +1,122 @@
+"""The control socket and its CLI client, the watchdog's judgement, the stream of happenings."""
+
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.diagnostics import client
+from gateway.diagnostics.control import Control
+from gateway.diagnostics.health import Health
+from gateway.diagnostics.watch import Onlooker, Watch
+from gateway.errors import ControlError
+
+
+@asynccontextmanager
+async def control(path: Path, watch: Watch) -> AsyncIterator[Control]:
+    one = Control(path, lambda: {"health": "healthy"}, watch)
+    await one.open()
+    running = asyncio.Event()
+    task = asyncio.create_task(one.run(running.set))
+    await running.wait()
+    yield one
+    task.cancel()
+    await asyncio.wait({task})
+
+
+async def exchange(path: Path, line: bytes) -> Any:
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(line)
+    answer = await reader.readline()
+    writer.close()
+    return json.loads(answer)
+
+
+async def test_status_is_answered_with_one_object(tmp_path: Path) -> None:
+    async with control(tmp_path / "c.sock", Watch()):
+        answer = await asyncio.to_thread(client.ask, tmp_path / "c.sock", "status")
+    assert answer == {"health": "healthy"}
+
+
+@pytest.mark.parametrize("line", [b"\n", b"{}\n", b'{"op":5}\n', b"\xff\x00\n", b'{"op":"rm"}\n'])
+async def test_a_line_that_is_not_understood_is_answered(tmp_path: Path, line: bytes) -> None:
+    async with control(tmp_path / "c.sock", Watch()):
+        assert "error" in await exchange(tmp_path / "c.sock", line)
+
+
+async def test_a_line_without_end_only_ends_its_own_connection(tmp_path: Path) -> None:
+    async with control(tmp_path / "c.sock", Watch()):
+        _, writer = await asyncio.open_unix_connection(tmp_path / "c.sock")
+        writer.write(b"x" * 200_000)
+        await writer.drain()
+        assert await exchange(tmp_path / "c.sock", b'{"op":"status"}\n') == {"health": "healthy"}
+        writer.close()
+
+
+async def test_watcher_sees_what_happens_and_its_leaving_is_noticed(tmp_path: Path) -> None:
+    watch = Watch()
+    async with control(tmp_path / "c.sock", watch):
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "c.sock")
+        writer.write(b'{"op":"watch"}\n')
+        assert json.loads(await reader.readline()) == {"event": "watching"}
+        watch.tell("safe", id="ab")
+        assert json.loads(await reader.readline()) == {"event": "safe", "id": "ab"}
+        writer.close()
+        while watch.watched:
+            await asyncio.sleep(0)
+
+
+async def test_socket_of_a_killed_daemon_is_replaced_and_removed_at_the_end(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "c.sock"
+    path.touch()
+    async with control(path, Watch()):
+        assert path.is_socket()
+        assert path.stat().st_mode & 0o777 == 0o660
+    assert not path.exists()
+
+
+def test_without_a_daemon_the_technician_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(ControlError, match="no daemon answers"):
+        client.ask(tmp_path / "absent.sock", "status")
+
+
+async def test_stream_ends_with_the_daemon(tmp_path: Path) -> None:
+    seen: list[dict[str, Any]] = []
+    async with control(tmp_path / "c.sock", Watch()):
+        stream = client.stream(tmp_path / "c.sock", "watch")
+        thread = threading.Thread(target=lambda: seen.extend(stream))
+        thread.start()
+        while not seen:
+            await asyncio.sleep(0.01)
+    await asyncio.to_thread(thread.join)
+    assert seen == [{"event": "watching"}]
+
+
+async def test_slow_onlooker_is_told_how_much_it_missed() -> None:
+    slow = Onlooker(limit=2)
+    for n in range(5):
+        slow.put({"event": "safe", "id": n})
+    assert [(await slow.next())["id"] for _ in range(2)] == [0, 1]
+    slow.put({"event": "safe", "id": 5})
+    assert await slow.next() == {"event": "left_out", "count": 3}
+    assert (await slow.next())["id"] == 5
+
+
+def test_a_task_that_does_not_go_round_is_named() -> None:
+    now = 0.0
+    health = Health(lambda: now)
+    receive, forward = health.task("receive", 10), health.task("forward", 30)
+    now = 20.0
+    assert health.overdue() == ["receive"]
+    receive()
+    assert health.overdue() == []
+    now = 31.0
+    forward()
+    assert health.overdue() == ["receive"]
