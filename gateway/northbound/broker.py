@@ -1,0 +1,152 @@
+"""The broker as [mqtt] describes it: where it is, who we are, which protocol it speaks.
+
+`protocol = "auto"` tries MQTT 5 and then, at once, 3.1.1: where the server says that it does not
+know version 5 (CONNACK 0x84, or 0x01 of an old one), or closes without a CONNACK. What a server
+has accepted is remembered for the life of the process. A mere close says nothing once MQTT 5 has
+worked: it is an outage, and 3.1.1 would lose the reason codes of PUBACKs.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from aiomqtt import MqttError, ProtocolVersion, Will
+from aiomqtt.exceptions import MqttConnectError
+from paho.mqtt.reasoncodes import ReasonCode
+
+from gateway.config import Mqtt
+from gateway.northbound.client import Client, NoConnack
+
+_VERSIONS: Final = {"5": ProtocolVersion.V5, "3.1.1": ProtocolVersion.V311}
+_DEFAULT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+_UNSUPPORTED_VERSION: Final = 0x84
+_WHO_ARE_YOU: Final = (0x86, 0x87)  # bad user name or password, not authorised; 4 and 5 in 3.1.1
+
+
+class Unreachable(MqttError):
+    """There is no connection, in words for a technician.
+
+    `answered`: the broker is there and does not want us, so asking again soon will not help.
+    """
+
+    def __init__(self, text: str, answered: bool = False) -> None:
+        super().__init__(text)
+        self.answered = answered
+
+
+class Broker:
+    """`protocol` is the one that the last connection spoke, "" before the first."""
+
+    def __init__(self, mqtt: Mqtt, client_id: str) -> None:
+        url = urlsplit(mqtt.url)
+        self._mqtt, self._client_id = mqtt, client_id
+        self._host = url.hostname or ""
+        self._port = url.port or _DEFAULT_PORTS[url.scheme]
+        self._tls = url.scheme == "mqtts"
+        self.protocol = ""
+
+    @asynccontextmanager
+    async def connected(self, will: Will) -> AsyncIterator[Client]:
+        """A connection for as long as the `async with` lasts; raises `Unreachable`."""
+        async with AsyncExitStack() as stack:
+            yield await self._connect(will, stack)
+
+    async def _connect(self, will: Will, stack: AsyncExitStack) -> Client:
+        for protocol in self._candidates():
+            client = await self._client(protocol, will)
+            try:
+                await stack.enter_async_context(client)
+            except MqttError as error:
+                if protocol == "3.1.1" or not self._speaks_older(error):
+                    raise self._explained(error) from error
+            else:
+                self.protocol = protocol
+                return client
+        raise Unreachable(
+            f"{self._mqtt.url} does not speak MQTT 5: set mqtt.protocol to 3.1.1 or auto", True
+        )
+
+    def _candidates(self) -> list[str]:
+        if self._mqtt.protocol != "auto":
+            return [self._mqtt.protocol]
+        return ["3.1.1"] if self.protocol == "3.1.1" else ["5", "3.1.1"]
+
+    def _speaks_older(self, error: MqttError) -> bool:
+        if isinstance(error, NoConnack):
+            return self._mqtt.protocol == "auto" and not self.protocol
+        return isinstance(error, MqttConnectError) and _code(error) == _UNSUPPORTED_VERSION
+
+    async def _client(self, protocol: str, will: Will) -> Client:
+        password, tls_context = await asyncio.to_thread(self._secrets)
+        return Client(
+            self._host,
+            self._port,
+            identifier=self._client_id,
+            protocol=_VERSIONS[protocol],
+            will=will,
+            in_flight=self._mqtt.in_flight,
+            username=self._mqtt.username or None,
+            password=password,
+            tls_context=tls_context,
+        )
+
+    def _secrets(self) -> tuple[str | None, ssl.SSLContext | None]:
+        """Password and certificates, read anew: they may have been changed since."""
+        return self._password(), self._tls_context() if self._tls else None
+
+    def _password(self) -> str | None:
+        file = self._mqtt.password_file
+        if not file:
+            return None
+        try:
+            return (Path(file).read_text(encoding="utf-8").splitlines() or [""])[0]
+        except (OSError, UnicodeError) as error:
+            raise Unreachable(
+                f"mqtt.password_file {file} cannot be read ({_plain(error)}): "
+                "put the broker's password in its first line, readable for the service"
+            ) from error
+
+    def _tls_context(self) -> ssl.SSLContext:
+        mqtt = self._mqtt
+        try:
+            context = ssl.create_default_context(cafile=mqtt.ca_file or None)
+            if mqtt.cert_file:
+                context.load_cert_chain(mqtt.cert_file, mqtt.key_file)
+        except OSError as error:
+            names = ", ".join(filter(None, (mqtt.ca_file, mqtt.cert_file, mqtt.key_file)))
+            raise Unreachable(
+                f"the certificates for the broker cannot be used ({_plain(error)}): check {names}"
+            ) from error
+        return context
+
+    def _explained(self, error: MqttError) -> Unreachable:
+        url, mqtt = self._mqtt.url, self._mqtt
+        if isinstance(error, MqttConnectError):
+            if _code(error) in _WHO_ARE_YOU:
+                user = f"user {mqtt.username!r}" if mqtt.username else "a client without a name"
+                where = f"in {mqtt.password_file}" if mqtt.password_file else "(none is set)"
+                return Unreachable(
+                    f"{url} refuses {user} ({error.rc}): check mqtt.username and the password "
+                    f"{where}, then the broker's access list",
+                    answered=True,
+                )
+            return Unreachable(f"{url} refuses the connection: {error.rc}", answered=True)
+        if isinstance(error, NoConnack):
+            hint = "is it an MQTT port" + ("?" if self._tls else ", and does it want mqtts://?")
+            return Unreachable(f"{url} closed the connection without an answer: {hint}")
+        hint = ""
+        if "certificate verify failed" in str(error):
+            hint = "; check mqtt.ca_file, the name in mqtt.url and this gateway's clock"
+        return Unreachable(f"{url} cannot be reached: {error}{hint}")
+
+
+def _code(error: MqttConnectError) -> int:
+    return error.rc.value if isinstance(error.rc, ReasonCode) else -1
+
+
+def _plain(error: OSError | UnicodeError) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,243 @@
+"""One connection to a broker: aiomqtt's Client, with what its release 2.5 leaves out.
+
+The rules of this file:
+
+- `publish` returns after a PUBACK without a failure code, and only then. A PUBACK ≥ 0x80 raises
+  `Refused`; a connection that is gone raises `Lost` at once, not after a time-out.
+- Never more than `window` messages are without a PUBACK: the smaller of ours and the server's
+  Receive Maximum (MQTT 5 §3.3.4). paho's own queue is switched off: the store is the only buffer.
+- A Client connects once, with a clean session (paho's default for a first connection). Whatever
+  ends it, its socket is closed when `async with` is left.
+
+It relies on these insides of aiomqtt 2.5 and paho-mqtt 2.2: `_client`, `_connected`,
+`_disconnected`, `_loop`, `_hostname`, `_client_connect`, the callbacks `_on_connect`,
+`_on_disconnect`, `_on_publish`, `_on_socket_register_write` of aiomqtt; `_sock_close` of paho.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Final, Self
+
+import aiomqtt
+import paho.mqtt.client as paho
+from aiomqtt import MqttError, ProtocolVersion, Will
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+KEEP_ALIVE: Final = 30  # seconds; a silent line is found dead within two of these
+CONNACK_SECONDS: Final = 10.0
+PUBACK_SILENCE: Final = 60.0  # seconds without any PUBACK while one is due: the broker is stuck
+GOODBYE_SECONDS: Final = 2.0
+RECEIVE_MAXIMUM: Final = 65_535  # where the server names none (MQTT 5 §3.2.2.3.3)
+
+_SOCKET_OPTIONS: Final = (
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    # ms without a TCP acknowledgement: a half-open line ends however slow it is
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 20_000),
+)
+
+
+class Lost(MqttError):
+    """The connection is gone; `reason_code` where the server's DISCONNECT gave one."""
+
+    def __init__(self, text: str, reason_code: int = 0) -> None:
+        super().__init__(text)
+        self.reason_code = reason_code
+
+
+class NoConnack(MqttError):
+    """The server closed the connection instead of answering CONNECT."""
+
+
+class Refused(MqttError):
+    """The server answered a PUBLISH with a failure: it does not have the message."""
+
+    def __init__(self, reason_code: int, name: str) -> None:
+        super().__init__(f"{name} (0x{reason_code:02x})")
+        self.reason_code, self.name = reason_code, name
+
+
+class Client(aiomqtt.Client):
+    """`async with Client(...)`: connected inside, closed afterwards; MqttError if it cannot be."""
+
+    def __init__(
+        self,
+        hostname: str,
+        port: int,
+        *,
+        identifier: str,
+        protocol: ProtocolVersion,
+        will: Will,
+        in_flight: int,
+        username: str | None = None,
+        password: str | None = None,
+        tls_context: ssl.SSLContext | None = None,
+        socket_options: Sequence[tuple[int, int, int]] = _SOCKET_OPTIONS,
+        puback_silence: float = PUBACK_SILENCE,
+    ) -> None:
+        super().__init__(
+            hostname,
+            port,
+            identifier=identifier,
+            protocol=protocol,
+            will=will,
+            username=username,
+            password=password,
+            tls_context=tls_context,
+            keepalive=KEEP_ALIVE,
+            timeout=CONNACK_SECONDS,
+            max_inflight_messages=0,  # 0 = paho queues nothing: the window is ours
+            socket_options=socket_options,
+        )
+        self.window = in_flight
+        self._slots = asyncio.Semaphore(in_flight)
+        self._pubacks: dict[int, asyncio.Future[ReasonCode]] = {}
+        self._puback_silence = puback_silence
+        self._last_puback = 0.0
+        self._connect_returned = False
+        self._abandoned = False
+
+    async def lost(self) -> None:
+        """Wait until the connection is gone, then raise `Lost`."""
+        await asyncio.wait((self._disconnected,))
+        raise self._why_lost()
+
+    async def publish(  # type: ignore[override]  # one QoS, and nothing of paho's looks through
+        self, topic: str, payload: bytes, *, retain: bool = False
+    ) -> None:
+        """Publish with QoS 1; returns after the PUBACK. Raises `Refused` or `Lost`."""
+        async with self._slots:
+            sent = self._client.publish(topic, payload, 1, retain)
+            if sent.rc != paho.MQTT_ERR_SUCCESS:
+                raise self._why_lost()
+            puback = self._loop.create_future()
+            self._pubacks[sent.mid] = puback
+            try:
+                await self._acknowledged(puback)
+            finally:
+                del self._pubacks[sent.mid]
+        reason: ReasonCode = puback.result()
+        if reason.is_failure:
+            raise Refused(reason.value, reason.getName())
+
+    async def _acknowledged(self, puback: asyncio.Future[ReasonCode]) -> None:
+        """Until `puback` is there. Silence is measured over all of them: a line may be slow."""
+        began = self._loop.time()
+        while not puback.done():
+            if self._disconnected.done():
+                raise self._why_lost()
+            patience = max(began, self._last_puback) + self._puback_silence - self._loop.time()
+            if patience <= 0:
+                raise Lost(f"the broker has acknowledged nothing for {self._puback_silence:.0f} s")
+            await asyncio.wait(
+                (puback, self._disconnected),
+                timeout=patience,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+
+    def _why_lost(self) -> Lost:
+        error = self._disconnected.exception() if self._disconnected.done() else None
+        reason = error.rc if isinstance(error, aiomqtt.MqttCodeError) else None
+        if isinstance(reason, ReasonCode) and reason.value != 0x80:  # 0x80: paho's "it broke"
+            return Lost(f"the connection to the broker ended: {reason.getName()}", reason.value)
+        return Lost("the connection to the broker broke")
+
+    def _on_connect(
+        self,
+        client: paho.Client,
+        userdata: Any,
+        flags: paho.ConnectFlags,
+        reason_code: ReasonCode,
+        properties: Properties | None = None,
+    ) -> None:
+        if not self._connected.done():
+            self.window = min(self.window, getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM))
+            self._slots = asyncio.Semaphore(self.window)
+        super()._on_connect(client, userdata, flags, reason_code, properties)
+
+    def _on_disconnect(
+        self,
+        client: paho.Client,
+        userdata: Any,
+        flags: paho.DisconnectFlags,
+        reason_code: ReasonCode,
+        properties: Properties | None = None,
+    ) -> None:
+        if not self._connected.done() and not self._abandoned:
+            # aiomqtt would wait for its time-out
+            self._connected.set_exception(NoConnack("closed without an answer"))
+            return
+        super()._on_disconnect(client, userdata, flags, reason_code, properties)
+
+    def _on_publish(
+        self,
+        client: paho.Client,
+        userdata: Any,
+        mid: int,
+        reason_code: ReasonCode,
+        properties: Properties,
+    ) -> None:
+        self._last_puback = self._loop.time()
+        puback = self._pubacks.get(mid)
+        if puback is not None and not puback.done():
+            puback.set_result(reason_code)
+
+    def _on_socket_register_write(self, client: paho.Client, userdata: Any, sock: Any) -> None:
+        # also called from the thread that connects
+        self._loop.call_soon_threadsafe(self._watch_writable, sock)
+
+    def _watch_writable(self, sock: socket.socket) -> None:
+        # aiomqtt does not look whether the socket was closed meanwhile, its number given to another
+        if self._client.socket() is sock:
+            self._loop.add_writer(sock.fileno(), self._client.loop_write)
+
+    def _client_connect(self) -> None:
+        """In a thread: DNS, TCP and TLS block. It cannot be cancelled, only told to give up."""
+        try:
+            super()._client_connect()
+        except UnicodeError as error:
+            raise OSError(f"{self._hostname!r} is not a host name") from error
+        finally:
+            self._loop.call_soon_threadsafe(self._returned_from_connect)
+
+    def _returned_from_connect(self) -> None:
+        self._connect_returned = True
+        if self._abandoned:
+            self._hang_up()
+
+    async def __aenter__(self) -> Self:
+        disconnected = self._disconnected
+        try:
+            await super().__aenter__()
+        except BaseException:  # aiomqtt leaves the socket open, and its tasks
+            self._hang_up()
+            raise
+        self._disconnected = disconnected  # aiomqtt forgets an end that came with the CONNACK
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        try:
+            if exc_type is None or issubclass(exc_type, asyncio.CancelledError):
+                with suppress(MqttError, TimeoutError):
+                    async with asyncio.timeout(GOODBYE_SECONDS):
+                        await super().__aexit__(exc_type, exc, tb)
+        finally:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Close the socket without a word; if a thread is still connecting, when it is done."""
+        self._abandoned = True
+        if self._connect_returned:
+            self._client._sock_close()  # noqa: SLF001 # paho has no public verb for it
+        if not self._disconnected.done():
+            self._disconnected.set_result(None)
+        self._disconnected.exception()  # seen: nobody else may have waited for it

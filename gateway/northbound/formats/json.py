@@ -1,0 +1,122 @@
+"""`format = "json"`: the messages of INTERFACES.md, MQTT; their schemas stand in config/schema.
+
+Every moment is dated when the message is made, so that readings from before the clock was set
+carry the time that was learnt since (ARCHITECTURE §5).
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from gateway import VERSION
+from gateway.clock import rfc3339
+from gateway.records import Event, Moment, Radio, Reading, Value
+
+Dated = Callable[[Moment], Moment]
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _Reading(msgspec.Struct):
+    """A reading on the wire; the order of the fields is the order in the message."""
+
+    id: str
+    device: str
+    session: str
+    name: str
+    received_at: str | None
+    time_quality: str
+    boot_id: str
+    monotonic_s: float
+    f_port: int | None
+    f_cnt: int
+    confirmed: bool
+    measurements: dict[str, Value]
+    units: dict[str, str]
+    payload: str | UnsetType
+    error: str | UnsetType
+    radio: Radio
+    historical: bool
+
+
+class _Readings(msgspec.Struct):
+    v: int
+    gateway: str
+    batch: int
+    readings: list[_Reading]
+
+
+class RadioState(msgspec.Struct, frozen=True):
+    """How the radio is, and why."""
+
+    state: str
+    reason: str
+
+
+class _Status(msgspec.Struct):
+    v: int
+    gateway: str
+    state: Literal["online", "offline"]
+    since: str | None
+    version: str
+    backlog: int
+    radio: RadioState
+
+
+def readings(
+    gateway: str, batch: int, records: Iterable[Reading], historical: bool, dated: Dated
+) -> bytes:
+    """The message for `{prefix}/{gateway}/readings`."""
+    wire = [_reading(record, historical, dated(record.moment)) for record in records]
+    return _encode(_Readings(1, gateway, batch, wire))
+
+
+def _reading(reading: Reading, historical: bool, moment: Moment) -> _Reading:
+    return _Reading(
+        reading.id,
+        reading.device,
+        reading.session,
+        reading.name,
+        _time(moment),
+        moment.time_quality,
+        moment.boot_id,
+        moment.monotonic_s,
+        reading.f_port,
+        reading.f_cnt,
+        reading.confirmed,
+        reading.measurements,
+        reading.units,
+        UNSET if reading.payload is None else reading.payload,
+        UNSET if reading.error is None else reading.error,
+        reading.radio,
+        historical,
+    )
+
+
+def events(gateway: str, records: Iterable[Event], dated: Dated) -> bytes:
+    """The message for `{prefix}/{gateway}/events`."""
+    wire = [
+        {"type": event.type, "at": _time(dated(event.moment)), **event.detail} for event in records
+    ]
+    return _encode({"v": 1, "gateway": gateway, "events": wire})
+
+
+def status(
+    gateway: str,
+    state: Literal["online", "offline"],
+    since: Moment | None,
+    backlog: int,
+    radio: RadioState,
+) -> bytes:
+    """The retained message for `{prefix}/{gateway}/status`.
+
+    `since` is None in the last will: only the broker will know when it was.
+    """
+    at = None if since is None else _time(since)
+    return _encode(_Status(1, gateway, state, at, VERSION, backlog, radio))
+
+
+def _time(moment: Moment) -> str | None:
+    return None if moment.at is None else rfc3339(moment.at)

@@ -1,0 +1,248 @@
+"""From the buffer to the broker: batches, QoS 1, bounded in flight, delivered only when PUBACKed.
+
+The rules of this file:
+
+- A batch leaves the buffer with `next_batch` and goes back into it with exactly one of `delivered`
+  (a PUBACK without a failure code) and `returned` (anything else: a refusal, a lost connection, an
+  end). So at least once, and never never.
+- While less than half of the window is in flight a batch is sent as it is; beyond that it fills up.
+- A refusal (PUBACK ≥ 0x80) holds the sending back for a while; the connection stays.
+- `{prefix}/{eui}/status` is retained: online while connected, offline as last will and at a stop.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, Literal, Protocol
+
+import msgspec
+from aiomqtt import MqttError, Will
+
+from gateway.config import Mqtt
+from gateway.northbound.backoff import Backoff
+from gateway.northbound.broker import Broker, Unreachable
+from gateway.northbound.client import GOODBYE_SECONDS, Client, Lost, Refused
+from gateway.northbound.formats import json
+from gateway.northbound.formats.json import RadioState
+from gateway.records import Event, Moment, Reading
+
+LOOK_SECONDS: Final = 1.0  # how often the status is compared with what was last said
+BACKLOG_SECONDS: Final = 60.0  # a changed backlog alone is news this often
+_SESSION_TAKEN_OVER: Final = 0x8E
+
+
+class Batch(Protocol):
+    """Records of one kind that travel in one message."""
+
+    @property
+    def records(self) -> tuple[Reading, ...] | tuple[Event, ...]: ...
+    @property
+    def historical(self) -> bool: ...
+    @property
+    def number(self) -> int: ...
+
+
+class Buffer(Protocol):
+    """What the forwarder asks of gateway.store.buffer."""
+
+    @property
+    def backlog(self) -> int: ...
+    async def next_batch(self, limit: int, linger: float) -> Batch: ...
+    def delivered(self, batch: Batch) -> None: ...
+    def returned(self, batch: Batch) -> None: ...
+
+
+class State(msgspec.Struct):
+    """For `kogge status`: `since` is the moment of the last change of `connected`."""
+
+    since: Moment
+    connected: bool = False
+    protocol: str = ""
+    reason: str = "not yet connected"
+    published: int = 0
+    refused: int = 0
+    connections: int = 0
+    in_flight: int = 0
+
+
+class Forwarder:
+    """`dated` and `now` are the clock's; `radio` says how the radio is and why; `told` gets what
+    changed ("connected", "disconnected", "refused") and a sentence for people.
+    """
+
+    def __init__(
+        self,
+        mqtt: Mqtt,
+        eui: str,
+        buffer: Buffer,
+        *,
+        dated: Callable[[Moment], Moment],
+        now: Callable[[], Moment],
+        radio: Callable[[], tuple[str, str]],
+        random: Callable[[], float],
+        told: Callable[[str, str], None],
+    ) -> None:
+        self._mqtt, self._eui, self._buffer = mqtt, eui, buffer
+        self._dated, self._now, self._radio, self._told = dated, now, radio, told
+        self._broker = Broker(mqtt, f"kogge-{eui}")
+        self._reconnect, self._retry = Backoff(random), Backoff(random)
+        self._hold_until = 0.0  # on the loop's clock
+        self._in_flight: dict[int, Batch] = {}  # by the batch's identity
+        self._state = State(now())
+
+    @property
+    def state(self) -> State:
+        """A snapshot."""
+        return msgspec.structs.replace(self._state, in_flight=len(self._in_flight))
+
+    async def run(self) -> None:
+        """Connect, forward, connect again; ends only by cancellation."""
+        task = asyncio.current_task()
+        while True:
+            wait = 0.0
+            try:
+                async with self._broker.connected(self._will()) as client:
+                    await self._session(client)
+            except* MqttError as group:
+                wait = self._disconnected(_first(group))
+            if task is not None and task.cancelling():
+                # a TaskGroup before Python 3.13 drops a cancellation that meets an error
+                raise asyncio.CancelledError
+            await asyncio.sleep(wait)
+
+    async def _session(self, client: Client) -> None:
+        """All that happens on one connection; raises an ExceptionGroup of MqttErrors at its end."""
+        self._connected()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(client.lost(), name="forward.lost")
+                tasks.create_task(self._announce(client), name="forward.status")
+                tasks.create_task(self._send(client, tasks), name="forward.send")
+        except asyncio.CancelledError:
+            await self._say_goodbye(client)
+            raise
+        finally:
+            while self._in_flight:
+                self._buffer.returned(self._in_flight.popitem()[1])
+
+    async def _send(self, client: Client, tasks: asyncio.TaskGroup) -> None:
+        room = asyncio.Semaphore(client.window)
+        while True:
+            await asyncio.sleep(max(0.0, self._hold_until - asyncio.get_running_loop().time()))
+            await room.acquire()
+            idle = 2 * len(self._in_flight) < client.window
+            linger = 0.0 if idle else self._mqtt.batch_seconds
+            batch = await self._buffer.next_batch(self._mqtt.batch_readings, linger)
+            # noted before the task exists: one that is cancelled before its first step does nothing
+            self._in_flight[id(batch)] = batch
+            sending = tasks.create_task(self._deliver(client, batch), name="forward.batch")
+            sending.add_done_callback(lambda _: room.release())
+
+    async def _deliver(self, client: Client, batch: Batch) -> None:
+        kind, payload = self._message(batch)
+        try:
+            await client.publish(self._topic(kind), payload)
+        except Refused as refusal:
+            self._buffer.returned(self._in_flight.pop(id(batch)))
+            self._hold(kind, refusal)
+        else:
+            self._buffer.delivered(self._in_flight.pop(id(batch)))
+            self._state.published += 1
+            self._reconnect.reset()
+            self._retry.reset()
+
+    def _message(self, batch: Batch) -> tuple[str, bytes]:
+        readings = [record for record in batch.records if isinstance(record, Reading)]
+        if readings:
+            historical = batch.historical
+            return "readings", json.readings(
+                self._eui, batch.number, readings, historical, self._dated
+            )
+        events = [record for record in batch.records if isinstance(record, Event)]
+        return "events", json.events(self._eui, events, self._dated)
+
+    def _hold(self, kind: str, refusal: Refused) -> None:
+        """Stop sending for a while; several refusals of one moment count once."""
+        self._state.refused += 1
+        now = asyncio.get_running_loop().time()
+        if now < self._hold_until:
+            return
+        wait = self._retry.next(quick=False)
+        self._hold_until = now + wait
+        self._told(
+            "refused",
+            f"the broker refused {self._topic(kind)}: {refusal}. Nothing is lost, it is sent again "
+            f"in {wait:.0f} s; check the broker's access list and quota for this gateway",
+        )
+
+    async def _announce(self, client: Client) -> None:
+        """Publish the status at once, when the radio changes, and now and then the backlog."""
+        said: tuple[RadioState, int] | None = None
+        said_at = 0.0
+        loop = asyncio.get_running_loop()
+        while True:
+            news = (RadioState(*self._radio()), self._buffer.backlog)
+            due = news != said and loop.time() - said_at >= BACKLOG_SECONDS
+            if said is None or news[0] != said[0] or due:
+                said, said_at = news, loop.time()
+                await self._publish_status(client, "online")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _publish_status(self, client: Client, state: Literal["online", "offline"]) -> None:
+        payload = self._status(state, self._dated(self._state.since))
+        try:
+            await client.publish(self._topic("status"), payload, retain=True)
+        except Refused as refusal:
+            self._state.refused += 1
+            self._told("refused", f"the broker refused {self._topic('status')}: {refusal}")
+        else:
+            self._reconnect.reset()
+
+    async def _say_goodbye(self, client: Client) -> None:
+        self._changed(False, "stopped")
+        try:
+            async with asyncio.timeout(GOODBYE_SECONDS):
+                await self._publish_status(client, "offline")
+        except (MqttError, TimeoutError) as error:
+            self._told("disconnected", f"the broker did not hear that this gateway stops: {error}")
+
+    def _will(self) -> Will:
+        return Will(self._topic("status"), self._status("offline", None), qos=1, retain=True)
+
+    def _status(self, state: Literal["online", "offline"], since: Moment | None) -> bytes:
+        radio = RadioState(*self._radio())
+        return json.status(self._eui, state, since, self._buffer.backlog, radio)
+
+    def _topic(self, kind: str) -> str:
+        return f"{self._mqtt.topic_prefix}/{self._eui}/{kind}"
+
+    def _connected(self) -> None:
+        self._changed(True, "")
+        self._state.connections += 1
+        self._state.protocol = self._broker.protocol
+        self._told("connected", f"{self._mqtt.url}, MQTT {self._broker.protocol}")
+
+    def _disconnected(self, error: MqttError) -> float:
+        """Note why; returns how long to wait. What repeats itself is told once."""
+        answered = isinstance(error, Unreachable) and error.answered
+        usurped = isinstance(error, Lost) and error.reason_code == _SESSION_TAKEN_OVER
+        reason = str(error)
+        if usurped:
+            reason += f"; is another gateway using the EUI {self._eui}?"
+        if reason != self._state.reason:
+            self._told("disconnected", reason)
+        self._changed(False, reason)
+        return self._reconnect.next(quick=not (answered or usurped))
+
+    def _changed(self, connected: bool, reason: str) -> None:
+        if connected != self._state.connected:
+            self._state.since = self._now()
+        self._state.connected, self._state.reason = connected, reason
+
+
+def _first(group: BaseExceptionGroup[MqttError]) -> MqttError:
+    """The error that ended the connection; the others of the group followed from it."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, MqttError)
+    return error
