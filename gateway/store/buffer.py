@@ -1,0 +1,273 @@
+"""The buffer between the radio and the city: every record, until the broker has acknowledged it.
+
+What holds here (ARCHITECTURE.md §4):
+
+- D1. A record is *safe* when the broker has acknowledged it or it is on disk (fsynced). Within W
+  (`window`) of `add` it is one of the two. `safe` is told once a record, whichever is first.
+  What is safe is handed out until it is delivered, over restarts too: at least once.
+- D1a. What is answered over the air is on disk first: when `keep` returns, its records, session
+  changes and joins are there, in one transaction. Only then the answer may leave.
+- D1b. The session of an unanswered uplink is written with the next commit, at the latest after
+  60 s. Commits come every W while the broker is away.
+- D2. A record keeps its identity; what is handed out twice is the same record. Batch numbers and
+  sequence numbers rise for ever.
+- D4. Nothing here is a stranger's: every fault is ours, is raised, and ends `run`.
+- D5. A reading that was not decoded is a record as any other.
+
+Live records wait in memory for at most W; then they are on disk, leave memory, and wait as the
+backlog. A segment on disk is deleted, with a coming commit, when all of its records are delivered;
+a crash in between delivers them again. Times are seconds of `now`.
+"""
+
+import asyncio
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+
+from gateway.errors import StoreError
+from gateway.lorawan.session import Changes, Session
+from gateway.records import Record
+from gateway.store import tables
+from gateway.store.chores import Chores, Taken
+from gateway.store.database import Store
+from gateway.store.lanes import Entry, Lanes, take
+from gateway.store.numbers import Numbers
+from gateway.store.segments import slices
+
+COMMIT_TAKES = 0.5  # seconds that a commit on a slow card may need before W ends
+READ_RECORDS = 1000  # backlog records brought into memory at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What goes into one message: all readings or all events. `number` rises for ever."""
+
+    records: tuple[Record, ...]
+    historical: bool
+    number: int
+
+
+class Buffer:
+    """For one forwarder, which calls `next_batch`, then `delivered` or `returned`, in any order."""
+
+    def __init__(
+        self,
+        store: Store,
+        window: float,
+        safe: Callable[[Sequence[Record]], None],
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._slack = window - min(window / 2, COMMIT_TAKES)
+        self._safe = safe
+        self._now = now
+        self._out: dict[int, list[Entry]] = {}
+        self._unwritten: deque[Entry] = deque()
+        self._chores = Chores()
+        self._arrived = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._alarm = math.inf
+
+    async def open(self) -> None:
+        """Learns how much is on disk from the runs before."""
+        stock = await self._store.stock()
+        self._lanes = Lanes(stock.records)
+        self._sequence = Numbers.after("sequence", stock.reserved.get("sequence", 1))
+        self._batches = Numbers.after("batch", stock.reserved.get("batch", 1))
+
+    @property
+    def backlog(self) -> int:
+        """Records not yet acknowledged, in memory and on disk."""
+        return self._lanes.undelivered
+
+    # records come in
+
+    def add(self, record: Record, session: Session | None = None) -> None:
+        """A live record, to the forwarder at once, safe within W. `session` has changed with it."""
+        entry = Entry(record, self._now())
+        self._unwritten.append(entry)
+        self._lanes.enter([entry])
+        if session is not None:
+            self._chores.touch(session, entry.at)
+        self._arrived.set()
+        self._wake_run()
+
+    async def keep(self, records: Sequence[Record], changes: Changes) -> None:
+        """D1a. Raises StoreError when they are not on disk; then they have not been taken in."""
+        entries = [Entry(record, self._now()) for record in records]
+        await self._commit(entries, changes, partial(self._kept, entries))
+
+    def _kept(self, entries: Sequence[Entry], error: StoreError | None) -> None:
+        if error is None:
+            self._lanes.enter(entries)
+            self._arrived.set()
+            self._wake_run()
+
+    # records go out
+
+    async def next_batch(self, limit: int, linger: float) -> Batch:
+        """Waits for something to send: at most `limit` records of one kind.
+
+        Live records go first, as soon as `limit` of them wait or the oldest has waited `linger`
+        seconds (never so long that it would have to be written for want of an acknowledgement).
+        Until then the backlog on disk has its turn, oldest first. May be cancelled at any time.
+        """
+        await self._reserve_batch_number()
+        while not self._is_ripe(limit, linger):
+            if self._lanes.unread and len(self._lanes.late) < limit:
+                await self._read_backlog()
+            elif self._lanes.late:
+                return self._hand_out(self._lanes.late, limit, historical=True)
+            else:
+                await self._wait_for_live(linger)
+        return self._hand_out(self._lanes.live, limit, historical=False)
+
+    def delivered(self, batch: Batch) -> None:
+        """The broker has acknowledged it, without a failure code."""
+        entries = self._out.pop(batch.number)
+        self._chores.delete(self._lanes.delivered(entries), self._now())
+        self._say_safe(entries)
+        self._wake_run()
+
+    def returned(self, batch: Batch) -> None:
+        """It could not be published: its records go out again."""
+        self._lanes.give_back(self._out.pop(batch.number))
+        self._arrived.set()
+        self._wake_run()
+
+    def _hand_out(self, lane: deque[Entry], limit: int, *, historical: bool) -> Batch:
+        entries = take(lane, limit)
+        batch = Batch(tuple(entry.record for entry in entries), historical, self._batches.take())
+        self._out[batch.number] = entries
+        return batch
+
+    def _is_ripe(self, limit: int, linger: float) -> bool:
+        live = self._lanes.live
+        return len(live) >= limit or (bool(live) and self._ripe_at(linger) <= self._now())
+
+    def _ripe_at(self, linger: float) -> float:
+        """Half of the time until it is written is left to the broker."""
+        live = self._lanes.live
+        return live[0].at + min(linger, self._slack / 2) if live else math.inf
+
+    async def _wait_for_live(self, linger: float) -> None:
+        self._arrived.clear()
+        await _wait(self._arrived, self._ripe_at(linger) - self._now())
+
+    async def _read_backlog(self) -> None:
+        after = self._lanes.cursor
+        found = partial(self._lanes.found, after, at=self._now())
+        await self._store.read_segments(after, READ_RECORDS, found)
+
+    async def _reserve_batch_number(self) -> None:
+        reservation = self._batches.reservation(1)
+        if reservation:
+            await self._commit([], Changes(), lambda _: None, reservation)
+
+    # what is written when
+
+    async def run(self) -> None:
+        """Keeps D1 and D1b, and deletes what is delivered, until cancelled or a StoreError."""
+        while True:
+            await self._until_due()
+            await self.flush()
+
+    async def flush(self) -> None:
+        """One round: write what is about to outlive W, or waits to be written for its own sake."""
+        due = self._now() - self._slack
+        if self._oldest_unwritten() <= due or self._chores.due <= self._now():
+            await self._write_all()
+        self._lanes.retire(due)
+        self._arrived.set()
+
+    async def close(self) -> None:
+        """Everything that is not acknowledged, and every session, is on disk."""
+        while self._oldest_unwritten() < math.inf or self._chores.due < math.inf:
+            await self._write_all()
+
+    async def _until_due(self) -> None:
+        while (due := self._next_round()) > self._now():
+            self._alarm = due
+            self._hurry.clear()
+            await _wait(self._hurry, due - self._now())
+
+    def _next_round(self) -> float:
+        live = self._lanes.live
+        leaves_memory = live[0].at if live and live[0].segment is not None else math.inf
+        return min(
+            min(self._oldest_unwritten(), leaves_memory) + self._slack,
+            self._chores.due,
+        )
+
+    def _wake_run(self) -> None:
+        if self._next_round() < self._alarm:
+            self._hurry.set()
+
+    def _oldest_unwritten(self) -> float:
+        while self._unwritten and self._unwritten[0].delivered:
+            self._unwritten.popleft()
+        return self._unwritten[0].at if self._unwritten else math.inf
+
+    async def _write_all(self) -> None:
+        entries = [entry for entry in self._unwritten if not entry.delivered]
+        self._unwritten.clear()
+        await self._commit(entries, Changes(), partial(self._put_back, entries))
+
+    def _put_back(self, entries: Sequence[Entry], error: StoreError | None) -> None:
+        if error is not None:
+            self._unwritten.extendleft(reversed(entries))
+
+    async def _commit(
+        self,
+        entries: Sequence[Entry],
+        changes: Changes,
+        then: Callable[[StoreError | None], None],
+        reservation: dict[str, int] | None = None,
+    ) -> None:
+        """One transaction, with all chores that wait. `then` hears of its end, cancelled or not."""
+        chores = self._chores.take(changes)
+        reserved = self._sequence.reservation(len(entries)) | (reservation or {})
+        parts = [(self._sequence.take(len(part)), part) for part in slices(entries)]
+        write = tables.Write.of(
+            replace(changes, sessions=(*chores.sessions, *changes.sessions)),
+            [tables.Segment(first, [entry.record for entry in part]) for first, part in parts],
+            [segment.first for segment in chores.delivered],
+            reserved,
+        )
+
+        def ended(error: StoreError | None) -> None:
+            if error is None:
+                self._written(parts, chores, reserved)
+            else:
+                self._chores.put_back(chores, self._now())
+            then(error)
+
+        await self._store.commit(write, ended)
+
+    def _written(
+        self, parts: list[tuple[int, Sequence[Entry]]], chores: Taken, reserved: dict[str, int]
+    ) -> None:
+        self._sequence.confirm(reserved)
+        self._batches.confirm(reserved)
+        self._lanes.forget(chores.delivered)
+        for first, entries in parts:
+            self._chores.delete(self._lanes.on_disk(first, entries), self._now())
+            self._say_safe(entries)
+
+    def _say_safe(self, entries: Sequence[Entry]) -> None:
+        news = [entry for entry in entries if not entry.safe]
+        for entry in news:
+            entry.safe = True
+        if news:
+            self._safe([entry.record for entry in news])
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """For the event, or until the time is over."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(None if seconds == math.inf else seconds):
+            await event.wait()

@@ -1,0 +1,214 @@
+"""The database: one connection, on one thread of its own, under one lock.
+
+- Nothing here blocks the event loop: every word with SQLite is spoken on the store's thread.
+- Group commit: while a transaction is being fsynced others wait, and go together into the next.
+  Each waiter learns of the fsync, or of its failure as a StoreError; none waits for ever.
+- Answers reach the loop in the order in which the thread did the work, through `then`, and also
+  when the coroutine that asked was cancelled meanwhile: what is on disk is always known to be.
+- `NAME.lock` is held (flock) as long as the database is open: there is never a second connection,
+  and SQLite is told so (`locking_mode=EXCLUSIVE`), so it needs no shared memory.
+"""
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from gateway.errors import StoreError
+from gateway.lorawan.session import KnownState
+from gateway.store import tables
+from gateway.store.migrations import migrate, schema
+from gateway.store.tables import Segment, Stock, Write
+
+T = TypeVar("T")
+
+# page_size comes before the first table; small pages spare the card (PERFORMANCE.md)
+PRAGMAS = (
+    "PRAGMA page_size = 1024",
+    "PRAGMA locking_mode = EXCLUSIVE",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA wal_autocheckpoint = 1000",
+)
+
+
+class _Waiting(NamedTuple):
+    write: Write
+    then: Callable[[StoreError | None], None]
+    waiter: asyncio.Future[None]
+
+
+class Store:
+    """Made by `open`. Every method is called in the event loop, and raises StoreError."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._lock: int | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._waiting: list[_Waiting] = []
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @classmethod
+    async def open(cls, path: Path) -> "Store":
+        """Opens or creates the file (its directory must be there), locked and migrated."""
+        store = cls(path)
+        try:
+            await store._ask(store._open)
+        except BaseException:
+            store._shut_down()
+            raise
+        return store
+
+    async def close(self) -> None:
+        """After every commit that was asked for."""
+        await self._idle.wait()
+        try:
+            await self._ask(self._close)
+        finally:
+            self._thread.shutdown(wait=False)
+
+    async def load(self) -> KnownState:
+        """Every session, and every join ever accepted."""
+        return await self._ask(partial(self._run, tables.load))
+
+    async def stock(self) -> Stock:
+        return await self._ask(partial(self._run, tables.read_stock))
+
+    async def read_segments(
+        self, after: int, records: int, then: Callable[[list[Segment]], None]
+    ) -> None:
+        """The oldest segments above sequence number `after`, with `records` records or more."""
+        read = partial(tables.read_segments, after=after, records=records)
+        await self._ask(partial(self._run, read), then)
+
+    async def commit(self, write: Write, then: Callable[[StoreError | None], None]) -> None:
+        """On disk when this returns; `then` has been called just before, with None."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(write, then, waiter))
+        if self._idle.is_set():
+            self._write_group()
+        await waiter
+
+    # in the event loop
+
+    def _write_group(self) -> None:
+        group, self._waiting = self._waiting, []
+        self._idle.clear()
+        writes = [waiting.write for waiting in group]
+        work = partial(self._run, partial(tables.write, writes=writes))
+        self._submit(work, partial(self._group_written, group))
+
+    def _group_written(self, group: list[_Waiting], done: Future[None]) -> None:
+        fault = self._fault(done)
+        for _, then, waiter in group:
+            _settle(waiter, partial(_committed, then, fault))
+        if self._waiting:
+            self._write_group()
+        else:
+            self._idle.set()
+
+    async def _ask(self, work: Callable[[], T], then: Callable[[T], None] | None = None) -> T:
+        waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._submit(work, lambda done: _settle(waiter, partial(self._answer, done, then)))
+        return await waiter
+
+    def _answer(self, done: Future[T], then: Callable[[T], None] | None) -> T:
+        if fault := self._fault(done):
+            raise fault
+        if then is not None:
+            then(done.result())
+        return done.result()
+
+    def _submit(self, work: Callable[[], T], then: Callable[[Future[T]], None]) -> None:
+        """`then` is called in the loop, in the order of submission, whatever happens."""
+        loop = asyncio.get_running_loop()
+        try:
+            future = self._thread.submit(work)
+        except RuntimeError as error:
+            future = Future()
+            future.set_exception(error)
+        future.add_done_callback(lambda done: loop.call_soon_threadsafe(then, done))
+
+    def _fault(self, done: Future[T]) -> StoreError | None:
+        error = done.exception()
+        if error is None or isinstance(error, StoreError):
+            return error
+        fault = StoreError(
+            f"{self._path}: {error or type(error).__name__}. Nothing more can be stored: what the "
+            "broker has not acknowledged is in memory only. Check the disk's health and its free "
+            "space (dmesg, df -h), and that the file is Kogge's own (ls -l)."
+        )
+        fault.__cause__ = error
+        return fault
+
+    def _shut_down(self) -> None:
+        self._thread.submit(self._close)
+        self._thread.shutdown(wait=False)
+
+    # on the store's thread
+
+    def _open(self) -> None:
+        self._lock = take_lock(self._path)
+        # SQLite would let everyone read it, and it holds session keys
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        self._connection = sqlite3.connect(self._path, isolation_level=None)
+        for pragma in PRAGMAS:
+            self._connection.execute(pragma).fetchall()
+        migrate(self._connection, self._path, schema())
+
+    def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        if self._connection is None:
+            raise StoreError(f"{self._path} is closed")
+        return work(self._connection)
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def take_lock(path: Path) -> int:
+    """The descriptor that holds the lock beside `path`. Raises StoreError, OSError."""
+    if not path.parent.is_dir():
+        raise StoreError(
+            f"{path.parent} is not there, so {path.name} cannot be kept in it. "
+            "Create it, owned by the user that runs Kogge, or correct gateway.state_dir."
+        )
+    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise StoreError(
+            f"{path} is in use: another Kogge runs on it, and two would destroy it. "
+            "Stop that one first (systemctl stop kogge), or ask it (kogge status)."
+        ) from error
+    return lock
+
+
+def _committed(then: Callable[[StoreError | None], None], fault: StoreError | None) -> None:
+    then(fault)
+    if fault is not None:
+        raise fault
+
+
+def _settle(waiter: asyncio.Future[T], then: Callable[[], T]) -> None:
+    """Wake the waiter with what `then` returns or raises."""
+    try:
+        result = then()
+    except Exception as error:  # noqa: BLE001 # raised by the waiter, who must not hang
+        if not waiter.done():
+            waiter.set_exception(error)
+    else:
+        if not waiter.done():
+            waiter.set_result(result)

@@ -1,0 +1,152 @@
+"""Who has which record: the buffer's two lanes, in memory alone.
+
+A record that is not delivered is at exactly one of these places:
+
+- `live`: waits in memory, received lately; on disk or not yet.
+- `late`: the part of the backlog that has been read from disk, oldest first.
+- out: in a batch that the forwarder has.
+- `unread`: on disk only; counted, not held. This is what keeps memory bounded.
+
+Of a segment on disk, memory knows which positions are `held` here and which are `delivered`; the
+others are unread. `cursor` is the sequence number up to which every segment has been read: a
+record that leaves memory undelivered moves it back.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from gateway.records import Record
+from gateway.store import tables
+
+
+@dataclass(slots=True, eq=False)
+class Segment:
+    """What memory knows of one segment on disk."""
+
+    first: int
+    count: int
+    held: set[int] = field(default_factory=set)
+    delivered: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One record in memory. `at` is monotonic; `segment` is None until it is on disk."""
+
+    record: Record
+    at: float
+    segment: Segment | None = None
+    position: int = 0
+    safe: bool = False
+    delivered: bool = False
+
+    @property
+    def sequence(self) -> int:
+        assert self.segment is not None
+        return self.segment.first + self.position
+
+
+class Lanes:
+    """Moves entries between the places; `undelivered` counts them all."""
+
+    def __init__(self, unread: int) -> None:
+        self.live: deque[Entry] = deque()
+        self.late: deque[Entry] = deque()
+        self.unread = unread
+        self.cursor = 0
+        self.undelivered = unread
+        self._segments: dict[int, Segment] = {}
+
+    def enter(self, entries: Iterable[Entry]) -> None:
+        """New records, into the live lane."""
+        for entry in entries:
+            self.live.append(entry)
+            self.undelivered += 1
+
+    def on_disk(self, first: int, entries: Sequence[Entry]) -> list[Segment]:
+        """These have been written as one segment; returns it if all are delivered already."""
+        segment = self._segments[first] = Segment(first, len(entries))
+        for position, entry in enumerate(entries):
+            entry.segment, entry.position = segment, position
+            (segment.delivered if entry.delivered else segment.held).add(position)
+        return [] if segment.held else [segment]
+
+    def found(self, after: int, rows: Sequence[tables.Segment], at: float) -> None:
+        """These were read from disk after `after`; what memory has of them is passed over."""
+        if after != self.cursor:
+            return  # the cursor moved during the reading: it is done again from there
+        assert rows, f"{self.unread} records are missing on disk"
+        for row in rows:
+            segment = self._segments.get(row.first)
+            if segment is None:
+                segment = self._segments[row.first] = Segment(row.first, len(row.records))
+            self.late.extend(self._hold(segment, row.records, at))
+        self.cursor = rows[-1].first
+        self._sort_late()
+
+    def _hold(self, segment: Segment, records: Sequence[Record], at: float) -> list[Entry]:
+        unread = [
+            Entry(record, at, segment, position, safe=True)
+            for position, record in enumerate(records)
+            if position not in segment.held and position not in segment.delivered
+        ]
+        segment.held.update(entry.position for entry in unread)
+        self.unread -= len(unread)
+        return unread
+
+    def delivered(self, entries: Iterable[Entry]) -> list[Segment]:
+        """Returns the segments of which this was the last."""
+        finished = []
+        for entry in entries:
+            entry.delivered = True
+            self.undelivered -= 1
+            if (segment := entry.segment) is not None:
+                segment.held.remove(entry.position)
+                segment.delivered.add(entry.position)
+                if len(segment.delivered) == segment.count:
+                    finished.append(segment)
+        return finished
+
+    def forget(self, segments: Iterable[Segment]) -> None:
+        """These are no longer on disk."""
+        for segment in segments:
+            del self._segments[segment.first]
+
+    def give_back(self, entries: Sequence[Entry]) -> None:
+        """Not delivered after all: to the front of the live lane, or among the backlog."""
+        self.live.extendleft(entry for entry in reversed(entries) if entry.segment is None)
+        self.late.extend(entry for entry in entries if entry.segment is not None)
+        self._sort_late()
+
+    def retire(self, due: float) -> None:
+        """What came at `due` or before, still waits and is on disk leaves memory."""
+        staying: deque[Entry] = deque()
+        for entry in self.live:
+            if entry.segment is None or entry.at > due:
+                staying.append(entry)
+            else:
+                self._let_go(entry.segment, entry.position)
+        self.live = staying
+
+    def _let_go(self, segment: Segment, position: int) -> None:
+        segment.held.remove(position)
+        if not segment.held and not segment.delivered:
+            del self._segments[segment.first]
+        self.cursor = min(self.cursor, segment.first - 1)
+        self.unread += 1
+
+    def _sort_late(self) -> None:
+        self.late = deque(sorted(self.late, key=lambda entry: entry.sequence))
+
+
+def take(lane: deque[Entry], limit: int) -> list[Entry]:
+    """The first `limit` of the first's kind: a batch is all readings or all events."""
+    kind = type(lane[0].record)
+    taken: list[Entry] = []
+    passed: list[Entry] = []
+    while lane and len(taken) < limit:
+        entry = lane.popleft()
+        (taken if type(entry.record) is kind else passed).append(entry)
+    lane.extendleft(reversed(passed))
+    return taken

@@ -1,0 +1,64 @@
+"""The schema's versions: `schema/NNNN.sql` takes a database from version NNNN - 1 to NNNN.
+
+- The version is `PRAGMA user_version`; 0 is an empty database.
+- All pending versions are one transaction: a failure leaves the database as it was.
+- Before an existing database is touched it is copied beside itself, as `NAME.vN.bak`.
+- A database from a newer version is refused, and not touched.
+"""
+
+import sqlite3
+from contextlib import closing
+from importlib.resources import files
+from pathlib import Path
+
+from gateway.errors import StoreError
+
+
+def schema() -> list[str]:
+    """The SQL of version 1, 2, … in order."""
+    found = files("gateway.store").joinpath("schema").iterdir()
+    scripts = sorted((f for f in found if f.name.endswith(".sql")), key=lambda f: f.name)
+    return [script.read_text(encoding="utf-8") for script in scripts]
+
+
+def migrate(connection: sqlite3.Connection, path: Path, scripts: list[str]) -> None:
+    """Bring the database to the last of `scripts`. Raises StoreError or sqlite3.Error."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(scripts):
+        raise StoreError(_refusal(path, version, len(scripts)))
+    if version == len(scripts):
+        return
+    if connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
+        back_up(connection, backup_path(path, version))
+    _apply(connection, scripts[version:], len(scripts))
+
+
+def backup_path(path: Path, version: int) -> Path:
+    return path.with_name(f"{path.name}.v{version}.bak")
+
+
+def back_up(connection: sqlite3.Connection, target: Path) -> None:
+    """A consistent copy, readable by its owner only: it holds session keys."""
+    target.unlink(missing_ok=True)
+    target.touch(mode=0o600)
+    with closing(sqlite3.connect(target)) as copy:
+        connection.backup(copy)
+
+
+def _apply(connection: sqlite3.Connection, scripts: list[str], version: int) -> None:
+    steps = ["BEGIN IMMEDIATE;", *scripts, f"PRAGMA user_version = {version};", "COMMIT;"]
+    try:
+        connection.executescript("\n".join(steps))
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.rollback()
+        raise
+
+
+def _refusal(path: Path, version: int, known: int) -> str:
+    return (
+        f"{path} was written by a newer Kogge (schema {version}; this one knows {known}), "
+        "and has not been touched. Install the newer Kogge again. Or go back: move this file "
+        f"away and put {backup_path(path, known).name} in its place, if it is there; "
+        "what was stored since that copy was made stays in the file moved away."
+    )

@@ -1,0 +1,147 @@
+"""Rows in and out: what one transaction writes, and what is read at start and by the backlog lane.
+
+Everything here runs on the store's thread, on its connection, inside or outside a transaction of
+the caller's. What crosses over from the event loop is a copy or cannot change.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+from gateway.lorawan.session import Changes, Join, KnownState, Session
+from gateway.records import Record
+from gateway.store.segments import pack, unpack
+
+Row: TypeAlias = tuple[object, ...]
+
+
+class Segment(NamedTuple):
+    """Records with the sequence numbers `first`, `first` + 1, …, oldest first."""
+
+    first: int
+    records: Sequence[Record]
+
+
+class Stock(NamedTuple):
+    """What an earlier run left: records not yet acknowledged, and counters by name."""
+
+    records: int
+    reserved: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """What goes to disk together. `delivered` are the `first`s of segments to delete."""
+
+    segments: Sequence[Segment] = ()
+    delivered: Sequence[int] = ()
+    reserved: dict[str, int] = field(default_factory=dict)
+    sessions: Sequence[Row] = ()
+    ended: Sequence[Row] = ()
+    joins: Sequence[Row] = ()
+
+    @classmethod
+    def of(
+        cls,
+        changes: Changes,
+        segments: Sequence[Segment] = (),
+        delivered: Sequence[int] = (),
+        reserved: dict[str, int] | None = None,
+    ) -> "Write":
+        """Copies the sessions' values as they are now: the objects go on changing."""
+        return cls(
+            segments,
+            delivered,
+            reserved or {},
+            sessions=[_session_row(session) for session in changes.sessions],
+            ended=[(_eui(dev_eui), id_.hex()) for dev_eui, id_ in changes.ended],
+            joins=[_join_row(join) for join in changes.joins],
+        )
+
+
+def write(connection: sqlite3.Connection, writes: Iterable[Write]) -> None:
+    """All of it in one transaction, fsynced when this returns; or none of it."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for one in writes:
+            _write(connection, one)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _write(connection: sqlite3.Connection, one: Write) -> None:
+    many = connection.executemany
+    many("INSERT OR REPLACE INTO counter VALUES (?, ?)", one.reserved.items())
+    many(
+        "INSERT INTO segment VALUES (?, ?, ?)",
+        [(first, len(records), pack(records)) for first, records in one.segments],
+    )
+    many("DELETE FROM segment WHERE first = ?", [(first,) for first in one.delivered])
+    many("DELETE FROM session WHERE dev_eui = ? AND id = ?", one.ended)
+    many("INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", one.sessions)
+    many("INSERT OR REPLACE INTO accepted_join VALUES (?, ?, ?, ?)", one.joins)
+
+
+def read_segments(connection: sqlite3.Connection, after: int, records: int) -> list[Segment]:
+    """The oldest segments above sequence number `after`, until they hold `records` records."""
+    found: list[Segment] = []
+    rows = connection.execute(
+        "SELECT first, count, records FROM segment WHERE first > ? ORDER BY first", (after,)
+    )
+    for first, count, blob in rows:
+        found.append(Segment(first, unpack(blob)))
+        records -= count
+        if records <= 0:
+            break
+    rows.close()
+    return found
+
+
+def read_stock(connection: sqlite3.Connection) -> Stock:
+    (records,) = connection.execute("SELECT coalesce(sum(count), 0) FROM segment").fetchone()
+    return Stock(records, dict(connection.execute("SELECT name, reserved FROM counter")))
+
+
+def load(connection: sqlite3.Connection) -> KnownState:
+    sessions = connection.execute("SELECT * FROM session ORDER BY dev_eui, id")
+    joins = connection.execute("SELECT * FROM accepted_join ORDER BY dev_eui, join_nonce")
+    return KnownState(
+        tuple(_session(*row) for row in sessions),
+        tuple(Join(int(dev, 16), int(join, 16), *nonces) for dev, join, *nonces in joins),
+    )
+
+
+def _eui(eui: int) -> str:
+    return f"{eui:016x}"
+
+
+def _join_row(join: Join) -> Row:
+    return _eui(join.dev_eui), _eui(join.join_eui), join.dev_nonce, join.join_nonce
+
+
+def _session_row(session: Session) -> Row:
+    return (
+        _eui(session.dev_eui),
+        session.id.hex(),
+        f"{session.dev_addr:08x}",
+        session.f_nwk_s_int_key,
+        session.s_nwk_s_int_key,
+        session.nwk_s_enc_key,
+        session.app_s_key,
+        session.f_cnt_up,
+        session.f_cnt_down,
+        session.f_cnt_down_reserved,
+        session.pending,
+    )
+
+
+def _session(dev_eui: str, id_: str, dev_addr: str, *values: Any) -> Session:
+    """`f_cnt_down` goes on at the reservation: what is below may have been on the air."""
+    session = Session(int(dev_eui, 16), bytes.fromhex(id_), int(dev_addr, 16), *values)
+    session.f_cnt_down = max(session.f_cnt_down, session.f_cnt_down_reserved)
+    session.pending = bool(session.pending)
+    return session
