@@ -1,0 +1,58 @@
+"""The LoRaWAN network server: one received packet in, what became of it out.
+
+Rules:
+
+- Pure: randomness is an argument, time is the packet's counter. Strangers' bytes never raise.
+- Memory runs ahead of the disk: `receive` has already altered its sessions when the caller commits
+  `changes`. A failed commit therefore has to end the process; it starts again from the disk,
+  where nothing stands that an answer has not yet promised. The other way round nothing is lost:
+  an answer leaves only after its commit (D1a).
+- NetID 0 is one of the two that private networks may use without asking.
+- A device that left devices.toml is not heard any more; what the store keeps of it stays there.
+"""
+
+from collections.abc import Callable, Iterable
+
+from drivers.concentrator import Crc, RxPacket
+from gateway.lorawan.activations import Activations
+from gateway.lorawan.device import Device
+from gateway.lorawan.frame import MType
+from gateway.lorawan.join import JoinServer
+from gateway.lorawan.outcome import Drop, DropReason, Outcome
+from gateway.lorawan.region import Region
+from gateway.lorawan.session import KnownState
+from gateway.lorawan.uplink import receive_uplink
+
+PRIVATE_NET_ID = 0x000000
+
+
+class Network:
+    """All devices of this gateway: their sessions, and the nonces of their joins."""
+
+    def __init__(
+        self,
+        devices: Iterable[Device],
+        known: KnownState,
+        region: Region,
+        random_bytes: Callable[[int], bytes],
+        net_id: int = PRIVATE_NET_ID,
+    ) -> None:
+        by_dev_eui = {device.dev_eui: device for device in devices}
+        self._region = region
+        self._activations = Activations(by_dev_eui.values(), known)
+        self._join_server = JoinServer(by_dev_eui, known.joins, region, net_id, random_bytes)
+
+    def receive(self, packet: RxPacket) -> Outcome:
+        """Judge one packet off the air; sessions that it alters are altered in place."""
+        if packet.crc is not Crc.OK:
+            return Drop(DropReason.BAD_CRC if packet.crc is Crc.BAD else DropReason.NO_CRC)
+        if not packet.payload:
+            return Drop(DropReason.MALFORMED)
+        match packet.payload[0] >> 5:
+            case MType.JOIN_REQUEST:
+                return self._join_server.receive(packet, self._activations)
+            case MType.UNCONFIRMED_DATA_UP | MType.CONFIRMED_DATA_UP:
+                return receive_uplink(packet, self._activations, self._region)
+            case MType.REJOIN_REQUEST:
+                return Drop(DropReason.UNSUPPORTED)
+        return Drop(DropReason.NOT_AN_UPLINK)

@@ -1,0 +1,84 @@
+"""What became of one received packet: a counted drop, a reading's uplink, or a join."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from gateway.lorawan.device import Device
+from gateway.lorawan.downlink import Answer
+from gateway.lorawan.session import Changes, Session
+
+
+class DropReason(StrEnum):
+    """Why a packet went no further (ARCHITECTURE D4)."""
+
+    BAD_CRC = "bad_crc"
+    """The modem saw a wrong payload CRC."""
+    NO_CRC = "no_crc"
+    """Sent without payload CRC: LoRaWAN uplinks have one, downlinks of other gateways have none."""
+    MALFORMED = "malformed"
+    """Not a LoRaWAN frame: too short, or its lengths contradict each other."""
+    NOT_AN_UPLINK = "not_an_uplink"
+    """A downlink, or a proprietary frame."""
+    UNSUPPORTED = "unsupported"
+    """A Rejoin-Request: LoRaWAN 1.1."""
+    UNKNOWN_DEVICE = "unknown_device"
+    """No session of ours has this DevAddr, or no device of ours this DevEUI."""
+    BAD_MIC = "bad_mic"
+    """Our DevAddr or DevEUI, but made with another key."""
+    REPLAY = "replay"
+    """Authentic, but its frame counter is older than the last accepted one."""
+    DUPLICATE = "duplicate"
+    """The frame that was accepted last, once more."""
+    NOT_OTAA = "not_otaa"
+    """A Join-Request of a device that devices.toml describes as ABP."""
+    UNKNOWN_JOIN_EUI = "unknown_join_eui"
+    """A Join-Request of our device with another JoinEUI than devices.toml gives."""
+    DEV_NONCE_REUSED = "dev_nonce_reused"
+    """A Join-Request with a spent DevNonce: replayed, or the device forgot its counter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A packet that is counted and forgotten; whose it was, as far as that is known."""
+
+    reason: DropReason
+    dev_addr: int | None = None
+    dev_eui: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Uplink:
+    """An authentic data uplink. `f_cnt` is the 32-bit counter; `f_port` 0 carries MAC commands.
+
+    `reading_id` and `session_hex` are D2's, lower case hex. A `retransmission` is a confirmed
+    uplink whose ACK the device did not hear: answered again, but no reading again.
+    With `changes` not empty they are committed at once, together with the reading, before the
+    answer leaves (D1a); else `session` alone has changed and may wait (D1b).
+    """
+
+    device: Device
+    session: Session
+    f_cnt: int
+    f_port: int | None
+    confirmed: bool
+    frm_payload: bytes
+    f_opts: bytes
+    reading_id: str
+    session_hex: str
+    retransmission: bool
+    answer: Answer | None
+    changes: Changes
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """An accepted Join-Request; `changes` are committed before the answer leaves (D1a)."""
+
+    device: Device
+    session: Session
+    answer: Answer
+    changes: Changes
+
+
+Outcome: TypeAlias = Drop | Uplink | Joined

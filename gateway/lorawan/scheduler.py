@@ -1,0 +1,162 @@
+"""The just-in-time scheduler: which downlink is programmed when, in the concentrator's own time.
+
+Rules:
+
+- Time is the chip's 32-bit µs counter. Differences are taken modulo 2^32: from now, 512 s ahead
+  is the future that can be planned, the half circle behind it is the past.
+- A downlink is placed when it is 42.5 ms … 512 s ahead: later it is TOO_LATE, earlier TOO_EARLY.
+  The first window of an answer that is in time and free is taken; the refusal is the last one's.
+- The chip holds one transmission. So two downlinks keep apart by the first one's time on air plus
+  42.5 ms (programming ahead, start delay, margin); else the newcomer is a COLLISION_PACKET.
+  That holds against what is queued and what was programmed until it is off the air.
+- At most 32 wait: QUEUE_FULL.
+- A packet is due 40 ms ahead and may be programmed until 2.5 ms ahead. What missed that is never
+  sent: `due` sets it apart and `late` hands it out to be reported.
+- A chip session that ends takes its packets with it: `clear` before anything is placed in the next.
+  Receiving stops while the chip sends; nothing here can help that.
+
+Figures: SX1302.md of the reference HAL, host-side scheduling (TX_START_DELAY and its companions).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from drivers.concentrator import COUNTER_MODULUS, TxPacket, TxStatus
+from gateway.lorawan.airtime import airtime_us
+from gateway.lorawan.downlink import Answer, Window
+
+TX_START_DELAY_US = 1_500
+TX_MARGIN_US = 1_000
+TX_JIT_US = 40_000
+TOO_LATE_US = TX_START_DELAY_US + TX_MARGIN_US + TX_JIT_US
+TOO_EARLY_US = 512_000_000
+LAST_MOMENT_US = TX_START_DELAY_US + TX_MARGIN_US
+QUEUE_SIZE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The place of an answer: OK with its packet and window, or the reason of its refusal."""
+
+    status: TxStatus
+    packet: TxPacket | None = None
+    window: Literal[1, 2] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """A packet's claim on the chip: from `start` for `airtime` µs."""
+
+    packet: TxPacket
+    start: int
+    airtime: int
+
+    def occupies(self, now_us: int) -> bool:
+        """Whether the chip, having been given the packet, is not through with it yet."""
+        left = _turn(self.start + self.airtime - now_us)
+        return 0 < left <= self.airtime + TX_JIT_US
+
+    def meets(self, other: "_Slot") -> bool:
+        """Whether the two cannot both be sent."""
+        apart = _signed(other.start - self.start)
+        first = self if apart >= 0 else other
+        return abs(apart) <= first.airtime + TOO_LATE_US
+
+
+class Scheduler:
+    """The downlinks that wait for their moment, and the one that the chip has."""
+
+    def __init__(self) -> None:
+        self._waiting: list[_Slot] = []
+        self._programmed: list[_Slot] = []
+        self._late: list[TxPacket] = []
+
+    def place(
+        self, answer: Answer, end_of_uplink_us: int, chip_session: int, now_us: int
+    ) -> Placement:
+        """Queue the answer in its first window that is in time and free."""
+        self._forget_sent(now_us)
+        if len(self._waiting) >= QUEUE_SIZE:
+            return Placement(TxStatus.QUEUE_FULL)
+        status = TxStatus.TX_FREQ  # an answer without any window has no permitted frequency
+        for window in answer.windows:
+            slot = _slot(answer.phy_payload, window, end_of_uplink_us, chip_session)
+            status = self._refusal(slot, now_us)
+            if status is TxStatus.OK:
+                self._waiting.append(slot)
+                return Placement(status, slot.packet, window.number)
+        return Placement(status)
+
+    def due(self, now_us: int) -> list[TxPacket]:
+        """The packets to be programmed now; they are the caller's from here on."""
+        waiting, due = self._waiting, []
+        self._waiting = []
+        for slot in waiting:
+            ahead = _turn(slot.start - now_us)
+            if ahead <= LAST_MOMENT_US or ahead > TOO_EARLY_US:
+                self._late.append(slot.packet)
+            elif ahead <= TX_JIT_US:
+                due.append(slot)
+            else:
+                self._waiting.append(slot)
+        self._programmed += due
+        return [slot.packet for slot in due]
+
+    def late(self) -> list[TxPacket]:
+        """The packets that `due` found too late since the last call; to be reported."""
+        late, self._late = self._late, []
+        return late
+
+    def next_due_us(self) -> int | None:
+        """The counter value at which the first packet becomes due; None with nothing waiting."""
+        if not self._waiting:
+            return None
+        base = self._waiting[0].start
+        first = min(self._waiting, key=lambda slot: _signed(slot.start - base))
+        return _turn(first.start - TX_JIT_US)
+
+    def clear(self) -> list[TxPacket]:
+        """The chip session ended: none of these packets will be sent."""
+        lost = [slot.packet for slot in self._waiting]
+        self._waiting, self._programmed = [], []
+        return lost
+
+    def _refusal(self, slot: _Slot, now_us: int) -> TxStatus:
+        ahead = _signed(slot.start - now_us)
+        if ahead <= TOO_LATE_US:
+            return TxStatus.TOO_LATE
+        if ahead > TOO_EARLY_US:
+            return TxStatus.TOO_EARLY
+        if any(slot.meets(other) for other in self._waiting + self._programmed):
+            return TxStatus.COLLISION_PACKET
+        return TxStatus.OK
+
+    def _forget_sent(self, now_us: int) -> None:
+        self._programmed = [slot for slot in self._programmed if slot.occupies(now_us)]
+
+
+def _slot(phy_payload: bytes, window: Window, end_of_uplink_us: int, chip_session: int) -> _Slot:
+    start = _turn(end_of_uplink_us + window.delay_us)
+    packet = TxPacket(
+        payload=phy_payload,
+        counter_us=start,
+        chip_session=chip_session,
+        frequency=window.frequency,
+        sf=window.sf,
+        bandwidth=window.bandwidth,
+        power=window.power,
+    )
+    airtime = airtime_us(
+        len(phy_payload), packet.sf, packet.bandwidth, packet.coding_rate, packet.preamble
+    )
+    return _Slot(packet, start, airtime)
+
+
+def _turn(us: int) -> int:
+    return us % COUNTER_MODULUS
+
+
+def _signed(us: int) -> int:
+    """The shorter way round the counter: negative for what lies in the half circle behind."""
+    half = COUNTER_MODULUS // 2
+    return (us + half) % COUNTER_MODULUS - half

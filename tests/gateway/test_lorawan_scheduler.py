@@ -1,0 +1,207 @@
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from drivers.concentrator import COUNTER_MODULUS, TxPacket, TxStatus
+from gateway.lorawan.airtime import airtime_us
+from gateway.lorawan.downlink import Answer, Window
+from gateway.lorawan.scheduler import Scheduler
+
+RX1 = Window(1, 1_000_000, 868_100_000, 7, 125_000, 14)
+RX2 = Window(2, 2_000_000, 869_525_000, 12, 125_000, 27)
+ACK = bytes(12)
+ANSWER = Answer(ACK, (RX1, RX2))
+SESSION = 3
+AIRTIME_RX1 = 41_216
+
+nearly_wrapping = pytest.mark.parametrize("start", [0, 5_000_000, COUNTER_MODULUS - 900_000])
+
+
+def at(us: int) -> int:
+    return us % COUNTER_MODULUS
+
+
+@nearly_wrapping
+def test_answer_in_time_goes_into_rx1(start: int) -> None:
+    placed = Scheduler().place(ANSWER, start, SESSION, at(start + 20_000))
+    assert placed.status is TxStatus.OK
+    assert placed.window == 1
+    assert placed.packet == TxPacket(ACK, at(start + 1_000_000), SESSION, 868_100_000, 7, power=14)
+
+
+@nearly_wrapping
+def test_late_answer_goes_into_rx2(start: int) -> None:
+    placed = Scheduler().place(ANSWER, start, SESSION, at(start + 957_500))
+    assert (placed.status, placed.window) == (TxStatus.OK, 2)
+    assert placed.packet is not None
+    assert placed.packet.counter_us == at(start + 2_000_000)
+    assert (placed.packet.sf, placed.packet.power) == (12, 27)
+
+
+@nearly_wrapping
+def test_rx1_is_taken_up_to_its_last_moment(start: int) -> None:
+    assert Scheduler().place(ANSWER, start, SESSION, at(start + 957_499)).window == 1
+
+
+@nearly_wrapping
+@pytest.mark.parametrize("passed", [1_957_500, 2_000_000, 60_000_000, 2**31])
+def test_answer_after_rx2_is_too_late_and_not_sent(start: int, passed: int) -> None:
+    scheduler = Scheduler()
+    placed = scheduler.place(ANSWER, start, SESSION, at(start + passed))
+    assert (placed.status, placed.packet, placed.window) == (TxStatus.TOO_LATE, None, None)
+    assert scheduler.next_due_us() is None
+
+
+def test_more_than_512_s_ahead_is_too_early() -> None:
+    scheduler = Scheduler()
+    only_rx1 = Answer(ACK, (RX1,))
+    assert scheduler.place(only_rx1, 511_000_001, SESSION, 0).status is TxStatus.TOO_EARLY
+    assert scheduler.place(only_rx1, 511_000_000, SESSION, 0).status is TxStatus.OK
+
+
+def test_answer_that_may_be_sent_nowhere_is_refused() -> None:
+    assert Scheduler().place(Answer(ACK, ()), 0, SESSION, 0).status is TxStatus.TX_FREQ
+
+
+@nearly_wrapping
+@pytest.mark.parametrize(
+    ("apart", "window"), [(0, 2), (AIRTIME_RX1 + 42_500, 2), (AIRTIME_RX1 + 42_501, 1)]
+)
+def test_packets_keep_apart_by_airtime_and_programming(start: int, apart: int, window: int) -> None:
+    scheduler = Scheduler()
+    scheduler.place(ANSWER, start, SESSION, start)
+    assert scheduler.place(ANSWER, at(start + apart), SESSION, start).window == window
+
+
+@nearly_wrapping
+def test_earlier_newcomer_keeps_apart_by_its_own_airtime(start: int) -> None:
+    only_rx1 = Answer(ACK, (RX1,))
+    scheduler = Scheduler()
+    scheduler.place(only_rx1, at(start + 100_000), SESSION, start)
+    too_near = at(start + 100_000 - AIRTIME_RX1 - 42_500)
+    assert scheduler.place(only_rx1, too_near, SESSION, start).status is TxStatus.COLLISION_PACKET
+    assert scheduler.place(only_rx1, at(too_near - 1), SESSION, start).status is TxStatus.OK
+
+
+def test_no_free_window_is_a_collision() -> None:
+    scheduler = Scheduler()
+    assert [scheduler.place(ANSWER, 0, SESSION, 0).window for _ in range(2)] == [1, 2]
+    assert scheduler.place(ANSWER, 0, SESSION, 0).status is TxStatus.COLLISION_PACKET
+
+
+def test_packet_on_the_air_still_collides() -> None:
+    scheduler = Scheduler()
+    scheduler.place(Answer(ACK, (RX2,)), 0, SESSION, 0)
+    assert len(scheduler.due(1_960_000)) == 1
+    during = Answer(ACK, (RX1,))  # 1 s after its uplink, 992 ms of time on air after 2 s
+    refused = scheduler.place(during, 1_500_000, SESSION, 2_300_000)
+    assert refused.status is TxStatus.COLLISION_PACKET
+    assert scheduler.place(during, 2_300_000, SESSION, 3_100_000).status is TxStatus.OK
+
+
+def test_thirty_third_packet_finds_the_queue_full() -> None:
+    scheduler = Scheduler()
+    placed = [scheduler.place(ANSWER, n * 10_000_000, SESSION, 0).status for n in range(33)]
+    assert placed == [TxStatus.OK] * 32 + [TxStatus.QUEUE_FULL]
+
+
+@nearly_wrapping
+def test_packet_is_due_40_ms_ahead_and_once(start: int) -> None:
+    scheduler = Scheduler()
+    packet = scheduler.place(ANSWER, start, SESSION, start).packet
+    due = scheduler.next_due_us()
+    assert due == at(start + 960_000)
+    assert scheduler.due(at(due - 1)) == []
+    assert scheduler.due(due) == [packet]
+    assert scheduler.due(at(due + 1)) == []
+    assert scheduler.next_due_us() is None
+
+
+@nearly_wrapping
+def test_next_due_is_the_earliest_of_all(start: int) -> None:
+    scheduler = Scheduler()
+    for after in (300_000, 0, 600_000):
+        scheduler.place(ANSWER, at(start + after), SESSION, start)
+    assert scheduler.next_due_us() == at(start + 960_000)
+
+
+@nearly_wrapping
+@pytest.mark.parametrize("missed_by", [-2_500, 0, 1, 5_000_000, 3_000_000_000])
+def test_packet_that_missed_its_moment_is_reported_and_not_sent(start: int, missed_by: int) -> None:
+    scheduler = Scheduler()
+    packet = scheduler.place(ANSWER, start, SESSION, start).packet
+    assert scheduler.due(at(start + 1_000_000 + missed_by)) == []
+    assert scheduler.late() == [packet]
+    assert scheduler.late() == []
+    assert scheduler.next_due_us() is None
+
+
+def test_end_of_chip_session_takes_all_packets_with_it() -> None:
+    scheduler = Scheduler()
+    first = scheduler.place(ANSWER, 0, SESSION, 0).packet
+    second = scheduler.place(ANSWER, 5_000_000, SESSION, 0).packet
+    scheduler.due(960_000)
+    assert scheduler.clear() == [second]
+    assert first is not None
+    assert scheduler.place(ANSWER, 0, SESSION + 1, 0).window == 1
+    assert scheduler.clear() == [first.__class__(ACK, 1_000_000, SESSION + 1, 868_100_000, 7)]
+
+
+@dataclass
+class Sent:
+    start: int
+    end: int
+
+
+steps = st.lists(
+    st.tuples(
+        st.integers(0, 900_000),  # µs that pass
+        st.integers(0, 2_100_000),  # µs ago that the uplink ended
+        st.integers(0, 242),
+        st.sampled_from([7, 9, 12]),
+        st.booleans(),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(start=st.integers(0, COUNTER_MODULUS - 1), steps=steps)
+def test_nothing_overlaps_and_nothing_is_late(
+    start: int, steps: list[tuple[int, int, int, int, bool]]
+) -> None:
+    """Time here counts on without wrapping; only the scheduler sees 32 bits of it."""
+    scheduler, now, sent = Scheduler(), start + COUNTER_MODULUS, list[Sent]()
+    promised: list[TxPacket] = []
+    told: list[TxPacket] = []
+
+    def program() -> None:
+        for packet in scheduler.due(at(now)):
+            assert packet.counter_us is not None
+            ahead = at(packet.counter_us - now)
+            assert 2_500 < ahead <= 40_000
+            begins = now + ahead
+            assert all(begins - 40_000 > before.end for before in sent)
+            airtime = airtime_us(len(packet.payload), packet.sf, packet.bandwidth)
+            sent.append(Sent(begins, begins + airtime))
+            told.append(packet)
+        told.extend(scheduler.late())
+
+    for passes, ago, size, sf, punctual in steps:
+        if punctual:
+            due = scheduler.next_due_us()
+            now += passes if due is None else min(passes, at(due - now))
+        else:
+            now += passes
+        program()
+        windows = (Window(1, 1_000_000, 868_100_000, sf, 125_000, 14), RX2)
+        placed = scheduler.place(Answer(bytes(size), windows), at(now - ago), SESSION, at(now))
+        if placed.packet is not None:
+            assert placed.packet.counter_us is not None
+            assert at(placed.packet.counter_us - now) > 42_500
+            promised.append(placed.packet)
+    now += 10_000_000
+    program()
+    assert sorted(map(repr, told)) == sorted(map(repr, promised))
