@@ -1,0 +1,171 @@
+"""The port to a concentrator's microcontroller: one request in flight, each with its deadline.
+
+The rules:
+
+- Requests are sent one at a time; who comes while one is in flight waits his turn.
+- Every answer has a deadline. After a late, wrong or surplus answer the link is dead: a new one
+  has to be opened, so that a late answer is never taken for the next request's.
+- A requester that is cancelled leaves its answer in flight; it is awaited and thrown away.
+- When the link dies every waiter fails, and so does every later request.
+- What an earlier program left unread is thrown away on opening.
+
+The event loop watches the port's descriptor, but bytes go through the pyserial object, so that
+`spy://` and `socket://` work. Nothing here toggles DTR or RTS. pyserial spins while a
+non-blocking write finds no room, so it is only asked to write when the port is writable.
+"""
+
+import asyncio
+import grp
+from pathlib import Path
+from typing import Protocol
+
+import serial
+
+from drivers.concentrator import LinkLost, McuError
+from drivers.sx1302.mcu import Frame, FrameReader, check_answer
+
+DEADLINE = 1.0  # seconds from sending a request to the end of its answer
+_READ_SIZE = 8192
+_QUIET = 0.02  # seconds without a byte that end the draining on opening
+_MAX_DRAINS = 10
+
+
+class Link(Protocol):
+    """What the driver asks of a way to the MCU; a link in memory can stand in for a port."""
+
+    async def request(self, command: int, payload: bytes) -> bytes:
+        """Send one request and return its answer's payload. LinkLost or McuError otherwise."""
+        ...
+
+    async def close(self) -> None:
+        """End the link; waiters fail. Safe to call twice."""
+        ...
+
+
+async def open_link(url: str, deadline: float = DEADLINE) -> "SerialLink":
+    """Open a port by path or URL (`/dev/…`, `socket://host:port`, `spy:///dev/…`)."""
+    try:
+        port = await asyncio.to_thread(_open_port, url)
+    except (serial.SerialException, OSError, ValueError) as error:
+        raise LinkLost(_why_not_opened(url, error)) from error
+    link = SerialLink(port, deadline)
+    try:
+        await link.drain()
+    except BaseException:
+        await link.close()
+        raise
+    return link
+
+
+def _open_port(url: str) -> serial.SerialBase:
+    return serial.serial_for_url(url, baudrate=115200, exclusive=True, timeout=0, write_timeout=0)
+
+
+def _why_not_opened(url: str, error: Exception) -> str:
+    path = Path(url.removeprefix("spy://").partition("?")[0])
+    if isinstance(error.__cause__ or error, PermissionError) or "Permission denied" in str(error):
+        group = grp.getgrgid(path.stat().st_gid).gr_name
+        return f"no permission to open {url}: add this program's user to the group {group}"
+    if "exclusively lock" in str(error):
+        return f"{url} is in use by another program; stop it first"
+    return f"cannot open {url}: {error}"
+
+
+class SerialLink:
+    """A link over an open pyserial port."""
+
+    def __init__(self, port: serial.SerialBase, deadline: float = DEADLINE) -> None:
+        self._port = port
+        self._deadline = deadline
+        self._loop = asyncio.get_running_loop()
+        self._turn = asyncio.Lock()
+        self._reader = FrameReader()
+        self._unsent = b""
+        self._answer: asyncio.Future[Frame] | None = None
+        self._lost: LinkLost | None = None
+        self._next_id = 0
+        self._descriptor = port.fileno()
+        self._loop.add_reader(self._descriptor, self._on_readable)
+
+    async def drain(self) -> None:
+        """Throw away what comes unasked, until nothing has come for 20 ms."""
+        self._loop.remove_reader(self._descriptor)
+        try:
+            for _ in range(_MAX_DRAINS):
+                await asyncio.sleep(_QUIET)
+                if not self._port.read(_READ_SIZE):
+                    break
+        except (serial.SerialException, OSError) as error:
+            raise LinkLost(f"the port ended: {error}") from error
+        self._loop.add_reader(self._descriptor, self._on_readable)
+
+    async def request(self, command: int, payload: bytes) -> bytes:
+        async with self._turn:
+            if self._answer is not None:
+                await asyncio.wait([self._answer])
+            answer = await asyncio.shield(self._send(command, payload))
+            try:
+                return check_answer(command, payload, answer)
+            except McuError as error:
+                self._fail(f"the answers no longer fit the requests: {error}")
+                raise
+
+    def _send(self, command: int, payload: bytes) -> "asyncio.Future[Frame]":
+        if self._lost is not None:
+            raise LinkLost(str(self._lost)) from self._lost
+        self._next_id = (self._next_id + 1) % 255
+        self._unsent = Frame(self._next_id, command, payload).to_bytes()
+        self._answer = self._loop.create_future()
+        late = self._loop.call_later(self._deadline, self._on_deadline, command)
+        self._answer.add_done_callback(lambda _: late.cancel())
+        self._loop.add_writer(self._descriptor, self._on_writable)
+        return self._answer
+
+    def _on_writable(self) -> None:
+        try:
+            written = self._port.write(self._unsent) or 0
+        except (serial.SerialException, OSError) as error:
+            self._fail(f"the port ended: {error}")
+            return
+        self._unsent = self._unsent[written:]
+        if not self._unsent:
+            self._loop.remove_writer(self._descriptor)
+
+    def _on_readable(self) -> None:
+        try:
+            self._accept(self._port.read(_READ_SIZE))
+        except (serial.SerialException, OSError) as error:
+            self._fail(f"the port ended: {error}")
+        except McuError as error:
+            self._fail(str(error))
+
+    def _accept(self, data: bytes) -> None:
+        if not data:
+            return
+        if self._answer is None or self._answer.done() or self._unsent:
+            raise McuError(f"bytes that nobody asked for: {data[:16].hex(' ')}")
+        frame = self._reader.feed(data)
+        if frame is not None:
+            self._answer.set_result(frame)
+
+    def _on_deadline(self, command: int) -> None:
+        self._fail(
+            f"no answer to command 0x{command:02X} within {self._deadline:g} s:"
+            " the board hangs, or this port is not a concentrator"
+        )
+
+    def _fail(self, reason: str) -> None:
+        """The link is dead from here on; who waits for an answer learns it now."""
+        if self._lost is not None:
+            return
+        self._lost = LinkLost(reason)
+        self._loop.remove_reader(self._descriptor)
+        self._loop.remove_writer(self._descriptor)
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(self._lost)
+            self._answer.exception()  # its requester may have been cancelled: nobody else will ask
+
+    async def close(self) -> None:
+        self._fail("the link was closed")
+        # closing a tty may wait for bytes that a hung board never takes
+        await asyncio.to_thread(self._port.close)
