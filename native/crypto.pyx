@@ -76,7 +76,7 @@ cdef void double_block(const unsigned char *block, unsigned char *doubled) noexc
     cdef int i
     for i in range(15):
         doubled[i] = (block[i] << 1 | block[i + 1] >> 7) & 0xFF
-    doubled[15] = (block[15] << 1 & 0xFF) ^ (0x87 if block[0] & 0x80 else 0)
+    doubled[15] = (block[15] << 1 & 0xFF) ^ (block[0] >> 7) * 0x87
 
 
 cdef inline void xor_block(unsigned char *block, const unsigned char *other) noexcept:
@@ -109,12 +109,14 @@ cdef class Cmac:
         The message is spoilt: it is padded (so it needs room for a multiple of 16 bytes, at least
         16) and encrypted where it stands.
         """
-        cdef int last = (size - 1) & ~15 if size > 0 else 0
+        cdef int last = 0
+        if size > 0:
+            last = (size - 1) & ~15
         if size == last + 16:
             xor_block(message + last, self.k1)
         else:
             message[size] = 0x80
-            memset(message + size + 1, 0, last + 15 - size)
+            memset(message + size + 1, 0, <size_t> (last + 15 - size))
             xor_block(message + last, self.k2)
         xor_block(message, self.tag)
         update(self.context, message, message, last + 16)
