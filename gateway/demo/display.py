@@ -1,0 +1,174 @@
+"""How the demo looks: pure functions from what happened to lines of at most 80 columns.
+
+`Style` decides what the terminal can take: colours or none, UTF-8 or plain ASCII. Text is made
+plain before it is padded and coloured after it, so columns hold in each of the four.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.demo.judge import Verdict
+
+WIDTH = 80
+CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "36"}
+PLAIN = str.maketrans({
+    "ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "°": "", "µ": "u", "³": "3", "·": "-", "…": "...",
+    "─": "-", "━": "=", "►": ">", "●": "*", "✓": "+", "✗": "x", "╳": "X", "–": "-",
+})  # fmt: skip
+UNITS = {"Cel": "°C", "/100": "%", "%RH": "%", "ug/m3": "µg/m³"}
+FIRST = (
+    "occupied",
+    "full",
+    "fill_level",
+    "water_level",
+    "pm2_5",
+    "temperature",
+    "water_temperature",
+)
+WORDS = {
+    ("occupied", True): "occupied",
+    ("occupied", False): "free",
+    ("full", True): "FULL",
+    ("full", False): "",
+}
+LABELS = {"pm2_5": "PM2.5", "temperature": "", "water_temperature": "water", "fill_level": "filled"}
+
+MEASURED_WIDTH = 24
+RULE = "─" * WIDTH
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    colours: bool
+    utf8: bool
+
+    def text(self, text: str) -> str:
+        """What the terminal's character set can show of it."""
+        return text if self.utf8 else text.translate(PLAIN).encode("ascii", "replace").decode()
+
+    def cell(self, text: str, width: int) -> str:
+        """Exactly `width` columns."""
+        return self.text(text)[:width].ljust(width)
+
+    def paint(self, text: str, *codes: str) -> str:
+        if not self.colours:
+            return text
+        return f"\x1b[{';'.join(CODES[code] for code in codes)}m{text}\x1b[0m"
+
+    def line(self, text: str, *codes: str) -> str:
+        """One painted line that is not wider than the terminal."""
+        return self.paint(self.text(text)[:WIDTH], *codes) if codes else self.text(text)[:WIDTH]
+
+
+def header(style: Style, joining: int, fixed: int) -> list[str]:
+    """What will be seen: the way of a reading, and the columns' names."""
+    columns = ("UTC", 8), ("device", 10), ("place", 14), ("measured", MEASURED_WIDTH)
+    names = "  ".join(name.ljust(width) for name, width in columns) + "   dBm    dB"
+    return [
+        style.line("Kogge · a street gateway and its city, without any hardware", "bold"),
+        "",
+        style.line("  8 end devices )))  concentrator ───► gateway ───╳───► broker ───► this list"),
+        style.line("    LoRaWAN 868 MHz    SX1302 on a pty   daemon,  line    MQTT", "dim"),
+        style.line("                       (emulated)        SQLite   (it will be cut)", "dim"),
+        "",
+        style.line(f"  {joining} devices join over the air, {fixed} carry their session (ABP)."),
+        "",
+        style.line(names, "bold"),
+        style.line(RULE, "dim"),
+    ]
+
+
+def reading_line(style: Style, reading: Mapping[str, Any], place: str, late: bool) -> str:
+    """One reading, as it arrived at the city's side."""
+    radio = reading["radio"]
+    snr = "" if radio["snr"] is None else f"{radio['snr']:.1f}"
+    cells = [
+        style.paint(clock_time(reading["received_at"]), "dim"),
+        style.paint(style.cell(reading["name"], 10), "blue"),
+        style.cell(place, 14),
+        style.paint(style.cell(measured(reading), MEASURED_WIDTH), "bold"),
+        style.paint(f"{radio['rssi']:4.0f} {snr:>5}", "dim"),
+    ]
+    state = style.paint("late", "yellow") if late else style.paint("live", "green")
+    return "  ".join(cells) + " " + state
+
+
+def clock_time(received_at: str | None) -> str:
+    """hh:mm:ss of an RFC 3339 time; a reading may have none yet."""
+    return received_at[11:19] if received_at else "--:--:--"
+
+
+def measured(reading: Mapping[str, Any]) -> str:
+    """What it says, most telling first, as many as there is room for."""
+    if reading.get("error"):
+        return f"undecoded: {reading.get('payload', '')}"
+    values, units = reading["measurements"], reading["units"]
+    names = sorted(values, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
+    said = ""
+    for name in names:
+        more = spoken(name, values[name], units.get(name, ""))
+        if not said or len(said) + 2 + len(more) <= MEASURED_WIDTH:
+            said += (", " if said and more else "") + more
+    return said
+
+
+def spoken(name: str, value: object, unit: str) -> str:
+    """One measurement for people: `PM2.5 7.4 µg/m³`, `free`."""
+    if isinstance(value, bool):
+        return WORDS.get((name, value), name if value else "")
+    label = LABELS.get(name, name.replace("_", " "))
+    number = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return " ".join(part for part in (label, number, UNITS.get(unit, unit)) if part)
+
+
+def joined_line(style: Style, name: str, place: str, joined: int, joining: int) -> str:
+    text = f"{'':8}  {name:10}  {place:14}  joined over the air ({joined} of {joining})"
+    return style.line(text, "dim")
+
+
+def cut_line(style: Style) -> str:
+    text = " the line to the city is cut · readings go to the buffer "
+    return style.line(text.center(WIDTH, "━"), "red", "bold")
+
+
+def back_line(style: Style) -> str:
+    text = " the line is back · the buffer goes out "
+    return style.line(text.center(WIDTH, "━"), "green", "bold")
+
+
+def caught_up_line(style: Style, count: int) -> str:
+    text = f" back: {count} readings came out of the buffer "
+    return style.line(text.center(WIDTH, "━"), "green")
+
+
+def status_line(
+    style: Style, seconds: float, sent: int, received: int, waiting: int, cut: bool
+) -> str:
+    line = "line cut" if cut else "line up"
+    text = f"● {seconds:3.0f} s · sent {sent} · received {received} · on the way {waiting} · {line}"
+    return style.line(text, "red" if cut else "green")
+
+
+def verdict_lines(
+    style: Style, verdict: Verdict, joined: int, acked: tuple[int, int], good: bool
+) -> list[str]:
+    """The last word: what was counted, and how."""
+    counts = (
+        ("sent", verdict.sent, "frames that the gateway's antenna received"),
+        ("received", verdict.received, "readings at the city's side, by id"),
+        ("lost", verdict.lost, "must be 0"),
+        ("duplicates", verdict.duplicates, "must be 0"),
+        ("redelivered", verdict.redelivered, "the same id again: MQTT may, a consumer drops it"),
+        ("late", verdict.late, "kept in the buffer while the line was cut"),
+        ("joined", joined, "devices, over the air"),
+        ("ACKs", acked[0], f"of {acked[1]} confirmed uplinks, checked by the device"),
+        ("collided", verdict.collided, "on the air, two at once: nobody could receive them"),
+    )
+    lines = [style.line(RULE, "dim")]
+    for name, count, meaning in counts:
+        bad = name in ("lost", "duplicates") and count > 0
+        number = style.paint(f"{count:6}", "red" if bad else "bold")
+        lines.append(style.text(f"  {name:12}") + number + style.paint(f"   {meaning}", "dim"))
+    word = "✓ nothing lost, nothing twice" if good else "✗ this is not as it must be"
+    return [*lines, "", style.line(f"  {word}", "green" if good else "red", "bold")]
