@@ -16,7 +16,7 @@ Rules:
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from drivers.concentrator import COUNTER_MODULUS, RxPacket
+from drivers.concentrator import COUNTER_MODULUS, Counter, RxPacket
 from gateway.lorawan.device import Device
 from gateway.lorawan.session import Join, KnownState, Session
 from native.frames import SessionKeys
@@ -32,13 +32,17 @@ class Activation:
     device: Device
     session: Session
     keys: SessionKeys
-    heard: RxPacket | None = None
+    heard: Counter | None = None
+
+    def hears(self, packet: RxPacket) -> None:
+        """`packet` was accepted: remember when."""
+        self.heard = Counter(packet.counter_us, packet.chip_session)
 
     def just_heard(self, packet: RxPacket) -> bool:
-        """Whether `packet` ended together with the last accepted one: a second demodulator's."""
+        """Whether `packet` ended together with the last accepted one: another demodulator's."""
         if self.heard is None or self.heard.chip_session != packet.chip_session:
             return False
-        apart = (packet.counter_us - self.heard.counter_us) % COUNTER_MODULUS
+        apart = (packet.counter_us - self.heard.us) % COUNTER_MODULUS
         return min(apart, COUNTER_MODULUS - apart) <= SAME_FRAME_US
 
 

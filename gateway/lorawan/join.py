@@ -99,7 +99,7 @@ class JoinServer:
     ) -> Joined:
         ended = activations.end(one for one in activations.of(device) if one.session.pending)
         session = self._session(app_key, join, activations)
-        activations.add(device, session).heard = packet
+        activations.add(device, session).hears(packet)
         phy_payload = frames.join_accept(
             app_key,
             join.join_nonce,

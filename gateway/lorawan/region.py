@@ -107,3 +107,5 @@ EU868 = Region(
         SubBand(869_700_000, 870_000_000, 14),
     ),
 )
+
+REGIONS = {EU868.name: EU868}

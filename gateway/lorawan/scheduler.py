@@ -15,7 +15,7 @@ Rules:
 - A chip session that ends takes its packets with it: `clear` before anything is placed in the next.
   Receiving stops while the chip sends; nothing here can help that.
 
-Figures: SX1302.md of the reference HAL, host-side scheduling (TX_START_DELAY and its companions).
+Figures: sx1302_hal 2.1.0, just-in-time queue (TX_START_DELAY, TX_MARGIN_DELAY, TX_JIT_DELAY).
 """
 
 from dataclasses import dataclass

@@ -71,7 +71,8 @@ def _accept(
     device, session = activation.device, activation.session
     retransmission = f_cnt == session.f_cnt_up
     confirmed = m_type == MType.CONFIRMED_DATA_UP
-    session.f_cnt_up, activation.heard = f_cnt, packet
+    session.f_cnt_up = f_cnt
+    activation.hears(packet)
     settled = _settle(activation, activations)
     answer = None
     if confirmed or f_ctrl & FCtrl.ADR_ACK_REQ:

@@ -33,9 +33,7 @@ def request(dev_nonce: int, key: bytes = APP_KEY, join_eui: int = JOIN_EUI) -> b
 
 
 def accepted(outcome: Joined, dev_nonce: int) -> Accepted:
-    accept = hears_join_accept(APP_KEY, dev_nonce, outcome.answer.phy_payload)
-    assert accept is not None
-    return accept
+    return hears_join_accept(APP_KEY, dev_nonce, outcome.answer.phy_payload)
 
 
 def join(net: Network, dev_nonce: int) -> Air:

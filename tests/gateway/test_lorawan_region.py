@@ -1,6 +1,10 @@
 import pytest
 
-from gateway.lorawan.region import EU868
+from gateway.lorawan.region import EU868, REGIONS
+
+
+def test_regions_are_found_by_their_name() -> None:
+    assert REGIONS["EU868"] is EU868
 
 
 def test_data_rates_are_those_of_rp002() -> None:
