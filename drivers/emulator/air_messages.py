@@ -1,0 +1,152 @@
+"""The air's JSON lines: what a device's software says, and what it is told.
+
+Source: INTERFACES.md, "The emulator's air". A line that makes no sense becomes an
+`AirMessageError` whose text is the answer's reason. An `id` that comes with an uplink goes back
+with its answer, so that a client with several uplinks on the air can tell them apart.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from drivers.emulator.transmitter import Emission
+from drivers.emulator.uplink import CRC_BAD, CRC_NONE, CRC_OK, Uplink
+
+MAX_PAYLOAD = 255
+Json = dict[str, Any]
+
+
+class AirMessageError(Exception):
+    """A line that cannot be understood; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkRequest:
+    """An uplink to put on the air: now, or when the µs counter shows `at_us`."""
+
+    uplink: Uplink
+    at_us: int | None
+
+
+def parse(line: bytes) -> Json:
+    """One line to an object with a known `op`."""
+    try:
+        message = json.loads(line, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise AirMessageError(f"not a line of JSON: {error}") from error
+    if not isinstance(message, dict):
+        raise AirMessageError("not a JSON object")
+    if message.get("op") not in ("uplink", "time"):
+        raise AirMessageError('"op" must be "uplink" or "time"')
+    return message
+
+
+def uplink_request(message: Mapping[str, Any]) -> UplinkRequest:
+    """The fields of an uplink, checked."""
+    modulation = _choice(message, "modulation", ("LORA", "FSK"), "LORA")
+    uplink = Uplink(
+        payload=_payload(message),
+        frequency=_integer(message, "frequency", 100_000_000, 1_000_000_000),
+        rssi=_number(message, "rssi", -80.0),
+        snr=_number(message, "snr", 8.0),
+        crc=_choice(message, "crc", (CRC_OK, CRC_BAD, CRC_NONE), CRC_OK),
+        modulation=modulation,
+        **(_fsk(message) if modulation == "FSK" else _lora(message)),
+    )
+    has_time = message.get("at_us") is not None
+    return UplinkRequest(uplink, _integer(message, "at_us", 0, 2**32 - 1) if has_time else None)
+
+
+def uplink_done(counter_us: int, reason: str | None) -> Json:
+    """`counter_us` is the packet's end; received where there is no reason against it."""
+    return {
+        "op": "uplink_done",
+        "counter_us": counter_us,
+        "received": reason is None,
+        "reason": reason,
+    }
+
+
+def downlink(emission: Emission, counter_us: int, end_us: int) -> Json:
+    """A transmission of the board. FSK has no `sf`, `bw`, `cr` and says so."""
+    message: Json = {
+        "op": "downlink",
+        "counter_us": counter_us,
+        "end_us": end_us,
+        "payload": emission.payload.hex(),
+        "frequency": emission.frequency,
+        "sf": emission.sf,
+        "bw": emission.bandwidth,
+        "cr": emission.coding_rate,
+        "inverted": emission.inverted,
+        "power_dbm": emission.power_dbm,
+    }
+    if emission.modulation == "FSK":
+        message |= {"modulation": "FSK", "datarate": emission.bit_rate}
+    return message
+
+
+def error(reason: str) -> Json:
+    """The answer to a line that made no sense."""
+    return {"op": "error", "reason": reason}
+
+
+def encode(message: Json) -> bytes:
+    """One line."""
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+def _lora(message: Mapping[str, Any]) -> Json:
+    return {
+        "sf": _integer(message, "sf", 5, 12),
+        "bandwidth": _choice(message, "bw", (125_000, 250_000, 500_000), 125_000),
+        "coding_rate": _integer(message, "cr", 1, 4, default=1),
+    }
+
+
+def _fsk(message: Mapping[str, Any]) -> Json:
+    return {
+        "sf": 0,
+        "coding_rate": 0,
+        "bit_rate": _integer(message, "datarate", 500, 250_000, default=50_000),
+    }
+
+
+def _payload(message: Mapping[str, Any]) -> bytes:
+    text = message.get("payload")
+    try:
+        payload = bytes.fromhex(text) if isinstance(text, str) else None
+    except ValueError:
+        payload = None
+    if payload is None or len(payload) > MAX_PAYLOAD:
+        raise AirMessageError(f'"payload" must be up to {MAX_PAYLOAD} bytes in hex')
+    return payload
+
+
+def _integer(
+    message: Mapping[str, Any], key: str, low: int, high: int, default: int | None = None
+) -> int:
+    value = message.get(key, default)
+    if type(value) is not int or not low <= value <= high:
+        raise AirMessageError(f'"{key}" must be a whole number from {low} to {high}')
+    return value
+
+
+def _number(message: Mapping[str, Any], key: str, default: float) -> float:
+    value = message.get(key, default)
+    if type(value) not in (int, float) or not -1000 <= value <= 1000 or math.isnan(value):
+        raise AirMessageError(f'"{key}" must be a number of dB')
+    return float(value)
+
+
+def _choice(message: Mapping[str, Any], key: str, allowed: tuple[Any, ...], default: Any) -> Any:
+    value = message.get(key, default)
+    if type(value) is not type(default) or value not in allowed:
+        raise AirMessageError(f'"{key}" must be one of {", ".join(map(str, allowed))}')
+    return value
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")

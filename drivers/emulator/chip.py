@@ -1,0 +1,187 @@
+"""The SX1302 itself: an address space, the parts behind it, and the radios behind its mux.
+
+Source: SX1302.md §1.4, §2, §6, §9. One SPI frame in, one frame of the same length out.
+"""
+
+from collections.abc import Callable
+
+from drivers.emulator.agenda import Agenda
+from drivers.emulator.air import Flight
+from drivers.emulator.clock import Counter
+from drivers.emulator.cores import (
+    AGC_CTRL,
+    ARB_CTRL,
+    ARB_GO,
+    MAILBOX_WRITE_3,
+    PROGRAM_SIZE,
+    Agc,
+    Arbiter,
+    Core,
+)
+from drivers.emulator.fifo import Fifo, Metadata, fsk_rssi_raw, lora_rssi_raw, packet, snr_raw
+from drivers.emulator.radio import Radio
+from drivers.emulator.receiver import Receiver
+from drivers.emulator.register_file import RegisterFile
+from drivers.emulator.transmitter import Transmitter
+from drivers.emulator.uplink import CRC_BAD
+
+CHIP_VERSION = 0x12
+MODELS = {"sx1302": 0x02, "sx1303": 0x03}
+OTP_MODEL = 0xD0
+
+MUX_CHIP, MUX_RADIOS = 0x00, (0x01, 0x02)
+READ_HEADER, WRITE_HEADER = 4, 3
+REGISTERS_FROM = 0x5000
+FIFO_AT = 0x4000
+TX_BUFFERS = {0x53: 0x5207, 0x55: 0x5407}  # high address byte → its WRITE_BUFFER register
+VERSION, OTP_ADDRESS, OTP_DATA = 0x5606, 0x6180, 0x6181
+TX_TRIGGERS = (0x5200, 0x5400)
+TX_STATUS = (0x5211, 0x5411)
+FIFO_COUNT, COUNTER = 0x58C8, 0x6105
+RADIO_ENABLES = (0x5783, 0x5784)
+RADIO_EN, RADIO_RST = 0x04, 0x08
+CLOCK_SELECT = 0x57C0
+
+
+class Chip:
+    """SX1302 or SX1303 (`model`) with two SX1250."""
+
+    def __init__(self, eui: int, model: str, agenda: Agenda, now_ns: Callable[[], int]) -> None:
+        self._otp = {**dict(enumerate(eui.to_bytes(8, "big"))), OTP_MODEL: MODELS[model]}
+        self._now_ns = now_ns
+        self.counter = Counter(now_ns())
+        self.registers = RegisterFile()
+        self.fifo = Fifo()
+        self.radios = [Radio(), Radio()]
+        self._agc = Agc(self.registers)
+        self._arbiter = Arbiter(self.registers)
+        self.transmitters = [
+            Transmitter(chain, self.registers, agenda, self.counter) for chain in (0, 1)
+        ]
+        self.receiver = Receiver(self.registers, self.radios, self._arbiter, self._agc)
+        self._acts = self._what_acts()
+        self.reset()
+
+    def _what_acts(self) -> dict[int, Callable[[int, int], None]]:
+        """The cells whose writing does something: it gets the cell before and after."""
+        first, second = self.transmitters
+        radio_a, radio_b = self.radios
+        return {
+            TX_TRIGGERS[0]: lambda was, now: first.trigger(was, now, self._now_ns()),
+            TX_TRIGGERS[1]: lambda was, now: second.trigger(was, now, self._now_ns()),
+            RADIO_ENABLES[0]: lambda _, now: radio_a.lines(now & RADIO_EN, now & RADIO_RST),
+            RADIO_ENABLES[1]: lambda _, now: radio_b.lines(now & RADIO_EN, now & RADIO_RST),
+            AGC_CTRL: lambda was, now: self._agc.control(was, now, self._clocked()),
+            MAILBOX_WRITE_3: lambda _, __: self._agc.command(),
+            ARB_CTRL: lambda was, now: self._arbiter.control(was, now, self._clocked()),
+            ARB_GO: lambda _, now: self._arbiter.go(now),
+            OTP_ADDRESS: lambda _, now: self.registers.put(OTP_DATA, self._otp.get(now, 0)),
+        }
+
+    def reset(self) -> None:
+        """The reset line: everything is lost, and the count starts from 0."""
+        self.counter.epoch_ns = self._now_ns()
+        self.registers.reset()
+        self.registers.put(VERSION, CHIP_VERSION)
+        self.fifo.clear()
+        self._agc.reset()
+        self._arbiter.reset()
+        for transmitter in self.transmitters:
+            transmitter.reset()
+        for radio in self.radios:
+            radio.lines(0, 0)
+
+    def transfer(self, frame: bytes) -> bytes:
+        """One SPI frame."""
+        if frame[0] == MUX_CHIP:
+            return self._access(frame)
+        if frame[0] in MUX_RADIOS:
+            return bytes(1) + self.radios[MUX_RADIOS.index(frame[0])].transfer(frame[1:])
+        return bytes(len(frame))
+
+    def _access(self, frame: bytes) -> bytes:
+        if len(frame) < WRITE_HEADER:
+            return bytes(len(frame))
+        address = (frame[1] & 0x7F) << 8 | frame[2]
+        if frame[1] & 0x80:
+            self.write(address, frame[WRITE_HEADER:])
+            return bytes(len(frame))
+        size = max(len(frame) - READ_HEADER, 0)
+        return (bytes(READ_HEADER) + self.read(address, size))[: len(frame)]
+
+    def read(self, address: int, size: int) -> bytes:
+        """What a burst read gives; reading the receive buffer pops."""
+        if address >= REGISTERS_FROM:
+            self._refresh(address, address + size)
+            return self.registers.read(address, size)
+        if address == FIFO_AT:
+            return self.fifo.pop(size)
+        core, offset = self._program(address)
+        return core.read(offset, size) if core else bytes(size)
+
+    def write(self, address: int, data: bytes) -> None:
+        """A burst write; what lies past the address space goes nowhere."""
+        if address < REGISTERS_FROM:
+            core, offset = self._program(address)
+            if core:
+                control = AGC_CTRL if core is self._agc else ARB_CTRL
+                core.write(offset, data, self.registers.cells[control])
+            return
+        for cell, value in enumerate(data[: 0x8000 - address], address):
+            self._write_cell(cell, value)
+
+    def receive(self, flight: Flight) -> str | None:
+        """Put a received packet into the buffer; the reason where it does not fit."""
+        uplink, chain = flight.uplink, flight.chain
+        assert chain is not None
+        fsk = uplink.modulation == "FSK"
+        fine = not self.registers.field("RX_TOP_RX_BUFFER_LEGACY_TIMESTAMP") and not fsk
+        latched = self.counter.ticks(flight.end_ns) - 32 * uplink.correction_us(fine=fine)
+        meta = Metadata(
+            chain=chain.number,
+            modem=chain.modem,
+            sf=0 if fsk else uplink.sf,
+            coding_rate=0 if fsk else uplink.coding_rate,
+            crc_present=uplink.has_crc,
+            crc_wrong=uplink.crc == CRC_BAD,
+            snr_raw=0 if fsk else snr_raw(uplink.snr),
+            rssi_raw=fsk_rssi_raw(uplink.rssi) if fsk else lora_rssi_raw(uplink.rssi),
+            ticks=latched % 2**32,
+            fine=fine,
+        )
+        fits = self.fifo.push(packet(uplink.payload, meta))
+        return None if fits else "the receive buffer is full"
+
+    def _program(self, address: int) -> tuple[Core | None, int]:
+        if address < PROGRAM_SIZE:
+            paged = self.registers.field("COMMON_PAGE_PAGE") == 0
+            return (self._agc if paged else None), address
+        if address < 2 * PROGRAM_SIZE:
+            return self._arbiter, address - PROGRAM_SIZE
+        return None, 0
+
+    def _refresh(self, first: int, end: int) -> None:
+        """Bring the cells that the hardware itself moves up to date, where they are read."""
+        cells = self.registers.cells
+        if first < COUNTER + 4 and end > COUNTER:
+            count = self.counter.ticks(self._now_ns())
+            cells[COUNTER : COUNTER + 4] = count.to_bytes(4, "big")
+        if first < FIFO_COUNT + 2 and end > FIFO_COUNT:
+            cells[FIFO_COUNT : FIFO_COUNT + 2] = len(self.fifo).to_bytes(2, "big")
+        for transmitter, status in zip(self.transmitters, TX_STATUS, strict=True):
+            if first <= status < end:
+                cells[status] = transmitter.status(self._now_ns())
+
+    def _write_cell(self, address: int, value: int) -> None:
+        write_buffer = TX_BUFFERS.get(address >> 8)
+        if write_buffer and not self.registers.cells[write_buffer] & 1:
+            return
+        before, after = self.registers.write(address, value)
+        if (act := self._acts.get(address)) is not None:
+            act(before, after)
+
+    def _clocked(self) -> bool:
+        """A radio clocks the chip: selected, divider on, and in receive mode."""
+        select = self.registers.cells[CLOCK_SELECT]
+        selected = [radio for bit, radio in enumerate(self.radios) if select >> bit & 1]
+        return bool(select & 0x04) and any(radio.receiving for radio in selected)

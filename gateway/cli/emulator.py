@@ -1,0 +1,95 @@
+"""kogge emulator: a concentrator board without hardware, for anyone's software."""
+
+import argparse
+import asyncio
+import ipaddress
+import signal
+import sys
+from pathlib import Path
+
+from drivers.emulator import DEFAULT_EUI, Running, serve
+
+HELP = "stand in for a concentrator board on a serial port"
+FAILED, NO_PERMISSION = 1, 77
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--link", type=Path, required=True, metavar="PATH", help="name under which the port appears"
+    )
+    parser.add_argument(
+        "--air",
+        type=_loopback,
+        metavar="HOST:PORT",
+        help="where devices connect, on loopback; port 0 takes a free one",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="for what is random")
+    parser.add_argument(
+        "--eui", type=_eui, default=DEFAULT_EUI, metavar="HEX", help="the chip's EUI, 16 hex digits"
+    )
+    parser.add_argument("--chip", choices=("sx1302", "sx1303"), default="sx1302")
+
+
+def run(args: argparse.Namespace) -> int:
+    try:
+        asyncio.run(_until_stopped(args))
+    except PermissionError as error:
+        return _failed(f"not allowed: {error}", NO_PERMISSION)
+    except OSError as error:
+        return _failed(f"cannot start: {error}", FAILED)
+    return 0
+
+
+async def _until_stopped(args: argparse.Namespace) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    async with serve(args.link, args.air, eui=args.eui, chip=args.chip, seed=args.seed) as running:
+        _say(_where(args, running))
+        await stopped.wait()
+
+
+def _where(args: argparse.Namespace, running: Running) -> str:
+    lines = [
+        f"{args.chip.upper()} board with EUI {args.eui:016x} on {args.link} ({running.port}).",
+        f'Use it as the port of a gateway: [concentrator] port = "{args.link}".',
+    ]
+    if running.air_address:
+        host, port = running.air_address
+        lines.append(f"Devices speak to it on {host}:{port}, one JSON object a line.")
+    return "\n".join([*lines, "Stop it with Ctrl-C."])
+
+
+def _failed(message: str, code: int) -> int:
+    _say(f"kogge emulator: {message}")
+    return code
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+def _eui(text: str) -> int:
+    digits = text.replace("-", "").replace(":", "")
+    if len(digits) != 16:
+        raise argparse.ArgumentTypeError("an EUI has 16 hex digits")
+    try:
+        return int.from_bytes(bytes.fromhex(digits), "big")
+    except ValueError as error:
+        raise argparse.ArgumentTypeError("an EUI has 16 hex digits") from error
+
+
+def _loopback(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    host = "127.0.0.1" if host == "localhost" else host.strip("[]")
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+        number = int(port)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError("give an address and a port: 127.0.0.1:4406") from error
+    if not loopback or not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(
+            "the air has no password: it listens on loopback only, e.g. 127.0.0.1:4406"
+        )
+    return host, number
