@@ -1,0 +1,98 @@
+"""What the store's tests share: records, a clock set by hand, a power cut, and full drains."""
+
+import asyncio
+import shutil
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from gateway.lorawan.session import Session
+from gateway.records import Event, Moment, Radio, Reading, Record
+from gateway.store.buffer import Buffer
+from gateway.store.database import Store
+
+MOMENT = Moment(1_790_000_000.125, "ntp", "boot", 12.5)
+FAR = 1_000_000.0
+
+
+def reading(number: int, **changes: object) -> Reading:
+    fields: dict[str, object] = {
+        "id": f"{number:032x}",
+        "device": "70b3d57ed0000001",
+        "session": "0000010002",
+        "name": "parking-neuer-markt-07",
+        "moment": MOMENT,
+        "f_port": 1,
+        "f_cnt": number,
+        "confirmed": False,
+        "measurements": {"temperature": 21.5, "occupied": True, "state": "ok", "count": number},
+        "units": {"temperature": "Cel"},
+        "radio": Radio(-80.0, 7.5, 7, 125_000, 868_100_000),
+    }
+    return Reading(**(fields | changes))  # type: ignore[arg-type]
+
+
+def event(number: int) -> Event:
+    return Event("join", MOMENT, {"number": number, "reason": None})
+
+
+def number_of(record: Record) -> int:
+    return int(record.id, 16) if isinstance(record, Reading) else int(record.detail["number"] or 0)
+
+
+def session(dev_eui: int = 1, id_: bytes = b"\x00\x00\x01\x00\x02", f_cnt_up: int = 0) -> Session:
+    return Session(dev_eui, id_, 0xFFFF_0001, b"1" * 16, b"2" * 16, b"3" * 16, b"4" * 16, f_cnt_up)
+
+
+class World:
+    """A database file, the time, and what was reported safe, how often."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.time = 1000.0
+        self.safe: Counter[int] = Counter()
+        self.safe_changed = asyncio.Event()
+
+    def say_safe(self, records: Sequence[Record]) -> None:
+        self.safe.update(number_of(record) for record in records)
+        self.safe_changed.set()
+
+    @asynccontextmanager
+    async def store(self) -> AsyncIterator[Store]:
+        store = await Store.open(self.path)
+        try:
+            yield store
+        finally:
+            await store.close()
+
+    @asynccontextmanager
+    async def buffer(self, window: float = 1.0) -> AsyncIterator[Buffer]:
+        async with self.store() as store:
+            buffer = Buffer(store, window, self.say_safe, now=lambda: self.time)
+            await buffer.open()
+            yield buffer
+
+    def after_power_cut(self) -> "World":
+        """The files as they are now, without anything that a close would still write."""
+        ruin = self.path.parent / "after"
+        shutil.rmtree(ruin, ignore_errors=True)
+        ruin.mkdir()
+        for file in self.path.parent.glob(f"{self.path.name}*"):
+            shutil.copy(file, ruin)
+        return World(ruin / self.path.name)
+
+    async def stored(self) -> list[int]:
+        """The numbers of all records that a new run finds."""
+        async with self.buffer() as buffer:
+            return await drain(buffer)
+
+
+async def drain(buffer: Buffer, limit: int = 100) -> list[int]:
+    """Deliver everything; the numbers in the order in which they came."""
+    numbers = []
+    while buffer.backlog:
+        batch = await asyncio.wait_for(buffer.next_batch(limit, 0), 20)
+        numbers += [number_of(record) for record in batch.records]
+        buffer.delivered(batch)
+    return numbers
