@@ -46,13 +46,16 @@ END_MARGIN = 0.1  # s after the end of a transmission until it is looked after
 
 
 class Sx1302:
-    """One board. `sleep` is asyncio's unless a test is in a hurry."""
+    """One board. `firmware` reads the images, at every start: a missing one may come later.
+
+    `sleep` is asyncio's unless a test is in a hurry.
+    """
 
     def __init__(
         self,
         settings: Settings,
         open_link: Callable[[], Awaitable[Link]],
-        firmware: Firmware,
+        firmware: Callable[[], Firmware],
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._settings = settings
@@ -92,13 +95,14 @@ class Sx1302:
             raise
 
     async def _start(self, chip: Chip) -> None:
+        firmware = await asyncio.to_thread(self._firmware)
         identity = await chip.identity()
         health = await chip.health()
         await startup.power_up(chip)
-        await startup.start(chip, self._settings, self._firmware)
+        await startup.start(chip, self._settings, firmware)
         self._begin_session()
         self._session += 1
-        unverified = "" if self._firmware.verified else ", unverified firmware"
+        unverified = "" if firmware.verified else ", unverified firmware"
         self._status = ConcentratorStatus(
             eui=await startup.read_eui(chip),
             model=await startup.read_model(chip),

@@ -64,7 +64,7 @@ async def started(conf: Json) -> tuple[Sx1302, StandIn]:
     async def open_link() -> MemoryLink:
         return MemoryLink(board)
 
-    driver = Sx1302(semtech.settings(conf), open_link, IMAGE, no_time)
+    driver = Sx1302(semtech.settings(conf), open_link, lambda: IMAGE, no_time)
     await driver.start()
     return driver, board
 

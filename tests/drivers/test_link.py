@@ -1,0 +1,225 @@
+"""The port over a real pseudo-terminal: what is answered, late, wrong, or gone."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from pty_board import PtyBoard, frame, pty_board
+
+from drivers.concentrator import LinkLost, McuError
+from drivers.link import SerialLink, open_link
+from drivers.sx1302.mcu import Command
+
+STATUS = bytes(6)
+GET_STATUS, SPI = Command.GET_STATUS, Command.MULTIPLE_SPI
+
+
+def prompt(identity: int, command: int, payload: bytes) -> bytes:
+    if command == GET_STATUS:
+        return frame(identity, 0x41, STATUS)
+    return frame(identity, command + 0x40, payload)
+
+
+def silent(identity: int, command: int, payload: bytes) -> bytes:
+    return b""
+
+
+@asynccontextmanager
+async def opened(board: PtyBoard, deadline: float = 5.0) -> AsyncIterator[SerialLink]:
+    link = await open_link(board.path, deadline)
+    try:
+        yield link
+    finally:
+        await link.close()
+
+
+async def test_request_is_answered() -> None:
+    with pty_board(prompt) as board:
+        async with opened(board) as link:
+            assert await link.request(GET_STATUS, b"") == STATUS
+            assert await link.request(SPI, b"abc") == b"abc"
+
+
+async def test_request_and_answer_may_be_larger_than_the_tty_buffer() -> None:
+    payload = os.urandom(4200)
+    with pty_board(prompt) as board:
+        async with opened(board) as link:
+            for _ in range(5):
+                assert await link.request(SPI, payload) == payload
+
+
+async def test_constant_answer_id_is_healthy() -> None:
+    with pty_board(lambda _, command, payload: prompt(0, command, payload)) as board:
+        async with opened(board) as link:
+            for _ in range(3):
+                assert await link.request(GET_STATUS, b"") == STATUS
+
+
+async def test_answer_may_come_byte_by_byte() -> None:
+    with pty_board(silent) as board:
+        async with opened(board) as link:
+            asked = asyncio.create_task(link.request(GET_STATUS, b""))
+            await board.came.wait()
+            for byte in prompt(7, GET_STATUS, b""):
+                os.write(board.master, bytes((byte,)))
+                await asyncio.sleep(0)
+            assert await asked == STATUS
+
+
+async def test_waiting_requests_take_turns() -> None:
+    with pty_board(prompt) as board:
+        async with opened(board) as link:
+            payloads = [bytes((i,)) for i in range(20)]
+            answers = await asyncio.gather(*(link.request(SPI, each) for each in payloads))
+            assert answers == payloads
+
+
+async def test_bytes_left_by_an_earlier_program_are_thrown_away() -> None:
+    with pty_board(prompt) as board:
+        os.write(board.master, b"left over" * 100)
+        async with opened(board) as link:
+            assert await link.request(GET_STATUS, b"") == STATUS
+
+
+async def test_late_answer_ends_the_link_and_is_never_anothers() -> None:
+    with pty_board(silent) as board:
+        async with opened(board, deadline=0.05) as link:
+            with pytest.raises(LinkLost, match=r"no answer to command 0x01 within 0.05 s"):
+                await link.request(GET_STATUS, b"")
+            board.send(prompt(1, GET_STATUS, b""))
+            with pytest.raises(LinkLost, match="no answer"):
+                await link.request(GET_STATUS, b"")
+            assert len(board.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        frame(1, 0x45, b""),
+        frame(1, 0xFF, b""),
+        frame(1, 0x41, bytes(7)),
+        frame(1, 0x41, bytes(5)),
+    ],
+    ids=["anothers", "refused", "too long", "too short"],
+)
+async def test_wrong_answer_is_a_mcu_error_and_ends_the_link(answer: bytes) -> None:
+    with pty_board(lambda *_: answer) as board:
+        async with opened(board) as link:
+            with pytest.raises(McuError):
+                await link.request(GET_STATUS, b"")
+            with pytest.raises(LinkLost):
+                await link.request(GET_STATUS, b"")
+
+
+@pytest.mark.parametrize("answer", [b"$GPGGA,1235", frame(1, 0x41, STATUS) + b"!"])
+async def test_garbage_ends_the_link(answer: bytes) -> None:
+    with pty_board(lambda *_: answer) as board:
+        async with opened(board) as link:
+            with pytest.raises(LinkLost):
+                await link.request(GET_STATUS, b"")
+
+
+async def test_bytes_that_nobody_asked_for_end_the_link() -> None:
+    with pty_board(prompt) as board:
+        async with opened(board) as link:
+            await link.request(GET_STATUS, b"")
+            os.write(board.master, b"\x00")
+            while link._lost is None:
+                await asyncio.sleep(0)
+            with pytest.raises(LinkLost, match="nobody asked"):
+                await link.request(GET_STATUS, b"")
+
+
+async def test_unplugging_fails_every_waiter() -> None:
+    with pty_board(silent) as board:
+        async with opened(board) as link:
+            waiters = [asyncio.create_task(link.request(GET_STATUS, b"")) for _ in range(3)]
+            await board.came.wait()
+            board.unplug()
+            results = await asyncio.gather(*waiters, return_exceptions=True)
+            assert [type(result) for result in results] == [LinkLost] * 3
+
+
+async def test_unplugging_in_mid_answer_fails_the_waiter() -> None:
+    with pty_board(lambda *_: frame(1, 0x41, STATUS)[:5]) as board:
+        async with opened(board) as link:
+            asked = asyncio.create_task(link.request(GET_STATUS, b""))
+            await board.came.wait()
+            board.unplug()
+            with pytest.raises(LinkLost):
+                await asked
+
+
+async def test_cancelled_requests_answer_is_not_taken_for_the_next() -> None:
+    with pty_board(silent) as board:
+        async with opened(board) as link:
+            asked = asyncio.create_task(link.request(SPI, b"first"))
+            await board.came.wait()
+            asked.cancel()
+            await asyncio.gather(asked, return_exceptions=True)
+            board.answer = prompt
+            following = asyncio.create_task(link.request(SPI, b"other"))
+            board.send(frame(1, 0x45, b"first"))
+            assert await following == b"other"
+
+
+async def test_closing_fails_waiters_and_may_be_repeated() -> None:
+    with pty_board(silent) as board:
+        async with opened(board) as link:
+            asked = asyncio.create_task(link.request(GET_STATUS, b""))
+            await board.came.wait()
+            await link.close()
+            await link.close()
+            with pytest.raises(LinkLost, match="closed"):
+                await asked
+
+
+async def test_second_opening_of_one_port_is_refused() -> None:
+    with pty_board(prompt) as board:
+        async with opened(board):
+            with pytest.raises(LinkLost, match="in use by another program"):
+                await open_link(board.path)
+        async with opened(board) as link:
+            assert await link.request(GET_STATUS, b"") == STATUS
+
+
+async def test_absent_port_is_named() -> None:
+    with pytest.raises(LinkLost, match="cannot open /dev/no-such-board"):
+        await open_link("/dev/no-such-board")
+
+
+async def test_unknown_kind_of_url_is_refused() -> None:
+    with pytest.raises(LinkLost, match="cannot open nonsense://there"):
+        await open_link("nonsense://there")
+
+
+async def test_spy_url_shows_the_wire(capsys: pytest.CaptureFixture[str]) -> None:
+    with pty_board(prompt) as board:
+        link = await open_link(f"spy://{board.path}")
+        try:
+            assert await link.request(GET_STATUS, b"") == STATUS
+        finally:
+            await link.close()
+    trace = capsys.readouterr().err
+    assert " TX " in trace
+    assert " RX " in trace
+
+
+async def test_socket_url_reaches_a_board_over_tcp() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readexactly(4)
+        writer.write(prompt(head[0], head[3], b""))
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1")
+    host, port = server.sockets[0].getsockname()
+    link = await open_link(f"socket://{host}:{port}")
+    try:
+        assert await link.request(GET_STATUS, b"") == STATUS
+    finally:
+        await link.close()
+        server.close()
+        await server.wait_closed()
