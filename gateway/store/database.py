@@ -142,8 +142,8 @@ class Store:
             return error
         fault = StoreError(
             f"{self._path}: {error or type(error).__name__}. Nothing more can be stored: what the "
-            "broker has not acknowledged is in memory only. Check the disk's health and its free "
-            "space (dmesg, df -h), and that the file is Kogge's own (ls -l)."
+            "broker has not acknowledged is in memory only. Check the disk's health and free space "
+            "(dmesg, df -h)."
         )
         fault.__cause__ = error
         return fault
@@ -155,13 +155,15 @@ class Store:
     # on the store's thread
 
     def _open(self) -> None:
-        self._lock = take_lock(self._path)
-        # SQLite would let everyone read it, and it holds session keys
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        self._connection = sqlite3.connect(self._path, isolation_level=None)
-        for pragma in PRAGMAS:
-            self._connection.execute(pragma).fetchall()
-        migrate(self._connection, self._path, schema())
+        try:
+            self._lock = take_lock(self._path)
+            self._connection = _connect(self._path)
+            migrate(self._connection, self._path, schema())
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(
+                f"{self._path} cannot be opened ({error}); it has been left as it is. Check that "
+                "it is Kogge's own (ls -l), and the disk's health and free space (dmesg, df -h)."
+            ) from error
 
     def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if self._connection is None:
@@ -175,6 +177,19 @@ class Store:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # SQLite would let everyone read the file, and it holds session keys
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        for pragma in PRAGMAS:
+            connection.execute(pragma).fetchall()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
 
 
 def take_lock(path: Path) -> int:

@@ -22,7 +22,8 @@ def schema() -> list[str]:
 
 
 def migrate(connection: sqlite3.Connection, path: Path, scripts: list[str]) -> None:
-    """Bring the database to the last of `scripts`. Raises StoreError or sqlite3.Error."""
+    """Bring the database to the last of `scripts`. Raises StoreError, or sqlite3.Error
+    when the file cannot be read or copied."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(scripts):
         raise StoreError(_refusal(path, version, len(scripts)))
@@ -30,7 +31,13 @@ def migrate(connection: sqlite3.Connection, path: Path, scripts: list[str]) -> N
         return
     if connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
         back_up(connection, backup_path(path, version))
-    _apply(connection, scripts[version:], len(scripts))
+    try:
+        _apply(connection, scripts[version:], len(scripts))
+    except sqlite3.Error as error:
+        raise StoreError(
+            f"{path} could not be brought from schema {version} to {len(scripts)} ({error}); "
+            "it is as it was. Install the Kogge that ran before, and report this."
+        ) from error
 
 
 def backup_path(path: Path, version: int) -> Path:

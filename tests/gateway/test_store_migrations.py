@@ -1,0 +1,115 @@
+"""From every older version to this one; all or nothing; never from a newer one."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from store_tools import World
+
+from gateway.errors import StoreError
+from gateway.store import database
+from gateway.store.database import Store
+from gateway.store.migrations import backup_path, schema
+
+DATABASES = Path(__file__).parents[1] / "databases"
+ADDED = "CREATE TABLE added (x);"
+BROKEN = "CREATE TABLE half_done (x);\nCREATE TABLE more (no such syntax;"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path / "kogge.db")
+
+
+def version(path: Path) -> object:
+    return ask(path, "PRAGMA user_version")[0][0]
+
+
+def ask(path: Path, sql: str) -> list[Any]:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def restore(dump: Path, path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(dump.read_text(encoding="utf-8"))
+
+
+def tables_of(path: Path) -> set[object]:
+    return {name for (name,) in ask(path, "SELECT name FROM sqlite_schema WHERE type = 'table'")}
+
+
+def with_versions(patch: pytest.MonkeyPatch, *more: str) -> None:
+    scripts = [*schema(), *more]
+    patch.setattr(database, "schema", lambda: scripts)
+
+
+@pytest.mark.parametrize("old", sorted(DATABASES.glob("*.sql")), ids=lambda path: path.stem)
+async def test_old_database_is_read(world: World, old: Path) -> None:
+    """tests/databases/NNNN.sql: what a database of that version held, as SQL."""
+    restore(old, world.path)
+    async with world.store() as store:
+        known = await store.load()
+    assert [session.f_cnt_up for session in known.sessions] == [4711]
+    assert [join.dev_nonce for join in known.joins] == [2]
+    assert await world.stored() == [1, 2, 3]
+    assert version(world.path) == len(schema())
+
+
+def test_every_version_has_an_old_database() -> None:
+    assert [path.stem for path in sorted(DATABASES.glob("*.sql"))] == [
+        f"{version + 1:04}" for version in range(len(schema()))
+    ]
+
+
+async def test_new_database_has_this_version_and_no_backup(world: World) -> None:
+    async with world.store():
+        pass
+    assert version(world.path) == len(schema())
+    assert list(world.path.parent.glob("*.bak")) == []
+
+
+async def test_database_is_copied_before_it_is_migrated(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world.store():
+        pass
+    with_versions(monkeypatch, ADDED)
+    async with world.store():
+        pass
+    copy = backup_path(world.path, len(schema()))
+    assert (version(copy), version(world.path)) == (len(schema()), len(schema()) + 1)
+    assert tables_of(world.path) - tables_of(copy) == {"added"}
+    assert copy.stat().st_mode & 0o777 == 0o600
+
+
+async def test_migration_that_fails_leaves_the_database_as_it_was(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world.store():
+        pass
+    before = tables_of(world.path)
+    with monkeypatch.context() as patch:
+        with_versions(patch, ADDED, BROKEN)
+        with pytest.raises(StoreError, match="it is as it was"):
+            await Store.open(world.path)
+    assert (version(world.path), tables_of(world.path)) == (len(schema()), before)
+    async with world.store() as store:
+        await store.load()
+
+
+async def test_database_of_a_newer_version_is_refused_untouched(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        with_versions(patch, ADDED)
+        async with world.store():
+            pass
+    before = world.path.read_bytes()
+    with pytest.raises(StoreError) as refused:
+        await Store.open(world.path)
+    assert "newer Kogge" in str(refused.value)
+    assert f"kogge.db.v{len(schema())}.bak" in str(refused.value)
+    assert world.path.read_bytes() == before
