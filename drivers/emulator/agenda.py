@@ -25,6 +25,7 @@ class Agenda:
     """A queue of actions by time."""
 
     def __init__(self) -> None:
+        self.on_sooner: Callable[[], None] = lambda: None  # something is due sooner than before
         self._heap: list[Entry] = []
         self._order = 0
 
@@ -33,6 +34,8 @@ class Agenda:
         self._order += 1
         entry = Entry(at_ns, self._order, action)
         heapq.heappush(self._heap, entry)
+        if self._heap[0] is entry:
+            self.on_sooner()
         return entry
 
     def cancel(self, entry: Entry | None) -> None:

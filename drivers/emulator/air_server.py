@@ -11,7 +11,6 @@ from drivers.emulator import air_messages
 from drivers.emulator.air import Flight
 from drivers.emulator.air_messages import AirMessageError, Json
 from drivers.emulator.board import Board
-from drivers.emulator.pulse import Pulse
 from drivers.emulator.transmitter import Emission
 
 MAX_LINE = 65536
@@ -21,9 +20,8 @@ MAX_UNREAD = 1 << 20
 class AirServer:
     """All clients of one board's air."""
 
-    def __init__(self, board: Board, pulse: Pulse) -> None:
+    def __init__(self, board: Board) -> None:
         self.board = board
-        self.pulse = pulse
         self.clients: set[Client] = set()
         self._server: asyncio.Server | None = None
         board.on_emission = self._broadcast
@@ -76,7 +74,6 @@ class Client(asyncio.Protocol):
             self.tell(air_messages.error(f"a line has at most {MAX_LINE} bytes"))
             self._unread = b""
             self.hang_up()
-        self._server.pulse.kick()
 
     def tell(self, message: Json) -> None:
         """Send a line, unless the client has gone or has long stopped reading."""

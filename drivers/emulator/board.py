@@ -1,7 +1,8 @@
 """The whole board: microcontroller, chip, radios, and the air around its antenna.
 
 Nothing here waits or reads a clock of its own: `now_ns` gives the time. Whoever runs the board
-calls `advance` when `next_ns` has come; `feed` and `send` advance it by themselves.
+calls `advance` when `next_ns` has come, and is told by `on_sooner` that it now comes sooner;
+`feed` and `send` advance the board by themselves.
 """
 
 import random
@@ -67,6 +68,10 @@ class Board:
     def next_ns(self) -> int | None:
         """When `advance` is next needed; None while nothing is on the air or planned."""
         return self._agenda.next_ns
+
+    def on_sooner(self, tell: Callable[[], None]) -> None:
+        """Who is told when `next_ns` has become sooner; one listener."""
+        self._agenda.on_sooner = tell
 
     def advance(self) -> None:
         """Let happen what is due by now."""

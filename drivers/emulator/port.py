@@ -12,7 +12,6 @@ import tty
 from pathlib import Path
 
 from drivers.emulator.board import Board
-from drivers.emulator.pulse import Pulse
 
 READ_SIZE = 65536
 
@@ -20,9 +19,8 @@ READ_SIZE = 65536
 class Port:
     """A pty for one board; `path` is the end that a driver opens."""
 
-    def __init__(self, board: Board, pulse: Pulse) -> None:
+    def __init__(self, board: Board) -> None:
         self._board = board
-        self._pulse = pulse
         self._loop = asyncio.get_running_loop()
         self._unsent = b""
         self._master, self._slave = os.openpty()
@@ -41,7 +39,6 @@ class Port:
     def _readable(self) -> None:
         with contextlib.suppress(BlockingIOError):
             self._unsent += self._board.feed(os.read(self._master, READ_SIZE))
-        self._pulse.kick()
         self._flush()
         if self._unsent:
             self._loop.remove_reader(self._master)

@@ -33,8 +33,8 @@ async def serve(
     """Run a board until the context ends. OSErrors of the link or the air's address come as is."""
     board = Board(eui, chip, seed)
     pulse = Pulse(board)
-    air_server = AirServer(board, pulse)
-    port = Port(board, pulse)
+    air_server = AirServer(board)
+    port = Port(board)
     port_link = PortLink(link, port.path) if link else None
     try:
         if port_link:
@@ -60,7 +60,6 @@ class MemoryLink:
         """The answer's payload; ValueError where the board refuses the request."""
         await asyncio.sleep(0)
         answer = self._board.feed(bytes([0, *len(payload).to_bytes(2, "big"), command]) + payload)
-        self._pulse.kick()
         if answer[3] != 0x40 + command:
             raise ValueError(f"the board refused command 0x{command:02X}")
         return answer[4:]

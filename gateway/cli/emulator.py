@@ -1,4 +1,7 @@
-"""kogge emulator: a concentrator board without hardware, for anyone's software."""
+"""kogge emulator: a concentrator board without hardware, for anyone's software.
+
+Runs until SIGINT or SIGTERM, and then takes its link with it.
+"""
 
 import argparse
 import asyncio
@@ -8,9 +11,9 @@ import sys
 from pathlib import Path
 
 from drivers.emulator import DEFAULT_EUI, Running, serve
+from gateway.cli import EX_FAILED, complain
 
 HELP = "stand in for a concentrator board on a serial port"
-FAILED, NO_PERMISSION = 1, 77
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,10 +36,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     try:
         asyncio.run(_until_stopped(args))
-    except PermissionError as error:
-        return _failed(f"not allowed: {error}", NO_PERMISSION)
+    except PermissionError:
+        raise
     except OSError as error:
-        return _failed(f"cannot start: {error}", FAILED)
+        return complain(error, EX_FAILED)
     return 0
 
 
@@ -59,11 +62,6 @@ def _where(args: argparse.Namespace, running: Running) -> str:
         host, port = running.air_address
         lines.append(f"Devices speak to it on {host}:{port}, one JSON object a line.")
     return "\n".join([*lines, "Stop it with Ctrl-C."])
-
-
-def _failed(message: str, code: int) -> int:
-    _say(f"kogge emulator: {message}")
-    return code
 
 
 def _say(message: str) -> None:

@@ -1,0 +1,68 @@
+"""kogge emulator: runs until stopped, says where it is, refuses what it must."""
+
+import asyncio
+import json
+import re
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from gateway.cli import EX_FAILED, EX_USAGE, main
+
+
+async def start(*arguments: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway", "emulator", *arguments, stderr=asyncio.subprocess.PIPE
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_it_runs_until_stopped_and_takes_its_link_with_it(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    link = tmp_path / "tty"
+    process = await start("--link", str(link), "--air", "localhost:0", "--eui", "70B3D57ED0001234")
+    assert process.stderr is not None
+    text = (await process.stderr.readuntil(b"Ctrl-C.\n")).decode()
+    assert "70b3d57ed0001234" in text
+    assert f'port = "{link}"' in text
+    host, port = re.findall(r"on (127\.0\.0\.1):(\d+),", text)[0]
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b'{"op":"time"}\n')
+    assert json.loads(await reader.readline())["op"] == "time"
+    assert link.is_symlink()
+    process.send_signal(number)
+    assert await process.wait() == 0
+    assert not link.is_symlink()
+    assert await process.stderr.read() == b""
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--air", "0.0.0.0:4406"], "loopback only"),
+        (["--air", "example.org:4406"], "an address and a port"),
+        (["--air", "127.0.0.1"], "an address and a port"),
+        (["--air", "127.0.0.1:70000"], "loopback only"),
+        (["--eui", "12"], "16 hex digits"),
+        (["--eui", "zz" * 8], "16 hex digits"),
+        (["--chip", "sx1301"], "sx1301"),
+    ],
+)
+def test_bad_arguments_are_refused(
+    arguments: list[str], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main(["emulator", "--link", "tty", *arguments])
+    assert refused.value.code == EX_USAGE
+    assert why in capsys.readouterr().err
+
+
+def test_file_in_the_way_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    link = tmp_path / "file"
+    link.touch()
+    assert main(["emulator", "--link", str(link)]) == EX_FAILED
+    assert f"{link} exists and is not a link" in capsys.readouterr().err
