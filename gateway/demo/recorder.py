@@ -9,7 +9,7 @@ Rules:
 - Topic aliases are not resolved: such a PUBLISH has an empty topic.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 CONNECT, PUBLISH, PUBACK = 1, 3, 4
@@ -63,42 +63,43 @@ class Connection:
         self._readable = True
 
     def from_client(self, data: bytes) -> None:
-        for kind, flags, body in self._packets("client", data):
-            if kind == CONNECT:
-                self._level = _protocol_level(body)
-            elif kind == PUBLISH:
-                self._published(_publish(flags, body, self._level))
+        self._read("client", data, self._client_said)
 
     def from_broker(self, data: bytes) -> None:
-        for kind, _, body in self._packets("broker", data):
-            if kind == PUBACK and len(body) >= 2:
-                published = self._waiting.pop(int.from_bytes(body[:2], "big"), None)
-                if published is not None:
-                    published.reason = body[2] if len(body) > 2 else 0
+        self._read("broker", data, self._broker_said)
+
+    def _read(self, side: str, data: bytes, said: Callable[[int, int, bytes], None]) -> None:
+        """Take the bytes, and each packet (type, flags, body) that is complete with them."""
+        if not self._readable:
+            return
+        buffer = self._buffers[side]
+        buffer += data
+        try:
+            while (extent := _extent(buffer)) is not None:
+                start, stop = extent
+                first, body = buffer[0], bytes(buffer[start:stop])
+                del buffer[:stop]
+                said(first >> 4, first & 15, body)
+        except DamagedError:
+            self._readable = False
+            self._recorder.damaged += 1
+
+    def _client_said(self, kind: int, flags: int, body: bytes) -> None:
+        if kind == CONNECT:
+            self._level = _protocol_level(body)
+        elif kind == PUBLISH:
+            self._published(_publish(flags, body, self._level))
+
+    def _broker_said(self, kind: int, _: int, body: bytes) -> None:
+        if kind == PUBACK and len(body) >= 2:
+            published = self._waiting.pop(int.from_bytes(body[:2], "big"), None)
+            if published is not None:
+                published.reason = body[2] if len(body) > 2 else 0
 
     def _published(self, publish: Publish) -> None:
         self._recorder.publishes.append(publish)
         if publish.packet_id is not None:
             self._waiting[publish.packet_id] = publish
-
-    def _packets(self, side: str, data: bytes) -> Iterator[tuple[int, int, bytes]]:
-        """(type, flags, body) of each packet that is complete now."""
-        buffer = self._buffers[side]
-        buffer += data
-        try:
-            while self._readable and (end := _extent(buffer)) is not None:
-                start, stop = end
-                kind, flags, body = buffer[0] >> 4, buffer[0] & 15, bytes(buffer[start:stop])
-                del buffer[:stop]
-                yield kind, flags, body
-        except DamagedError:
-            self._stop_reading()
-
-    def _stop_reading(self) -> None:
-        self._readable = False
-        self._recorder.damaged += 1
-        for buffer in self._buffers.values():
-            buffer.clear()
 
 
 def _extent(buffer: bytearray) -> tuple[int, int] | None:

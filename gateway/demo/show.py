@@ -74,10 +74,9 @@ class Show:
 
     async def play(self, directory: Path) -> Outcome:
         """Everything, in a directory of its own. GatewayError when the daemon cannot go on."""
-        for line in display.header(
-            self._screen.style, self._joining, len(self._city) - self._joining
-        ):
-            self._screen.say(line)
+        fixed = len(self._city) - self._joining
+        for text in display.header(self._screen.style, self._joining, fixed):
+            self._screen.say(text)
         async with AsyncExitStack() as stage:
             at_broker = await stage.enter_async_context(broker.serve())
             line = await stage.enter_async_context(proxy.serve(at_broker))
