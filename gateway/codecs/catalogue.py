@@ -1,0 +1,191 @@
+"""The catalogue of devices: config/devices/*.toml, each a codec and its mapping to the vocabulary.
+
+Rules of `Codec.decode`:
+
+- No application payload (FPort none or 0) is an empty reading, not an error.
+- It never raises on content: what cannot be decoded is an error in words (D5).
+- A codec with channels (CayenneLPP) names every measurement with its channel, `temperature_3`, for
+  it cannot know how many channels the device has in its other frames.
+- A `distance` becomes a `fill_level` too when the depth of its bin or shaft is known.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from gateway import config
+from gateway.codecs import native_codecs, vocabulary
+from gateway.codecs.mapping import Row, Rows
+from gateway.codecs.vocabulary import Vocabulary
+from gateway.errors import ConfigError, GatewayError
+from gateway.records import Value
+from native.decentlab import Decoder
+
+Decode: TypeAlias = Callable[[int, bytes], dict[str, Any]]
+
+
+class UnknownCodecError(GatewayError):
+    """No device file has this codec; `allowed` says what comes near."""
+
+    def __init__(self, name: str, allowed: str) -> None:
+        self.name, self.allowed = name, allowed
+        super().__init__(f"there is no codec {name!r}; {allowed}")
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Measurements by vocabulary name with their SenML units, or what went wrong, or both."""
+
+    measurements: dict[str, Value]
+    units: dict[str, str]
+    error: str | None = None
+
+
+class DecentlabValue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    label: str
+    formula: str
+    unit: str | None = None
+
+
+class DecentlabGroup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    words: int
+    values: list[DecentlabValue]
+
+
+class Decentlab(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A payload of the Decentlab family as data: see native/decentlab.pyx."""
+
+    group: list[DecentlabGroup]
+    constants: dict[str, float] = {}
+
+
+class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"class_": "class"}):
+    """One file of config/devices: what the device is, what its codec is, what its fields mean."""
+
+    vendor: str
+    model: str
+    codecs: Annotated[list[str], Meta(min_length=1)]
+    lorawan: Literal["1.0.0", "1.0.1", "1.0.2", "1.0.3", "1.0.4", "1.1.0"]
+    class_: Literal["A", "B", "C"]
+    ports: list[Annotated[int, Meta(ge=1, le=223)]]
+    interval_s: Annotated[int, Meta(ge=1)]
+    measurement: list[Row]
+    channels: bool = False
+    error_field: str | None = None
+    decentlab: Decentlab | None = None
+
+
+class Codec:
+    """A payload format together with what its fields mean."""
+
+    def __init__(self, name: str, device: Device, decode: Decode, rows: Rows) -> None:
+        self.name, self.device = name, device
+        self._decode, self._rows = decode, rows
+
+    def output(self, f_port: int | None, payload: bytes) -> dict[str, Any]:
+        """The codec's own words, TS013's form: data, warnings, errors."""
+        return self._decode(f_port or 0, payload)
+
+    def decode(self, f_port: int | None, payload: bytes, depth: float | None = None) -> Decoded:
+        """Measurements of one uplink; `depth` of the device's bin or shaft in metres."""
+        if not f_port:
+            return Decoded({}, {})
+        output = self._decode(f_port, payload)
+        data = output.get("data")
+        measurements: dict[str, Value] = {}
+        units: dict[str, str] = {}
+        for part, suffix in self._parts(data):
+            self._rows.measure(part, measurements, units, suffix)
+        if depth:
+            _add_fill_levels(measurements, units, depth)
+        return Decoded(measurements, units, self._error(output, f_port, payload))
+
+    def _parts(self, data: Any) -> Iterator[tuple[dict[str, Any], str]]:
+        """The data as a whole, or one part a channel with the channel's suffix."""
+        if not self.device.channels:
+            yield data or {}, ""
+        else:
+            for entry in data or []:
+                yield {entry["name"]: entry["value"]}, f"_{entry['channel']}"
+
+    def _error(self, output: dict[str, Any], f_port: int, payload: bytes) -> str | None:
+        errors, data = output.get("errors"), output.get("data")
+        if errors:
+            return "; ".join(str(error) for error in errors)
+        if not data:
+            return f"{self.name} knows nothing of {len(payload)} bytes on FPort {f_port}"
+        if self.device.error_field is not None and self.device.error_field in data:
+            return str(data[self.device.error_field])
+        return None
+
+
+def _add_fill_levels(measurements: dict[str, Value], units: dict[str, str], depth: float) -> None:
+    """How full a bin of `depth` metres is, %, where a sensor in its lid measures a distance."""
+    for name, distance in list(measurements.items()):
+        if isinstance(distance, float) and re.fullmatch(r"distance(_\d+)?", name):
+            level = "fill_level" + name.removeprefix("distance")
+            measurements[level] = round(min(max(1 - distance / depth, 0), 1) * 100, 1)
+            units[level] = "/100"
+
+
+class Catalogue:
+    """Every codec by its name."""
+
+    def __init__(self, codecs: dict[str, Codec], words: Vocabulary) -> None:
+        self._codecs, self.vocabulary = codecs, words
+
+    @classmethod
+    def load(cls, directory: Path) -> "Catalogue":
+        """Read directory/vocabulary.toml and directory/devices/*.toml; raises ConfigError."""
+        words = vocabulary.load(directory / "vocabulary.toml")
+        codecs: dict[str, Codec] = {}
+        for file in sorted((directory / "devices").glob("*.toml")):
+            for codec in _codecs_of(file, words):
+                if codec.name in codecs:
+                    raise ConfigError(file, "codecs", codec.name, "another device file has it too")
+                codecs[codec.name] = codec
+        return cls(codecs, words)
+
+    def names(self) -> list[str]:
+        return sorted(self._codecs)
+
+    def codec(self, name: str) -> Codec:
+        """The codec of that name; raises UnknownCodecError."""
+        if name in self._codecs:
+            return self._codecs[name]
+        near = difflib.get_close_matches(name, self._codecs, 3)
+        hint = (
+            f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(self.names())}"
+        )
+        raise UnknownCodecError(name, hint)
+
+
+def _codecs_of(file: Path, words: Vocabulary) -> Iterator[Codec]:
+    device = config.convert(config.read_toml(file), Device, file)
+    rows = Rows(device.measurement, words, file)
+    for name in device.codecs:
+        yield Codec(name, device, _decode_of(name, device, file), rows)
+
+
+def _decode_of(name: str, device: Device, file: Path) -> Decode:
+    """The native function of that name, or the Decentlab engine with this file's table."""
+    if device.decentlab is None:
+        if name not in native_codecs.BY_NAME:
+            known = ", ".join(sorted(native_codecs.BY_NAME))
+            raise ConfigError(file, "codecs", name, f"is no native codec; known are {known}")
+        return native_codecs.BY_NAME[name]
+    groups = [
+        (group.words, [(v.name, v.label, v.unit, v.formula) for v in group.values])
+        for group in device.decentlab.group
+    ]
+    try:
+        return Decoder(groups, device.decentlab.constants).decode
+    except ValueError as error:
+        raise ConfigError(file, "decentlab", None, str(error)) from None

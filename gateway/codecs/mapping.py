@@ -1,0 +1,114 @@
+"""From a codec's own fields to the vocabulary: the rows [[measurement]] of config/devices/*.toml.
+
+A row takes the first of its fields that is there and makes it the kind that the vocabulary says:
+number and integer are scaled and shifted, text such as "2000 mm" is read as a number of its
+declared unit, boolean is the value's truth or its being one of `true_if`. What does not fit is
+left out.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from gateway.codecs.vocabulary import Kind, Vocabulary, look_up
+from gateway.errors import ConfigError
+from gateway.records import Value
+
+DECIMALS = 6  # no city sensor resolves more, and 0.1 + 0.2 shall read 0.3
+
+
+class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`name` of the vocabulary from `field` of the codec: value × scale + offset."""
+
+    name: str
+    field: str | Annotated[list[str], Meta(min_length=1)]
+    scale: float = 1.0
+    offset: float = 0.0
+    text_unit: str | None = None
+    true_if: list[str | int] | None = None
+
+
+Read: TypeAlias = Callable[[Any], Value | None]
+
+
+class Rows:
+    """The rows of one device, ready to be used."""
+
+    def __init__(self, rows: Iterable[Row], vocabulary: Vocabulary, file: Path) -> None:
+        self._rows: list[tuple[str, str, list[list[str]], Read]] = []
+        for row in rows:
+            entry = look_up(vocabulary, row.name)
+            if entry is None:
+                raise ConfigError(
+                    file, f"measurement {row.name}", None, "is no name of vocabulary.toml"
+                )
+            fields = [row.field] if isinstance(row.field, str) else row.field
+            paths = [field.split(".") for field in fields]
+            self._rows.append((row.name, entry.unit, paths, _reader(row, entry.kind)))
+
+    @property
+    def names(self) -> set[str]:
+        return {name for name, *_ in self._rows}
+
+    def measure(
+        self,
+        data: Mapping[str, Any],
+        measurements: dict[str, Value],
+        units: dict[str, str],
+        suffix: str = "",
+    ) -> None:
+        """Add what the rows find in `data` to `measurements` and `units`."""
+        for name, unit, paths, read in self._rows:
+            value = next(
+                (read(found) for path in paths if (found := _at(data, path)) is not None), None
+            )
+            if value is not None:
+                measurements[name + suffix] = value
+                if unit:
+                    units[name + suffix] = unit
+
+
+def _at(data: Any, path: list[str]) -> Any:
+    for key in path:
+        if not isinstance(data, Mapping):
+            return None
+        data = data.get(key)
+    return data
+
+
+def _reader(row: Row, kind: Kind) -> Read:
+    """How a field's value becomes the measurement's, None if it is not of that kind."""
+    if kind == "text":
+        return lambda value: value if isinstance(value, str) else None
+    if kind == "boolean":
+        true_if = row.true_if
+        if true_if is not None:
+            return lambda value: value in true_if
+        return lambda value: bool(value) if isinstance(value, bool | int | float) else None
+    whole = kind == "integer"
+
+    def number(value: Any) -> float | int | None:
+        if row.text_unit is not None:
+            value = _number_of(value, row.text_unit)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        result = value * row.scale + row.offset
+        if not math.isfinite(result):
+            return None
+        return round(result) if whole else round(result, DECIMALS)
+
+    return number
+
+
+def _number_of(text: Any, unit: str) -> float | None:
+    """ "2000 mm" in "mm" is 2000; None if the text is no number of that unit."""
+    if not isinstance(text, str) or not text.endswith(unit):
+        return None
+    try:
+        return float(text[: len(text) - len(unit)])
+    except ValueError:
+        return None

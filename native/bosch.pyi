@@ -1,0 +1,3 @@
+from typing import Any
+
+def tps110_0292(f_port: int, payload: bytes) -> dict[str, Any]: ...

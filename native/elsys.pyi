@@ -1,0 +1,3 @@
+from typing import Any
+
+def elsys(f_port: int, payload: bytes) -> dict[str, Any]: ...
