@@ -105,6 +105,17 @@ def test_what_is_no_join_request_is_none(phy_payload: bytes) -> None:
     assert not join.join_request_mic_ok(phy_payload, APP_KEY)
 
 
+def test_rfu_bits_of_mhdr_are_ignored() -> None:
+    message = b"\x1c" + REQUEST[1:19]
+    request = message + oracle.cmac(APP_KEY, message)[:4]
+    assert join.parse_join_request(request) == join.parse_join_request(REQUEST)
+    assert join.join_request_mic_ok(request, APP_KEY)
+    content = oracle.open_join_accept(APP_KEY, ACCEPT)[1:]
+    mic = oracle.cmac(APP_KEY, b"\x3c" + content)[:4]
+    accept = b"\x3c" + oracle.aes_inverse(APP_KEY, content + mic)
+    assert join.open_join_accept(accept, APP_KEY) == GRANT
+
+
 @pytest.mark.parametrize("place", range(5))
 @pytest.mark.parametrize("number", [-1, 1 << 32])
 def test_number_that_does_not_fit_is_our_own_fault(place: int, number: int) -> None:
