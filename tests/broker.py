@@ -182,8 +182,10 @@ class Wire:
         return body[6]
 
     async def published(self) -> int:
-        """Wait for a PUBLISH with QoS 1; returns its packet identifier."""
+        """Wait for a PUBLISH with QoS 1; returns its packet identifier. DISCONNECT ends `serve`."""
         kind, body = await self.packet()
+        if kind == 14:
+            raise ConnectionError("the client has left")
         assert kind == 3
         at = 2 + int.from_bytes(body[:2])
         return int.from_bytes(body[at : at + 2])
@@ -201,8 +203,9 @@ async def fake_broker(
     serve: Callable[[Wire], Awaitable[None]],
 ) -> AsyncIterator[int]:
     """A TCP server that lets `serve` answer each connection, then closes it; gives its port."""
+    serving: set[asyncio.Task[None]] = set()
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await serve(Wire(reader, writer))
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -210,6 +213,14 @@ async def fake_broker(
         finally:
             writer.close()
 
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.create_task(answer(reader, writer)))
+
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
+    for task in serving:
+        task.cancel()
+    for result in await asyncio.gather(*serving, return_exceptions=True):
+        if isinstance(result, Exception):
+            raise result  # a failed assert of `serve`

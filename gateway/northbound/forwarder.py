@@ -24,21 +24,11 @@ from gateway.northbound.client import GOODBYE_SECONDS, Client, Lost, Refused
 from gateway.northbound.formats import json
 from gateway.northbound.formats.json import RadioState
 from gateway.records import Event, Moment, Reading
+from gateway.store.buffer import Batch
 
 LOOK_SECONDS: Final = 1.0  # how often the status is compared with what was last said
 BACKLOG_SECONDS: Final = 60.0  # a changed backlog alone is news this often
 _SESSION_TAKEN_OVER: Final = 0x8E
-
-
-class Batch(Protocol):
-    """Records of one kind that travel in one message."""
-
-    @property
-    def records(self) -> tuple[Reading, ...] | tuple[Event, ...]: ...
-    @property
-    def historical(self) -> bool: ...
-    @property
-    def number(self) -> int: ...
 
 
 class Buffer(Protocol):
@@ -46,8 +36,11 @@ class Buffer(Protocol):
 
     @property
     def backlog(self) -> int: ...
+
     async def next_batch(self, limit: int, linger: float) -> Batch: ...
+
     def delivered(self, batch: Batch) -> None: ...
+
     def returned(self, batch: Batch) -> None: ...
 
 
@@ -86,7 +79,7 @@ class Forwarder:
         self._broker = Broker(mqtt, f"kogge-{eui}")
         self._reconnect, self._retry = Backoff(random), Backoff(random)
         self._hold_until = 0.0  # on the loop's clock
-        self._in_flight: dict[int, Batch] = {}  # by the batch's identity
+        self._in_flight: dict[int, Batch] = {}  # by number
         self._state = State(now())
 
     @property
@@ -105,7 +98,7 @@ class Forwarder:
             except* MqttError as group:
                 wait = self._disconnected(_first(group))
             if task is not None and task.cancelling():
-                # a TaskGroup before Python 3.13 drops a cancellation that meets an error
+                # before Python 3.13 a TaskGroup drops a cancellation that meets an error
                 raise asyncio.CancelledError
             await asyncio.sleep(wait)
 
@@ -114,14 +107,15 @@ class Forwarder:
         self._connected()
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(client.lost(), name="forward.lost")
                 tasks.create_task(self._announce(client), name="forward.status")
                 tasks.create_task(self._send(client, tasks), name="forward.send")
+                # in the body: a TaskGroup that fails while it is left miscounts cancellations
+                await client.lost()
         except asyncio.CancelledError:
             await self._say_goodbye(client)
             raise
         finally:
-            while self._in_flight:
+            while self._in_flight:  # the newest first, so that the buffer has them in order
                 self._buffer.returned(self._in_flight.popitem()[1])
 
     async def _send(self, client: Client, tasks: asyncio.TaskGroup) -> None:
@@ -133,7 +127,7 @@ class Forwarder:
             linger = 0.0 if idle else self._mqtt.batch_seconds
             batch = await self._buffer.next_batch(self._mqtt.batch_readings, linger)
             # noted before the task exists: one that is cancelled before its first step does nothing
-            self._in_flight[id(batch)] = batch
+            self._in_flight[batch.number] = batch
             sending = tasks.create_task(self._deliver(client, batch), name="forward.batch")
             sending.add_done_callback(lambda _: room.release())
 
@@ -142,10 +136,10 @@ class Forwarder:
         try:
             await client.publish(self._topic(kind), payload)
         except Refused as refusal:
-            self._buffer.returned(self._in_flight.pop(id(batch)))
+            self._buffer.returned(self._in_flight.pop(batch.number))
             self._hold(kind, refusal)
         else:
-            self._buffer.delivered(self._in_flight.pop(id(batch)))
+            self._buffer.delivered(self._in_flight.pop(batch.number))
             self._state.published += 1
             self._reconnect.reset()
             self._retry.reset()

@@ -1,0 +1,190 @@
+"""Protocol, password and certificates, against mosquitto, amqtt's protocol and scripted servers."""
+
+import asyncio
+import datetime
+import ipaddress
+from pathlib import Path
+
+import pytest
+from aiomqtt import Will
+from broker import Wire, fake_broker, free_port, mosquitto
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from gateway.config import Mqtt
+from gateway.northbound.broker import Broker, Unreachable
+
+WILL = Will("kogge/x/status", b"gone", qos=1, retain=True)
+
+
+def broker_at(port: int, **settings: str) -> Broker:
+    url = f"mqtt://127.0.0.1:{port}"
+    return Broker(Mqtt(**({"url": url} | settings)), "kogge-x")  # type: ignore[arg-type]
+
+
+async def spoken(broker: Broker) -> str:
+    """The protocol of a connection that can be made just now."""
+    async with broker.connected(WILL):
+        return broker.protocol
+
+
+class Server:
+    """Answers MQTT 5 with `answer`, 3.1.1 with `older` (hex; "" = close); `levels` it was asked."""
+
+    def __init__(self, answer: str, older: str = "20 02 00 00") -> None:
+        self.answer, self.older = answer, older
+        self.levels: list[int] = []
+
+    async def __call__(self, wire: Wire) -> None:
+        self.levels.append(await wire.connect())
+        answer = self.answer if self.levels[-1] == 5 else self.older
+        if answer:
+            wire.send(answer)
+            await wire.reader.read()
+
+
+@pytest.mark.parametrize("protocol", ["auto", "5", "3.1.1"])
+async def test_mosquitto_speaks_what_is_configured(tmp_path: Path, protocol: str) -> None:
+    async with mosquitto(tmp_path) as server:
+        expected = "5" if protocol == "auto" else protocol
+        assert await spoken(broker_at(server.port, protocol=protocol)) == expected
+
+
+@pytest.mark.parametrize("answer", ["20 03 00 84 00", "20 02 00 84", "20 02 00 01", ""])
+async def test_old_server_is_spoken_to_in_its_protocol(answer: str) -> None:
+    server = Server(answer)
+    async with fake_broker(server) as port, asyncio.timeout(2):
+        broker = broker_at(port, protocol="auto")
+        assert await spoken(broker) == "3.1.1"
+        assert await spoken(broker) == "3.1.1"
+    assert server.levels == [5, 4, 4]  # remembered
+
+
+async def test_close_is_an_outage_once_mqtt_5_has_worked() -> None:
+    """Falling back would lose the reason codes of PUBACKs for as long as the process lives."""
+    server = Server("20 03 00 00 00")
+    async with fake_broker(server) as port:
+        broker = broker_at(port, protocol="auto")
+        assert await spoken(broker) == "5"
+        server.answer = ""
+        with pytest.raises(Unreachable, match="without an answer"):
+            await spoken(broker)
+        server.answer = "20 03 00 00 00"
+        assert await spoken(broker) == "5"
+    assert server.levels == [5, 5, 5]
+
+
+async def test_nothing_is_remembered_of_a_server_that_only_closes() -> None:
+    server = Server("", "")
+    async with fake_broker(server) as port:
+        broker = broker_at(port, protocol="auto")
+        for _ in range(2):
+            with pytest.raises(Unreachable, match="does it want mqtts://"):
+                await spoken(broker)
+    assert server.levels == [5, 4, 5, 4]
+
+
+async def test_protocol_5_alone_does_not_fall_back() -> None:
+    server = Server("20 03 00 84 00")
+    async with fake_broker(server) as port:
+        with pytest.raises(Unreachable, match=r"set mqtt\.protocol to 3\.1\.1 or auto") as error:
+            await spoken(broker_at(port, protocol="5"))
+        assert error.value.answered
+    assert server.levels == [5]
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+async def test_wrong_password_says_what_to_do(tmp_path: Path, protocol: str) -> None:
+    secret = tmp_path / "password"
+    async with mosquitto(tmp_path, users={"gw": "right"}) as server:
+        broker = broker_at(server.port, protocol=protocol, username="gw", password_file=str(secret))
+        secret.write_text("wrong\n")
+        with pytest.raises(Unreachable, match=r"refuses user 'gw'.*check mqtt\.username") as error:
+            await spoken(broker)
+        assert error.value.answered
+        assert str(secret) in str(error.value)
+        secret.write_text("right\n")  # read anew at each connect
+        assert await spoken(broker) == protocol
+
+
+async def test_missing_name_says_what_to_do(tmp_path: Path) -> None:
+    async with mosquitto(tmp_path, users={"gw": "right"}) as server:
+        with pytest.raises(Unreachable, match=r"a client without a name .*\(none is set\)"):
+            await spoken(broker_at(server.port))
+
+
+async def test_missing_password_file_says_what_to_do(tmp_path: Path) -> None:
+    broker = broker_at(1, username="gw", password_file=str(tmp_path / "absent"))
+    with pytest.raises(Unreachable, match=r"absent cannot be read \(No such file"):
+        await spoken(broker)
+
+
+async def test_absent_broker_is_named(tmp_path: Path) -> None:
+    port = free_port()
+    with pytest.raises(Unreachable, match=rf"127\.0\.0\.1:{port} cannot be reached.*refused"):
+        await spoken(broker_at(port))
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """ca.pem, server.pem/.key for 127.0.0.1, client.pem/.key."""
+    directory = tmp_path_factory.mktemp("certificates")
+    now = datetime.datetime.now(datetime.UTC)
+    ca_key = ec.generate_private_key(ec.SECP256R1())
+    ca_name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "ca")])
+    for name, is_ca in (("ca", True), ("server", False), ("client", False)):
+        key = ca_key if is_ca else ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        host = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        certificate = (
+            x509.CertificateBuilder(ca_name, subject, key.public_key())
+            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=1))
+            .serial_number(x509.random_serial_number())
+            .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
+            .add_extension(host, critical=False)
+            .sign(ca_key, hashes.SHA256())
+        )
+        pem = serialization.Encoding.PEM
+        (directory / f"{name}.pem").write_bytes(certificate.public_bytes(pem))
+        (directory / f"{name}.key").write_bytes(
+            key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        )
+    return directory
+
+
+async def test_tls_trusts_ca_file_and_shows_our_certificate(
+    tmp_path: Path, certificates: Path
+) -> None:
+    settings = [
+        f"cafile {certificates}/ca.pem",
+        f"certfile {certificates}/server.pem",
+        f"keyfile {certificates}/server.key",
+        "require_certificate true",
+    ]
+    ours = {"cert_file": f"{certificates}/client.pem", "key_file": f"{certificates}/client.key"}
+    async with mosquitto(tmp_path, settings=settings, scheme="mqtts") as server:
+        broker = broker_at(server.port, url=server.url, ca_file=f"{certificates}/ca.pem", **ours)
+        async with broker.connected(WILL) as client:
+            await client.publish("a", b"x" * 200_000)
+        nameless = broker_at(server.port, url=server.url, ca_file=f"{certificates}/ca.pem")
+        with pytest.raises(Unreachable):
+            await spoken(nameless)
+
+
+@pytest.mark.filterwarnings(
+    "ignore:unclosed <ssl.SSLSocket"
+)  # paho drops it after a failed handshake
+async def test_untrusted_certificate_says_what_to_check(tmp_path: Path, certificates: Path) -> None:
+    settings = [f"certfile {certificates}/server.pem", f"keyfile {certificates}/server.key"]
+    async with mosquitto(tmp_path, settings=settings, scheme="mqtts") as server:
+        with pytest.raises(Unreachable, match=r"check mqtt\.ca_file, the name in mqtt\.url"):
+            await spoken(broker_at(server.port, url=server.url))
+
+
+async def test_unusable_certificates_are_named(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("no certificate")
+    broker = broker_at(1, url="mqtts://127.0.0.1:1", ca_file=str(tmp_path / "ca.pem"))
+    with pytest.raises(Unreachable, match=r"cannot be used .*ca\.pem"):
+        await spoken(broker)
