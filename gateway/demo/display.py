@@ -4,6 +4,7 @@
 plain before it is padded and coloured after it, so columns hold in each of the four.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -32,9 +33,10 @@ WORDS = {
     ("full", True): "FULL",
     ("full", False): "",
 }
-LABELS = {"pm2_5": "PM2.5", "temperature": "", "water_temperature": "water", "fill_level": "filled"}
-
-MEASURED_WIDTH = 24
+LABELS = {"pm2_5": "PM2.5", "temperature": "", "water_temperature": "", "fill_level": "filled",
+          "water_level": "level"}  # fmt: skip
+DECIMALS = {"pm2_5": 1, "temperature": 1, "water_temperature": 1, "fill_level": 0, "water_level": 2}
+MEASURED_WIDTH = 25
 RULE = "─" * WIDTH
 
 
@@ -44,8 +46,9 @@ class Style:
     utf8: bool
 
     def text(self, text: str) -> str:
-        """What the terminal's character set can show of it."""
-        return text if self.utf8 else text.translate(PLAIN).encode("ascii", "replace").decode()
+        """What the terminal's character set can show of it; nothing that would steer it."""
+        shown = text if self.utf8 else text.translate(PLAIN).encode("ascii", "replace").decode()
+        return shown if shown.isprintable() else re.sub(r"[^ -~]", "?", shown)
 
     def cell(self, text: str, width: int) -> str:
         """Exactly `width` columns."""
@@ -118,7 +121,8 @@ def spoken(name: str, value: object, unit: str) -> str:
     if isinstance(value, bool):
         return WORDS.get((name, value), name if value else "")
     label = LABELS.get(name, name.replace("_", " "))
-    number = f"{value:.4g}" if isinstance(value, float) else str(value)
+    decimals = DECIMALS.get(name, 2)
+    number = f"{value:.{decimals}f}" if isinstance(value, int | float) else str(value)
     return " ".join(part for part in (label, number, UNITS.get(unit, unit)) if part)
 
 
