@@ -31,16 +31,24 @@ cdef struct Step:
     double number
 
 
-cdef class Formula:
-    """Arithmetic over words, compiled to a stack machine; ValueError if the text is anything else."""
+cdef class Value:
+    """A named value of a group: its formula, compiled to a stack machine, and what surrounds it.
 
+    ValueError if the formula is anything but arithmetic over `words` words and the constants.
+    """
+
+    cdef str name
+    cdef dict template
     cdef Step[MAX_STEPS] steps
     cdef int length
     cdef int words
     cdef dict constants
 
-    def __init__(self, str text, int words, dict constants):
-        self.words, self.constants = words, constants
+    def __init__(self, str name, str display, unit, str text, int words, dict constants):
+        self.name, self.words, self.constants = name, words, constants
+        self.template = {"displayName": display, "value": None}
+        if unit is not None:
+            self.template["unit"] = unit
         try:
             depth = self._compile(ast.parse(text, mode="eval").body)
         except (SyntaxError, RecursionError):
@@ -89,7 +97,7 @@ cdef class Formula:
         self.length += 1
         return 0
 
-    cdef double value(self, const double* words) noexcept:
+    cdef double of(self, const double* words) noexcept:
         cdef double[MAX_DEPTH + 1] stack
         cdef int i, top = -1
         cdef int op
@@ -139,7 +147,7 @@ cdef class Decoder:
             if not 1 <= words <= MAX_WORDS:
                 raise ValueError(f"a group of {words} words; 1 to {MAX_WORDS} are possible")
             self.groups.append((words, [
-                (name, _template(display, unit), Formula(formula, words, dict(constants or {})))
+                Value(name, display, unit, formula, words, dict(constants or {}))
                 for name, display, unit, formula in values
             ]))
 
@@ -165,24 +173,22 @@ cdef class Decoder:
         return {"data": data, "warnings": warnings} if warnings else {"data": data}
 
 
-def _template(display, unit):
-    return {"displayName": display} if unit is None else {"displayName": display, "unit": unit}
-
-
 cdef int _put_group(
     dict data, list warnings, const unsigned char* p, int count, list values
 ) except -1:
     cdef double[MAX_WORDS] words
     cdef double number
+    cdef dict entry
+    cdef Value value
     cdef int i
     for i in range(count):
         words[i] = p[2 * i] << 8 | p[2 * i + 1]
-    for name, template, formula in values:
-        number = (<Formula>formula).value(words)
+    for value in values:
+        number = value.of(words)
         if not isfinite(number):
-            warnings.append(f"{name} is not a number")
+            warnings.append(f"{value.name} is not a number")
             continue
-        entry = PyDict_Copy(template)
+        entry = PyDict_Copy(value.template)
         entry["value"] = number
-        data[name] = entry
+        data[value.name] = entry
     return 0

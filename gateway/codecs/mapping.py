@@ -7,7 +7,7 @@ left out.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -39,7 +39,7 @@ class Rows:
     """The rows of one device, ready to be used."""
 
     def __init__(self, rows: Iterable[Row], vocabulary: Vocabulary, file: Path) -> None:
-        self._rows: list[tuple[str, str, list[list[str]], Read]] = []
+        self._rows: list[tuple[str, str, list[tuple[str, list[str]]], Read]] = []
         for row in rows:
             entry = look_up(vocabulary, row.name)
             if entry is None:
@@ -47,34 +47,34 @@ class Rows:
                     file, f"measurement {row.name}", None, "is no name of vocabulary.toml"
                 )
             fields = [row.field] if isinstance(row.field, str) else row.field
-            paths = [field.split(".") for field in fields]
+            paths = [(head, rest) for head, *rest in (field.split(".") for field in fields)]
             self._rows.append((row.name, entry.unit, paths, _reader(row, entry.kind)))
-
-    @property
-    def names(self) -> set[str]:
-        return {name for name, *_ in self._rows}
 
     def measure(
         self,
-        data: Mapping[str, Any],
+        data: dict[str, Any],
         measurements: dict[str, Value],
         units: dict[str, str],
         suffix: str = "",
     ) -> None:
         """Add what the rows find in `data` to `measurements` and `units`."""
         for name, unit, paths, read in self._rows:
-            value = next(
-                (read(found) for path in paths if (found := _at(data, path)) is not None), None
-            )
-            if value is not None:
-                measurements[name + suffix] = value
-                if unit:
-                    units[name + suffix] = unit
+            for head, rest in paths:
+                found = data.get(head)
+                if rest:
+                    found = _within(found, rest)
+                if found is not None:
+                    value = read(found)
+                    if value is not None:
+                        measurements[name + suffix] = value
+                        if unit:
+                            units[name + suffix] = unit
+                    break
 
 
-def _at(data: Any, path: list[str]) -> Any:
+def _within(data: Any, path: list[str]) -> Any:
     for key in path:
-        if not isinstance(data, Mapping):
+        if not isinstance(data, dict):
             return None
         data = data.get(key)
     return data
