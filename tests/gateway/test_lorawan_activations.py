@@ -78,6 +78,13 @@ def test_new_dev_addr_starts_new_counters() -> None:
     assert reason(net.receive(packet(AIR.uplink(100)))) is DropReason.UNKNOWN_DEVICE
 
 
+def test_session_from_when_the_device_was_otaa_lends_no_counter() -> None:
+    by_chance = replace(stored(), dev_addr=ABP_ADDR + 1)
+    for session in (stored(session="0000010001"), by_chance):
+        got = uplink(after_start(session).receive(packet(AIR.uplink(0))))
+        assert got.session_hex == "01ab12cd00"
+
+
 def test_device_that_left_devices_toml_is_unknown() -> None:
     net = network([otaa()], KnownState((stored(),)))
     assert reason(net.receive(packet(AIR.uplink(100)))) is DropReason.UNKNOWN_DEVICE

@@ -1,6 +1,7 @@
 """Over-the-air activation by name of its rule; the device's side is tests/lorawan_device.py."""
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 from lorawan_device import Accepted, Air, hears_join_accept, join_request
@@ -119,6 +120,15 @@ def test_second_demodulators_join_request_is_a_duplicate() -> None:
     assert net.receive(copy_of(heard)) == Drop(DropReason.DUPLICATE, dev_eui=DEV_EUI)
 
 
+def test_replay_in_the_moment_of_another_join_is_no_duplicate() -> None:
+    net = network([otaa()])
+    net.receive(packet(request(1)))
+    heard = packet(request(2))
+    net.receive(heard)
+    replayed = replace(copy_of(heard), payload=request(1))
+    assert reason(net.receive(replayed)) is DropReason.DEV_NONCE_REUSED
+
+
 @pytest.mark.parametrize("version", ["1.0.2", "1.0.3", "1.0.4"])
 def test_dev_nonce_is_accepted_once(version: str) -> None:
     net = network([otaa(version)])  # type: ignore[arg-type]
@@ -174,8 +184,12 @@ def test_foreign_join_requests_are_named() -> None:
         (0x000001, 0x02000000, 0x03FFFFFF),
         (0x000013, 0x26000000, 0x27FFFFFF),
         (0x20000A, 0x8A000000, 0x8AFFFFFF),
+        (0x400003, 0xC0300000, 0xC03FFFFF),
         (0x600001, 0xE0020000, 0xE003FFFF),
+        (0x801801, 0xF4008000, 0xF400FFFF),  # of the NetID's 21 bits twelve fit
+        (0xA00001, 0xF8002000, 0xF8003FFF),
         (0xC00035, 0xFC00D400, 0xFC00D7FF),
+        (0xE00001, 0xFE000080, 0xFE0000FF),
     ],
 )
 def test_dev_addr_lies_in_the_block_of_the_net_id(net_id: int, first: int, last: int) -> None:
@@ -198,6 +212,11 @@ def test_two_joins_never_share_a_dev_addr_by_chance() -> None:
     net = Network(devices, KnownState(), EU868, lambda size: b"\x55" * size, net_id=1)
     got = [joined(net.receive(packet(join_request(APP_KEY, JOIN_EUI, n, 1)))) for n in range(2)]
     assert [one.session.dev_addr for one in got] == [0x03555555, 0x03555556]
+
+
+def test_ended_session_frees_its_dev_addr() -> None:
+    net = Network([otaa()], KnownState(), EU868, bytes)
+    assert [join(net, n).dev_addr for n in range(3)] == [0, 0, 0]
 
 
 def test_random_bytes_decide_the_dev_addr() -> None:

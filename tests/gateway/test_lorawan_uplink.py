@@ -107,6 +107,15 @@ def test_second_demodulators_copy_is_a_duplicate(confirmed: bool) -> None:
     assert net.receive(copy_of(heard)) == Drop(DropReason.DUPLICATE, ABP_ADDR, ABP_EUI)
 
 
+@pytest.mark.parametrize(("apart", "copied"), [(200_000, True), (200_001, False)])
+def test_copies_end_within_200_ms(apart: int, copied: bool) -> None:
+    for first, second in ((0, apart), (apart, 0)):
+        net = network([ABP])
+        net.receive(packet(AIR.uplink(5, confirmed=True), counter_us=first))
+        again = net.receive(packet(AIR.uplink(5, confirmed=True), counter_us=second))
+        assert isinstance(again, Drop) is copied
+
+
 def test_copy_that_ended_a_little_earlier_is_a_duplicate() -> None:
     net = network([ABP])
     heard = packet(AIR.uplink(5, confirmed=True), counter_us=100)
