@@ -16,6 +16,7 @@ non-blocking write finds no room, so it is only asked to write when the port is 
 
 import asyncio
 import grp
+import select
 from pathlib import Path
 from typing import Protocol
 
@@ -118,18 +119,24 @@ class SerialLink:
         self._answer = self._loop.create_future()
         late = self._loop.call_later(self._deadline, self._on_deadline, command)
         self._answer.add_done_callback(lambda _: late.cancel())
-        self._loop.add_writer(self._descriptor, self._on_writable)
+        if select.select((), (self._descriptor,), (), 0)[1]:
+            self._write()
+        if self._unsent:
+            self._loop.add_writer(self._descriptor, self._on_writable)
         return self._answer
 
     def _on_writable(self) -> None:
+        self._write()
+        if not self._unsent:
+            self._loop.remove_writer(self._descriptor)
+
+    def _write(self) -> None:
         try:
             written = self._port.write(self._unsent) or 0
         except (serial.SerialException, OSError) as error:
             self._fail(f"the port ended: {error}")
-            return
+            written = len(self._unsent)
         self._unsent = self._unsent[written:]
-        if not self._unsent:
-            self._loop.remove_writer(self._descriptor)
 
     def _on_readable(self) -> None:
         try:

@@ -27,6 +27,7 @@ from gateway import config
 from gateway.errors import ConfigError
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
+TWO = Meta(min_length=2, max_length=2)
 
 
 class BoardRadio(msgspec.Struct, forbid_unknown_fields=True):
@@ -47,7 +48,7 @@ class Gain(msgspec.Struct, forbid_unknown_fields=True):
 class Board(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     clock_source: int
-    radios: tuple[BoardRadio, BoardRadio]
+    radios: Annotated[list[BoardRadio], TWO]
     gains: list[Gain]
 
 
@@ -73,7 +74,7 @@ class PlanFsk(PlanChannel, forbid_unknown_fields=True):
 class Plan(msgspec.Struct, forbid_unknown_fields=True):
     region: str
     transmit: tuple[int, int]
-    radios: tuple[PlanRadio, PlanRadio]
+    radios: Annotated[list[PlanRadio], TWO]
     channels: Annotated[list[PlanChannel], Meta(min_length=1, max_length=MULTI_SF_CHAINS)]
     spreading_factors: list[int]
     public: bool = True

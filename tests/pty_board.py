@@ -28,6 +28,8 @@ class PtyBoard:
         self._loop.add_reader(self.master, self._on_readable)
 
     def send(self, data: bytes) -> None:
+        if self.master < 0 or not data:
+            return
         self._out += data
         self._loop.add_writer(self.master, self._on_writable)
 
@@ -44,7 +46,7 @@ class PtyBoard:
 
     def _on_readable(self) -> None:
         self._in += os.read(self.master, 65536)
-        while len(self._in) >= HEADER:
+        while len(self._in) >= HEADER and self.master >= 0:
             size = HEADER + int.from_bytes(self._in[1:3], "big")
             if len(self._in) < size:
                 return
