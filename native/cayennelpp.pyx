@@ -78,7 +78,8 @@ cdef int _learn(dict types, bint only_rak) except -1:
     for number, (name, parts) in types.items():
         _names[number], _only_rak[number] = name, only_rak
         _keys[number] = tuple(part[0] for part in parts)
-        _types[number].count, _types[number].size = len(parts), sum(part[1] for part in parts)
+        _types[number].count = <int>len(parts)
+        _types[number].size = sum(part[1] for part in parts)
         for i in range(len(parts)):
             _types[number].parts[i] = Part(parts[i][1], parts[i][2], parts[i][3])
     return 0

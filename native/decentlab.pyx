@@ -45,13 +45,13 @@ cdef class Value:
     cdef dict constants
 
     def __init__(self, str name, str display, unit, str text, int words, dict constants):
-        self.name, self.words, self.constants = name, words, constants
+        self.name, self.length, self.words, self.constants = name, 0, words, constants
         self.template = {"displayName": display, "value": None}
         if unit is not None:
             self.template["unit"] = unit
         try:
             depth = self._compile(ast.parse(text, mode="eval").body)
-        except (SyntaxError, RecursionError):
+        except (SyntaxError, RecursionError, OverflowError):
             raise ValueError(f"{text!r} is not a formula") from None
         if depth > MAX_DEPTH:
             raise ValueError(f"{text!r} nests deeper than {MAX_DEPTH}")
@@ -60,9 +60,9 @@ cdef class Value:
         """Append the steps of `node`; how deep the stack gets."""
         cdef int left, right
         if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
-            left, right = self._compile(node.left), self._compile(node.right) + 1
+            left, right = self._compile(node.left), self._compile(node.right)
             self._append(_OPERATORS[type(node.op)], 0, 0)
-            return max(left, right)
+            return left if left > right else <int>(right + 1)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
             left = self._compile(node.operand)
             self._append(NEGATE, 0, 0)

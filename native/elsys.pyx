@@ -118,8 +118,8 @@ cdef bint _put_grideye(dict data, Cursor* cursor) except -1:
     """8 × 8 infrared pixels: a reference and 64 tenths above it."""
     if cursor.end - cursor.at < 65:
         return False
-    cdef long long reference = _take(cursor, 1)
-    data["grideye"] = [reference + _take(cursor, 1) / 10.0 for _ in range(64)]
+    cdef double reference = <double>_take(cursor, 1)
+    data["grideye"] = [reference + <double>_take(cursor, 1) / 10.0 for _ in range(64)]
     return True
 
 
