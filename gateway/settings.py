@@ -1,22 +1,27 @@
 """Everything the daemon is told by files, read and checked together."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.sx1302.settings import Settings as RadioSettings
-
 from gateway import config, device_file, radio_plan
-from gateway.codecs.catalogue import Catalogue
+from gateway.codecs.catalogue import Catalogue, Codec
 from gateway.config import Config
+from gateway.errors import ConfigError
 from gateway.lorawan.device import Device
+from gateway.lorawan.region import REGIONS, Region
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
+    """`codecs` are those that the devices use, by name."""
+
     config: Config
     devices: tuple[Device, ...]
-    catalogue: Catalogue
+    codecs: Mapping[str, Codec]
     radio: RadioSettings
+    region: Region
 
 
 def load(file: Path) -> Settings:
@@ -24,4 +29,18 @@ def load(file: Path) -> Settings:
     found = config.load(file)
     catalogue = Catalogue.load(config.shipped())
     devices = device_file.load(Path(found.gateway.devices), catalogue)
-    return Settings(found, devices, catalogue, radio_plan.load(found.concentrator, file))
+    return Settings(
+        found,
+        devices,
+        {device.codec: catalogue.codec(device.codec) for device in devices if device.codec},
+        radio_plan.load(found.concentrator, file),
+        _region(found, file),
+    )
+
+
+def _region(found: Config, file: Path) -> Region:
+    name = found.concentrator.region
+    if name.upper() not in REGIONS:
+        allowed = f"this version knows {', '.join(REGIONS)}"
+        raise ConfigError(file, "concentrator.region", name, allowed)
+    return REGIONS[name.upper()]

@@ -87,14 +87,15 @@ class Forwarder:
         """A snapshot."""
         return msgspec.structs.replace(self._state, in_flight=len(self._in_flight))
 
-    async def run(self) -> None:
-        """Connect, forward, connect again; ends only by cancellation."""
+    async def run(self, beat: Callable[[], None]) -> None:
+        """Connect, forward, connect again; ends only by cancellation. `beat` at each round."""
         task = asyncio.current_task()
         while True:
+            beat()
             wait = 0.0
             try:
                 async with self._broker.connected(self._will()) as client:
-                    await self._session(client)
+                    await self._session(client, beat)
             except* MqttError as group:
                 wait = self._disconnected(_first(group))
             if task is not None and task.cancelling():
@@ -102,12 +103,12 @@ class Forwarder:
                 raise asyncio.CancelledError
             await asyncio.sleep(wait)
 
-    async def _session(self, client: Client) -> None:
+    async def _session(self, client: Client, beat: Callable[[], None]) -> None:
         """All that happens on one connection; raises an ExceptionGroup of MqttErrors at its end."""
         self._connected()
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._announce(client), name="forward.status")
+                tasks.create_task(self._announce(client, beat), name="forward.status")
                 tasks.create_task(self._send(client, tasks), name="forward.send")
                 # in the body: a TaskGroup that fails while it is left miscounts cancellations
                 await client.lost()
@@ -168,12 +169,13 @@ class Forwarder:
             f"in {wait:.0f} s; check the broker's access list and quota for this gateway",
         )
 
-    async def _announce(self, client: Client) -> None:
+    async def _announce(self, client: Client, beat: Callable[[], None]) -> None:
         """Publish the status at once, when the radio changes, and now and then the backlog."""
         said: tuple[RadioState, int] | None = None
         said_at = 0.0
         loop = asyncio.get_running_loop()
         while True:
+            beat()
             news = (RadioState(*self._radio()), self._buffer.backlog)
             due = news != said and loop.time() - said_at >= BACKLOG_SECONDS
             if said is None or news[0] != said[0] or due:

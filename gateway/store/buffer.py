@@ -91,9 +91,15 @@ class Buffer:
         entry = Entry(record, self._now())
         self._unwritten.append(entry)
         self._lanes.enter([entry])
-        if session is not None:
-            self._chores.touch(session, entry.at)
         self._arrived.set()
+        if session is None:
+            self._wake_run()
+        else:
+            self.touch(session)
+
+    def touch(self, session: Session) -> None:
+        """D1b: its f_cnt_up has changed, whether or not a record came with it."""
+        self._chores.touch(session, self._now())
         self._wake_run()
 
     async def keep(self, records: Sequence[Record], changes: Changes) -> None:

@@ -81,6 +81,14 @@ class Store:
     async def stock(self) -> Stock:
         return await self._ask(partial(self._run, tables.read_stock))
 
+    async def remember(self, name: str, value: str) -> None:
+        """Note one thing for the next run; on disk when this returns."""
+        await self._ask(partial(self._run, partial(tables.remember, name=name, value=value)))
+
+    async def recall(self, name: str) -> str | None:
+        """What an earlier `remember` noted."""
+        return await self._ask(partial(self._run, partial(tables.recall, name=name)))
+
     async def read_segments(
         self, after: int, records: int, then: Callable[[list[Segment]], None]
     ) -> None:

@@ -106,6 +106,15 @@ def read_stock(connection: sqlite3.Connection) -> Stock:
     return Stock(records, dict(connection.execute("SELECT name, reserved FROM counter")))
 
 
+def remember(connection: sqlite3.Connection, name: str, value: str) -> None:
+    connection.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (name, value))
+
+
+def recall(connection: sqlite3.Connection, name: str) -> str | None:
+    row = connection.execute("SELECT value FROM note WHERE name = ?", (name,)).fetchone()
+    return None if row is None else str(row[0])
+
+
 def load(connection: sqlite3.Connection) -> KnownState:
     sessions = connection.execute("SELECT * FROM session ORDER BY dev_eui, id")
     joins = connection.execute("SELECT * FROM accepted_join ORDER BY dev_eui, join_nonce")

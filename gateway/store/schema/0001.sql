@@ -36,3 +36,9 @@ CREATE TABLE accepted_join (
     join_nonce INTEGER NOT NULL,
     PRIMARY KEY (dev_eui, join_eui, dev_nonce)
 ) WITHOUT ROWID;
+
+-- Small things that the next run wants to know, such as the chip's EUI while the radio is away.
+CREATE TABLE note (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;

@@ -1,0 +1,206 @@
+"""The composition root: every part is built here and handed what it needs; no part builds another.
+
+One TaskGroup: receive, transmit, forward, keep (what brings readings to the disk before W ends),
+store, control and health. A fault of the port or the broker is retried by its own task; any other
+exception ends the process, and systemd starts it again.
+"""
+
+import asyncio
+import logging
+import random
+import secrets
+import signal
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from drivers.link import open_link
+from drivers.sx1302 import firmware
+from drivers.sx1302.concentrator import Sx1302
+from gateway import clock
+from gateway.clock import Clock
+from gateway.diagnostics import report
+from gateway.diagnostics.control import Control
+from gateway.diagnostics.health import Health, tell_systemd
+from gateway.diagnostics.watch import Watch
+from gateway.errors import GatewayError
+from gateway.lorawan.network import Network
+from gateway.lorawan.session import KnownState
+from gateway.northbound.forwarder import Forwarder
+from gateway.radio import Radio
+from gateway.records import Event, Reading, Record
+from gateway.settings import Settings
+from gateway.store.buffer import Buffer
+from gateway.store.database import Store
+from gateway.transmitter import Transmitter
+from gateway.uplinks import Uplinks
+
+log = logging.getLogger(__name__)
+
+DATABASE: Final = "kogge.db"
+EUI: Final = "gateway_eui"
+STORE_ASKED_EVERY: Final = 10.0  # seconds; a store thread that does not answer is stuck
+
+
+def run(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit code."""
+    Path(settings.config.gateway.state_dir).mkdir(parents=True, exist_ok=True)
+    code = 0
+    try:
+        asyncio.run(_until_stopped(settings))
+    except* GatewayError as faults:
+        for fault in faults.exceptions:
+            log.critical("%s", fault)
+        code = 1
+    return code
+
+
+async def _until_stopped(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    await serve(settings, stop)
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """Open the store, run the daemon on it, close it."""
+    store = await Store.open(Path(settings.config.gateway.state_dir) / DATABASE)
+    try:
+        await Daemon(settings, store, await store.load()).run(stop)
+    finally:
+        await store.close()
+
+
+class Daemon:
+    """All parts, and the few things that pass between them."""
+
+    def __init__(self, settings: Settings, store: Store, known: KnownState) -> None:
+        config = settings.config
+        self._settings, self._store = settings, store
+        self._tasks = asyncio.TaskGroup()
+        self._eui: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._forwarder: Forwarder | None = None
+        self._health, self._watch = Health(), Watch()
+        self._clock = Clock(clock.trust(config.clock.source), clock.boot_id())
+        self._buffer = Buffer(store, config.store.window, self._safe)
+        self._concentrator = Sx1302(
+            settings.radio,
+            partial(open_link, config.concentrator.port),
+            partial(
+                firmware.load,
+                Path(config.concentrator.firmware_dir),
+                check=config.concentrator.firmware_check,
+            ),
+        )
+        self._transmitter = Transmitter(self._concentrator)
+        self._uplinks = Uplinks(
+            Network(settings.devices, known, settings.region, secrets.token_bytes),
+            settings.codecs,
+            self._buffer,
+            self._transmitter.answer,
+            self._clock,
+            self._watch,
+            self._tasks.create_task,
+        )
+        self._radio = Radio(
+            self._concentrator, self._uplinks.heard, self._radio_changed, random.random
+        )
+        self._control = Control(Path(config.gateway.control_socket), self.status, self._watch)
+        self._since = self._clock.now()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        await self._buffer.open()
+        await self._recall_eui()
+        await self._control.open()
+        beat = self._health.task
+        parts = {
+            "receive": self._radio.run(beat("receive", 60)),
+            "transmit": self._transmitter.run(beat("transmit", 30)),
+            "forward": self._forward(beat("forward", 90)),
+            "keep": self._buffer.run(),
+            "store": self._ask_store(beat("store", 30)),
+            "control": self._control.run(beat("control", 30)),
+            "health": self._tell_health(),
+        }
+        try:
+            async with self._tasks as tasks:
+                running = [tasks.create_task(part, name=name) for name, part in parts.items()]
+                await stop.wait()
+                tell_systemd(STOPPING=1)
+                for task in running:
+                    task.cancel()
+        finally:
+            await self._buffer.close()
+
+    def status(self) -> dict[str, Any]:
+        """What `kogge status` shows."""
+        return report.status(
+            self._settings,
+            self._eui.result() if self._eui.done() else "",
+            since=self._clock.dated(self._since),
+            now=self._clock.now(),
+            radio=self._radio,
+            chip=self._concentrator.status(),
+            city=self._forwarder.state if self._forwarder else None,
+            backlog=self._buffer.backlog,
+            uplinks=self._uplinks,
+            answers=self._transmitter.answers,
+            stuck=self._health.overdue(),
+        )
+
+    async def _forward(self, beat: Callable[[], None]) -> None:
+        while not self._eui.done():
+            beat()
+            await asyncio.wait({self._eui}, timeout=STORE_ASKED_EVERY)
+        self._forwarder = Forwarder(
+            self._settings.config.mqtt,
+            self._eui.result(),
+            self._buffer,
+            dated=self._clock.dated,
+            now=self._clock.now,
+            radio=lambda: (self._radio.state, self._radio.reason),
+            random=random.random,
+            told=self._city_changed,
+        )
+        await self._forwarder.run(beat)
+
+    async def _ask_store(self, beat: Callable[[], None]) -> None:
+        while True:
+            await self._store.recall(EUI)
+            beat()
+            await asyncio.sleep(STORE_ASKED_EVERY)
+
+    async def _tell_health(self) -> None:
+        await self._radio.first_result.wait()
+        tell_systemd(READY=1)
+        await self._health.run()
+
+    async def _recall_eui(self) -> None:
+        """The configured EUI, else the chip's as it was when it last answered."""
+        eui = self._settings.config.gateway.eui or await self._store.recall(EUI)
+        if eui:
+            self._eui.set_result(eui)
+
+    def _learn_eui(self) -> None:
+        chip = self._concentrator.status().eui
+        if chip is not None and not self._settings.config.gateway.eui:
+            self._tasks.create_task(self._store.remember(EUI, f"{chip:016x}"))
+            if not self._eui.done():
+                self._eui.set_result(f"{chip:016x}")
+
+    def _radio_changed(self, state: str, reason: str) -> None:
+        if state == "receiving":
+            self._learn_eui()
+        self._watch.tell("radio", state=state, reason=reason)
+        self._buffer.add(Event("radio", self._clock.now(), {"state": state, "reason": reason}))
+        tell_systemd(STATUS=f"radio {state}{f': {reason}' if reason else ''}")
+
+    def _city_changed(self, what: str, sentence: str) -> None:
+        log.log(logging.INFO if what == "connected" else logging.WARNING, "city %s", sentence)
+        self._watch.tell("city", what=what, reason=sentence)
+
+    def _safe(self, records: Sequence[Record]) -> None:
+        for record in records:
+            if isinstance(record, Reading):
+                self._watch.tell("safe", id=record.id)

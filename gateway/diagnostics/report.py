@@ -1,0 +1,81 @@
+"""`kogge status` as one object: how the radio is, how the line to the city is, what was counted."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from drivers.concentrator import ConcentratorStatus
+from gateway import VERSION
+from gateway.northbound.forwarder import State
+from gateway.radio import Radio
+from gateway.records import Moment
+from gateway.settings import Settings
+from gateway.uplinks import Uplinks
+
+NO_EUI = "the gateway's EUI is not known yet: set gateway.eui, or wait for the radio's first start"
+
+
+def status(
+    settings: Settings,
+    eui: str,
+    *,
+    since: Moment,
+    now: Moment,
+    radio: Radio,
+    chip: ConcentratorStatus,
+    city: State | None,
+    backlog: int,
+    uplinks: Uplinks,
+    answers: Mapping[str, int],
+    stuck: Sequence[str],
+) -> dict[str, Any]:
+    """All that a technician asks for first."""
+    connected = city is not None and city.connected
+    return {
+        "v": 1,
+        "version": VERSION,
+        "gateway": eui,
+        "name": settings.config.gateway.name,
+        "place": settings.config.gateway.place,
+        "health": health(radio.state == "receiving", connected, bool(stuck)),
+        "since": since.at,
+        "time_quality": now.time_quality,
+        "radio": {
+            "state": radio.state,
+            "reason": radio.reason,
+            "starts": radio.starts,
+            "model": chip.model,
+            "firmware": chip.firmware,
+            "temperature": chip.temperature,
+            "damaged": chip.drops,
+        },
+        "city": _city(city),
+        "backlog": backlog,
+        "devices": len(settings.devices),
+        "counts": dict(uplinks.counts),
+        "answers": dict(answers),
+        "drops": dict(uplinks.drops),
+        "stuck": list(stuck),
+    }
+
+
+def health(
+    receiving: bool, connected: bool, stuck: bool
+) -> Literal["healthy", "degraded", "broken"]:
+    """Healthy: it hears and it forwards. Degraded: one of the two. Broken: neither, or stuck."""
+    if stuck or not (receiving or connected):
+        return "broken"
+    return "healthy" if receiving and connected else "degraded"
+
+
+def _city(city: State | None) -> dict[str, Any]:
+    if city is None:
+        return {"state": "disconnected", "reason": NO_EUI}
+    return {
+        "state": "connected" if city.connected else "disconnected",
+        "reason": city.reason,
+        "protocol": city.protocol,
+        "published": city.published,
+        "refused": city.refused,
+        "connections": city.connections,
+        "in_flight": city.in_flight,
+    }

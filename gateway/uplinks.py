@@ -1,0 +1,163 @@
+"""The way of an uplink, from the packet to the buffer and back to the air (ARCHITECTURE §4).
+
+What is to be answered is committed at once, and only then answered; everything else is live at
+once and safe within W. Nothing here waits: receiving goes on.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
+
+from drivers.concentrator import RxPacket
+from gateway.clock import Clock
+from gateway.codecs.catalogue import Codec
+from gateway.diagnostics.watch import Watch
+from gateway.lorawan.downlink import Answer
+from gateway.lorawan.network import Network
+from gateway.lorawan.outcome import Drop, Joined, Uplink
+from gateway.lorawan.session import Changes, Session
+from gateway.records import Event, Moment, Radio, Reading, Record
+
+Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
+Send: TypeAlias = Callable[[Answer, RxPacket], Awaitable[None]]
+
+NO_CODEC = "no codec is set for this device in devices.toml"
+
+
+class Buffer(Protocol):
+    """What an uplink asks of gateway.store.buffer."""
+
+    def add(self, record: Record) -> None: ...
+    def touch(self, session: Session) -> None: ...
+    async def keep(self, records: Sequence[Record], changes: Changes) -> None: ...
+
+
+class Uplinks:
+    """`codecs` by name; `spawn` starts what may take a while, in the daemon's task group."""
+
+    def __init__(
+        self,
+        network: Network,
+        codecs: Mapping[str, Codec],
+        buffer: Buffer,
+        send: Send,
+        clock: Clock,
+        watch: Watch,
+        spawn: Spawn,
+    ) -> None:
+        self._network, self._codecs, self._buffer, self._send = network, codecs, buffer, send
+        self._clock, self._watch, self._spawn = clock, watch, spawn
+        self.drops: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter(readings=0, joins=0, without_payload=0, repeated=0)
+
+    def heard(self, packet: RxPacket) -> None:
+        """Take one packet all the way; strangers' ones end here as a counted drop."""
+        match self._network.receive(packet):
+            case Drop() as drop:
+                self._drop(drop, packet)
+            case Uplink() as uplink:
+                self._uplink(uplink, packet)
+            case Joined() as joined:
+                self._joined(joined, packet)
+
+    def _drop(self, drop: Drop, packet: RxPacket) -> None:
+        self.drops[drop.reason] += 1
+        if not self._watch.watched:
+            return
+        whose = {
+            "dev_addr": None if drop.dev_addr is None else f"{drop.dev_addr:08x}",
+            "dev_eui": None if drop.dev_eui is None else f"{drop.dev_eui:016x}",
+        }
+        known = {key: value for key, value in whose.items() if value is not None}
+        self._watch.tell("drop", reason=drop.reason, **known, rssi=packet.rssi)
+
+    def _uplink(self, uplink: Uplink, packet: RxPacket) -> None:
+        records = self._records(uplink, packet)
+        if uplink.answer is not None or uplink.changes != Changes():
+            self._spawn(self._keep_and_answer(records, uplink.changes, uplink.answer, packet))
+            return
+        for record in records:
+            self._buffer.add(record)
+        self._buffer.touch(uplink.session)
+
+    def _records(self, uplink: Uplink, packet: RxPacket) -> list[Record]:
+        """The uplink's reading; none for a repetition, and none for a frame of MAC commands."""
+        if uplink.retransmission:
+            self.counts["repeated"] += 1
+            return []
+        if not uplink.f_port:
+            self.counts["without_payload"] += 1
+            return []
+        self.counts["readings"] += 1
+        reading = self._reading(uplink, packet)
+        if self._watch.watched:
+            self._watch.tell("reading", **_shown(reading))
+        return [reading]
+
+    def _reading(self, uplink: Uplink, packet: RxPacket) -> Reading:
+        device = uplink.device
+        decoded = None
+        if device.codec:
+            codec = self._codecs[device.codec]
+            decoded = codec.decode(uplink.f_port, uplink.frm_payload, device.depth)
+        error = NO_CODEC if decoded is None else decoded.error
+        return Reading(
+            id=uplink.reading_id,
+            device=f"{device.dev_eui:016x}",
+            session=uplink.session_hex,
+            name=device.name,
+            moment=self._clock.now(),
+            f_port=uplink.f_port,
+            f_cnt=uplink.f_cnt,
+            confirmed=uplink.confirmed,
+            measurements=decoded.measurements if decoded else {},
+            units=decoded.units if decoded else {},
+            radio=_radio(packet),
+            payload=uplink.frm_payload.hex() if error else None,
+            error=error,
+        )
+
+    def _joined(self, joined: Joined, packet: RxPacket) -> None:
+        self.counts["joins"] += 1
+        detail = {
+            "device": f"{joined.device.dev_eui:016x}",
+            "name": joined.device.name,
+            "dev_addr": f"{joined.session.dev_addr:08x}",
+            "session": joined.session.id.hex(),
+        }
+        self._watch.tell("join", **detail)
+        event = Event("join", self._clock.now(), dict(detail))
+        self._spawn(self._keep_and_answer([event], joined.changes, joined.answer, packet))
+
+    async def _keep_and_answer(
+        self, records: list[Record], changes: Changes, answer: Answer | None, packet: RxPacket
+    ) -> None:
+        await self._buffer.keep(records, changes)
+        if answer is not None:
+            await self._send(answer, packet)
+
+
+def _radio(packet: RxPacket) -> Radio:
+    return Radio(
+        rssi=round(packet.rssi, 1),
+        snr=packet.snr,
+        sf=packet.sf,
+        bw=packet.bandwidth,
+        frequency=packet.frequency,
+    )
+
+
+def _shown(reading: Reading) -> dict[str, Any]:
+    """A reading as an onlooker sees it."""
+    moment: Moment = reading.moment
+    return {
+        "id": reading.id,
+        "device": reading.device,
+        "name": reading.name,
+        "at": moment.at,
+        "f_cnt": reading.f_cnt,
+        "measurements": reading.measurements,
+        "units": reading.units,
+        "error": reading.error,
+        "radio": {"rssi": reading.radio.rssi, "snr": reading.radio.snr, "sf": reading.radio.sf},
+    }
