@@ -17,6 +17,7 @@ from gateway.lorawan.session import Changes, Join
 from gateway.records import Record
 from gateway.store import tables
 from gateway.store.buffer import Batch, Buffer
+from gateway.store.chores import DELETE_RECORDS
 from gateway.store.numbers import BLOCK
 
 T = TypeVar("T")
@@ -41,6 +42,7 @@ async def test_d1_unacknowledged_reading_is_on_disk_within_the_window(world: Wor
         buffer = Buffer(store, 0.5, world.say_safe)
         await buffer.open()
         run = asyncio.create_task(buffer.run())
+        await asyncio.sleep(0)  # it waits, with nothing to do
         added = loop.time()
         buffer.add(reading(1))
         await world.safe_changed.wait()
@@ -389,6 +391,37 @@ async def test_delivered_segment_is_deleted_with_the_next_commit(world: World) -
         buffer.delivered(rest)
         await buffer.keep([], Changes())
         assert (await store.stock()).records == 0
+
+
+async def test_many_delivered_records_are_deleted_at_once_though_nothing_comes_in(
+    world: World,
+) -> None:
+    async with world.store() as store:
+        buffer = Buffer(store, 1.0, world.say_safe, lambda: world.time)
+        await buffer.open()
+        await buffer.keep([reading(n) for n in range(DELETE_RECORDS)], Changes())
+        await drain(buffer)
+        await buffer.flush()
+        assert (await store.stock()).records == 0
+        assert not buffer._lanes._segments
+
+
+async def test_sequence_numbers_are_reserved_rarely(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reservation costs the card a page."""
+    reservations: list[dict[str, int]] = []
+
+    def counted(connection: sqlite3.Connection, writes: list[tables.Write]) -> None:
+        reservations.extend(write.reserved for write in writes if write.reserved)
+        write(connection, writes)
+
+    write = tables.write
+    monkeypatch.setattr(tables, "write", counted)
+    async with world.buffer() as buffer:
+        for number in range(20):
+            await buffer.keep([reading(number)], Changes())
+    assert reservations == [{"sequence": 1 + 1 + BLOCK}]
 
 
 async def cancelled_at(suspension: int, coroutine: Coroutine[Any, Any, T]) -> T | None:
