@@ -28,7 +28,7 @@ def test_time_on_air_equals_published_calculators(
 
 @given(
     size=st.integers(0, 255),
-    sf=st.integers(7, 12),
+    sf=st.integers(5, 12),
     bandwidth=st.sampled_from([125_000, 250_000, 500_000]),
     coding_rate=st.integers(1, 4),
     preamble=st.integers(6, 20),
@@ -38,10 +38,15 @@ def test_time_on_air_is_semtechs_formula(
     size: int, sf: int, bandwidth: int, coding_rate: int, preamble: int, crc: bool
 ) -> None:
     de = int((sf, bandwidth) in {(11, 125_000), (12, 125_000), (12, 250_000)})
-    bits = 8 * size - 4 * sf + 28 + 16 * crc
+    bits = 8 * size - 4 * sf + (28 if sf >= 7 else 20) + 16 * crc
     symbols = 8 + max(math.ceil(bits / (4 * (sf - 2 * de))) * (coding_rate + 4), 0)
-    expected = (preamble + Fraction(17, 4) + symbols) * 2**sf / bandwidth * 1_000_000
+    sync = Fraction(17 if sf >= 7 else 25, 4)
+    expected = (preamble + sync + symbols) * 2**sf / bandwidth * 1_000_000
     assert airtime_us(size, sf, bandwidth, coding_rate, preamble, crc) == math.ceil(expected)
+
+
+def test_defaults_are_a_downlink_at_125_khz() -> None:
+    assert airtime_us(12, 7) == airtime_us(12, 7, 125_000, 1, 8, crc=False) == 41_216
 
 
 def test_low_data_rate_is_where_the_modem_has_it() -> None:

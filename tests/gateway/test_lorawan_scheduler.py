@@ -59,6 +59,7 @@ def test_more_than_512_s_ahead_is_too_early() -> None:
     only_rx1 = Answer(ACK, (RX1,))
     assert scheduler.place(only_rx1, 511_000_001, SESSION, 0).status is TxStatus.TOO_EARLY
     assert scheduler.place(only_rx1, 511_000_000, SESSION, 0).status is TxStatus.OK
+    assert scheduler.due(0) == scheduler.late() == []
 
 
 def test_answer_that_may_be_sent_nowhere_is_refused() -> None:
@@ -125,6 +126,22 @@ def test_next_due_is_the_earliest_of_all(start: int) -> None:
     for after in (300_000, 0, 600_000):
         scheduler.place(ANSWER, at(start + after), SESSION, start)
     assert scheduler.next_due_us() == at(start + 960_000)
+
+
+@given(
+    start=st.integers(0, COUNTER_MODULUS - 1),
+    uplinks=st.lists(st.integers(0, 500_000_000), min_size=1, max_size=8),
+)
+def test_next_due_leads_from_packet_to_packet_in_order(start: int, uplinks: list[int]) -> None:
+    scheduler, promised, ahead = Scheduler(), [], []
+    for after in uplinks:
+        packet = scheduler.place(ANSWER, at(start + after), SESSION, start).packet
+        promised += [] if packet is None else [at((packet.counter_us or 0) - start)]
+    while (due := scheduler.next_due_us()) is not None:
+        (packet,) = scheduler.due(due)
+        ahead.append(at((packet.counter_us or 0) - start))
+    assert ahead == sorted(promised)
+    assert scheduler.late() == []
 
 
 @nearly_wrapping
