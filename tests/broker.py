@@ -16,6 +16,12 @@ import aiomqtt
 _PATH = os.environ.get("PATH", "") + os.pathsep + "/usr/sbin"
 
 
+async def _program(name: str) -> str:
+    path = await asyncio.to_thread(shutil.which, name, path=_PATH)
+    assert path, f"{name} is not installed"
+    return path
+
+
 def free_port() -> int:
     """A TCP port of 127.0.0.1 that nobody uses just now."""
     with socket.socket() as probe:
@@ -47,8 +53,7 @@ class Mosquitto:
 
     async def start(self) -> None:
         """Returns when it listens; AssertionError with its log when it ends instead."""
-        program = shutil.which("mosquitto", path=_PATH)
-        assert program, "mosquitto is not installed"
+        program = await _program("mosquitto")
         self.log.clear()
         self._process = await asyncio.create_subprocess_exec(
             program, "-v", "-c", str(self.config), stderr=asyncio.subprocess.PIPE
@@ -117,16 +122,18 @@ async def mosquitto(
         f"allow_anonymous {'false' if users else 'true'}",
         "log_dest stderr",
     ]
+    config, passwords, acl_file = (
+        directory / f"{name}-{port}" for name in ("mosquitto", "passwords", "acl")
+    )
     if users:
-        passwords = directory / f"passwords-{port}"
-        passwords.write_text("".join(f"{name}:{word}\n" for name, word in users.items()))
+        known = "".join(f"{name}:{word}\n" for name, word in users.items())
+        await asyncio.to_thread(passwords.write_text, known)
         await _hash(passwords)
         lines.append(f"password_file {passwords}")
     if acl:
-        (directory / f"acl-{port}").write_text(acl)
-        lines.append(f"acl_file {directory / f'acl-{port}'}")
-    config = directory / f"mosquitto-{port}.conf"
-    config.write_text("\n".join([*lines, *settings]) + "\n")
+        await asyncio.to_thread(acl_file.write_text, acl)
+        lines.append(f"acl_file {acl_file}")
+    await asyncio.to_thread(config.write_text, "\n".join([*lines, *settings, ""]))
     broker = Mosquitto(config, port, scheme)
     try:
         await broker.start()
@@ -136,8 +143,7 @@ async def mosquitto(
 
 
 async def _hash(passwords: Path) -> None:
-    program = shutil.which("mosquitto_passwd", path=_PATH)
-    assert program, "mosquitto_passwd is not installed"
+    program = await _program("mosquitto_passwd")
     process = await asyncio.create_subprocess_exec(program, "-U", str(passwords))
     assert await process.wait() == 0
 

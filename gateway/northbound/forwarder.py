@@ -101,6 +101,7 @@ class Forwarder:
             if task is not None and task.cancelling():
                 # before Python 3.13 a TaskGroup drops a cancellation that meets an error
                 raise asyncio.CancelledError
+            beat()  # a slow resolver and the longest wait together would look like a hang
             await asyncio.sleep(wait)
 
     async def _session(self, client: Client, beat: Callable[[], None]) -> None:

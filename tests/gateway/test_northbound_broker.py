@@ -99,12 +99,12 @@ async def test_wrong_password_says_what_to_do(tmp_path: Path, protocol: str) -> 
     secret = tmp_path / "password"
     async with mosquitto(tmp_path, users={"gw": "right"}) as server:
         broker = broker_at(server.port, protocol=protocol, username="gw", password_file=str(secret))
-        secret.write_text("wrong\n")
+        await asyncio.to_thread(secret.write_text, "wrong\n")
         with pytest.raises(Unreachable, match=r"refuses user 'gw'.*check mqtt\.username") as error:
             await spoken(broker)
         assert error.value.answered
         assert str(secret) in str(error.value)
-        secret.write_text("right\n")  # read anew at each connect
+        await asyncio.to_thread(secret.write_text, "right\n")  # read anew at each connect
         assert await spoken(broker) == protocol
 
 
@@ -184,7 +184,7 @@ async def test_untrusted_certificate_says_what_to_check(tmp_path: Path, certific
 
 
 async def test_unusable_certificates_are_named(tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").write_text("no certificate")
+    await asyncio.to_thread((tmp_path / "ca.pem").write_text, "no certificate")
     broker = broker_at(1, url="mqtts://127.0.0.1:1", ca_file=str(tmp_path / "ca.pem"))
     with pytest.raises(Unreachable, match=r"cannot be used .*ca\.pem"):
         await spoken(broker)

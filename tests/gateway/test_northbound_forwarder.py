@@ -377,6 +377,29 @@ async def test_wrong_password_is_said_once_and_tried_again(monkeypatch: pytest.M
         assert gateway.forwarder.state.reason == ""
 
 
+async def test_every_try_and_every_look_is_a_beat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forwarder, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("gateway.northbound.backoff.FIRST_SECONDS", 0.01)
+    counts: list[int] = []
+
+    async def serve(wire: Wire) -> None:
+        await wire.connect()
+        counts.append(gateway.beats)
+        if len(counts) <= 4:
+            return  # twice with MQTT 5, twice with 3.1.1
+        wire.send(CONNACK)
+        while True:
+            wire.puback(await wire.published())
+
+    async with fake_broker(serve) as port, running(port, MemoryBuffer()) as gateway:
+        await gateway.words.wait("connected")
+        connected = gateway.beats
+        async with asyncio.timeout(2):
+            while gateway.beats < connected + 5:
+                await asyncio.sleep(0.01)
+    assert counts == [1, 1, 3, 3, 5]
+
+
 async def test_gateway_that_is_pushed_out_by_another_says_so() -> None:
     async def serve(wire: Wire) -> None:
         await wire.connect()
