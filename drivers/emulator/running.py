@@ -38,12 +38,12 @@ async def serve(
     port_link = PortLink(link, port.path) if link else None
     try:
         if port_link:
-            port_link.place()
+            await asyncio.to_thread(port_link.place)
         address = await air_server.start(*air) if air else None
         yield Running(board, port.path, address)
     finally:
         if port_link:
-            port_link.remove()
+            await asyncio.to_thread(port_link.remove)
         await air_server.stop()
         pulse.stop()
         port.close()

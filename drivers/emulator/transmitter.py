@@ -22,8 +22,10 @@ BASES = (0x5200, 0x5400)
 PAYLOAD_OFFSET = 0x100
 SOURCE_LORA, SOURCE_FSK = 1, 2
 
-# the EU868 sample board: (PA on, power index) → dBm at the connector (§5.5)
-POWER = {
+# the sample boards' tables (§5.5): (PA on, power index) → dBm at the connector
+PowerTable = dict[tuple[int, int], int]
+POWER: PowerTable = {
+    (0, 0): 0,
     (0, 15): 12,
     (0, 16): 13,
     (0, 17): 14,
@@ -41,6 +43,13 @@ POWER = {
     (1, 11): 26,
     (1, 14): 27,
 }
+POWER_CN490: PowerTable = {
+    (0, 7): 3,
+    (0, 8): 4,
+    (0, 9): 5,
+    **{(1, index): index - 4 for index in range(10, 23)},
+}
+CN490_BELOW_HZ = 600_000_000
 GRID_HZ = 500  # every channel of every LoRaWAN region lies on it
 STEP_HZ = 32_000_000 / 2**18
 
@@ -69,10 +78,11 @@ class Emission:
     bit_rate: int = 0
 
 
-def power_dbm(setting: int) -> int:
+def power_dbm(setting: int, frequency: int) -> int:
     """What an AGC_TX_PWR value gives: the nearest row at or below it, or the lowest row."""
+    table = POWER_CN490 if frequency < CN490_BELOW_HZ else POWER
     wanted = (setting >> 6 & 1, setting & 0x3F)
-    return max((dbm for row, dbm in POWER.items() if row <= wanted), default=min(POWER.values()))
+    return max((dbm for row, dbm in table.items() if row <= wanted), default=min(table.values()))
 
 
 def channel_hz(register: int) -> int:
@@ -179,8 +189,8 @@ class Transmitter:
             begin_ns=begin_ns,
             end_ns=begin_ns + lasts_us * 1000,
             payload=payload,
-            frequency=channel_hz(self._wide(0x25, 0x26, 0x27)),
-            power_dbm=power_dbm(self._wide(0x0D)),
+            frequency=self._frequency(),
+            power_dbm=power_dbm(self._wide(0x0D), self._frequency()),
             sf=sf,
             bandwidth=bandwidth,
             coding_rate=coding_rate,
@@ -212,8 +222,8 @@ class Transmitter:
             begin_ns=fire_ns,
             end_ns=fire_ns + lasts_us * 1000,
             payload=payload,
-            frequency=channel_hz(self._wide(0x25, 0x26, 0x27)),
-            power_dbm=power_dbm(self._wide(0x0D)),
+            frequency=self._frequency(),
+            power_dbm=power_dbm(self._wide(0x0D), self._frequency()),
             modulation="FSK",
             crc=crc,
             bit_rate=bit_rate,
@@ -221,6 +231,9 @@ class Transmitter:
 
     def _field(self, name: str) -> int:
         return self._registers.field(f"TX_TOP_{'AB'[self._chain]}_{name}")
+
+    def _frequency(self) -> int:
+        return channel_hz(self._wide(0x25, 0x26, 0x27))
 
     def _wide(self, *offsets: int) -> int:
         return self._registers.wide(*(self._base + offset for offset in offsets))

@@ -94,7 +94,7 @@ def test_impossible_size_throws_everything_away(board: Board) -> None:
 
 def test_half_a_frame_of_a_program_that_died_is_forgotten(board: Board, clock: Clock) -> None:
     assert board.feed(frame(5, bytes(4000))[:100]) == b""
-    clock.ns += 300 * MS
+    clock.ns += 600 * MS
     assert board.feed(frame(0))[3] == 0x40
 
 
@@ -116,7 +116,7 @@ def test_any_bytes_are_survived(chunks: list[bytes]) -> None:
     board = Board(now_ns=clock)
     for chunk in chunks:
         board.feed(chunk)
-    clock.ns += 300 * MS
+    clock.ns += 600 * MS
     assert board.feed(frame(1))[3] == 0x41
 
 

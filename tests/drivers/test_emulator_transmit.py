@@ -250,12 +250,14 @@ def test_channels_come_back_from_the_truncated_register() -> None:
         assert channel_hz(hz * 2**18 // 32_000_000) == hz
 
 
-def test_power_is_the_row_at_or_below() -> None:
-    assert [power_dbm(value) for value in (0x11, 0x4E, 0x12, 0x40, 0x00, 0x7F)] == [
-        14,
-        27,
-        14,
-        17,
-        12,
-        27,
-    ]
+@pytest.mark.parametrize(
+    ("frequency", "settings", "dbm"),
+    [
+        (868_100_000, (0x11, 0x4E, 0x12, 0x40, 0x00, 0x7F), (14, 27, 14, 17, 0, 27)),
+        (505_300_000, (0x07, 0x4A, 0x51, 0x56, 0x00), (3, 6, 13, 18, 3)),
+    ],
+)
+def test_power_is_the_row_at_or_below(
+    frequency: int, settings: tuple[int, ...], dbm: tuple[int, ...]
+) -> None:
+    assert tuple(power_dbm(setting, frequency) for setting in settings) == dbm
