@@ -1,4 +1,4 @@
--- A database of schema 1: one joined session, two readings, one event.
+-- A database of schema 1: one joined session, two readings, one event, one note.
 BEGIN TRANSACTION;
 CREATE TABLE accepted_join (
     dev_eui TEXT NOT NULL,
@@ -13,6 +13,11 @@ CREATE TABLE counter (
     reserved INTEGER NOT NULL
 ) WITHOUT ROWID;
 INSERT INTO "counter" VALUES('sequence',1003);
+CREATE TABLE note (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
+INSERT INTO "note" VALUES('eui','0016c001ff10a235');
 CREATE TABLE segment (
     first INTEGER PRIMARY KEY,
     count INTEGER NOT NULL,
@@ -35,10 +40,5 @@ CREATE TABLE session (
     PRIMARY KEY (dev_eui, id)
 ) WITHOUT ROWID;
 INSERT INTO "session" VALUES('0000000000000001','0000010002','ffff0001',X'31313131313131313131313131313131',X'32323232323232323232323232323232',X'33333333333333333333333333333333',X'34343434343434343434343434343434',4711,0,0,0);
-CREATE TABLE note (
-    name TEXT PRIMARY KEY,
-    value TEXT NOT NULL
-) WITHOUT ROWID;
-INSERT INTO "note" VALUES('gateway_eui','0016c001f11a9bd2');
 COMMIT;
 PRAGMA user_version = 1;

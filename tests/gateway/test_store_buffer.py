@@ -152,6 +152,14 @@ async def test_d1b_session_of_unanswered_uplink_is_written_after_60_s(world: Wor
                 assert (await store.load()).sessions == expected
 
 
+async def test_d1b_session_without_a_record_is_written_too(world: World) -> None:
+    async with world.buffer() as buffer:
+        buffer.touch(session(f_cnt_up=5))
+        await buffer.close()
+    async with world.store() as store:
+        assert (await store.load()).sessions == (session(f_cnt_up=5),)
+
+
 async def test_d1b_ended_session_does_not_come_back(world: World) -> None:
     old, new = session(id_=b"old"), session(id_=b"new")
     async with world.buffer() as buffer:

@@ -75,6 +75,14 @@ async def test_f_cnt_down_goes_on_at_the_reservation(path: Path) -> None:
     await store.close()
 
 
+async def test_what_is_remembered_is_recalled_by_the_next_run(path: Path) -> None:
+    for number, before in enumerate((None, "0", "1")):
+        store = await Store.open(path)
+        assert await store.recall("eui") == before
+        await store.remember("eui", str(number))
+        await store.close()
+
+
 async def test_file_is_set_up_as_measured_and_private(path: Path) -> None:
     store = await Store.open(path)
     asked = ("page_size", "journal_mode", "synchronous", "wal_autocheckpoint", "locking_mode")
@@ -184,14 +192,18 @@ async def test_fault_on_the_thread_reaches_every_waiter(
     assert await stored(path) == [4]
 
 
-async def test_group_that_fails_leaves_nothing_behind(path: Path) -> None:
+async def test_transaction_that_fails_leaves_nothing_behind_and_the_next_goes_on(
+    path: Path,
+) -> None:
+    bad = Join(1, 2, object(), 4)  # type: ignore[arg-type]  # no column takes it
+    changes = Changes(sessions=(session(),), joins=(bad,))
     store = await Store.open(path)
-    await store.commit(one(1), nothing)
-    double = Write.of(Changes(sessions=(session(),)), [Segment(1, [reading(1)])])
-    with pytest.raises(StoreError, match="UNIQUE"):
-        await store.commit(double, nothing)
-    assert (await store.load()).sessions == ()
+    with pytest.raises(StoreError):
+        await store.commit(Write.of(changes, [Segment(1, [reading(1)])]), nothing)
+    assert await store.load() == KnownState()
+    await store.commit(one(2), nothing)
     await store.close()
+    assert await stored(path) == [2]
 
 
 async def test_fault_in_what_follows_a_commit_is_the_waiters(path: Path) -> None:

@@ -14,6 +14,8 @@ from gateway.store.database import Store
 from gateway.store.migrations import backup_path, schema
 
 DATABASES = Path(__file__).parents[1] / "databases"
+SCRIPTS = schema()
+NOW = len(SCRIPTS)
 ADDED = "CREATE TABLE added (x);"
 BROKEN = "CREATE TABLE half_done (x);\nCREATE TABLE more (no such syntax;"
 
@@ -42,7 +44,7 @@ def tables_of(path: Path) -> set[object]:
 
 
 def with_versions(patch: pytest.MonkeyPatch, *more: str) -> None:
-    scripts = [*schema(), *more]
+    scripts = [*SCRIPTS, *more]
     patch.setattr(database, "schema", lambda: scripts)
 
 
@@ -52,22 +54,32 @@ async def test_old_database_is_read(world: World, old: Path) -> None:
     restore(old, world.path)
     async with world.store() as store:
         known = await store.load()
+        assert await store.recall("eui") == "0016c001ff10a235"
     assert [session.f_cnt_up for session in known.sessions] == [4711]
     assert [join.dev_nonce for join in known.joins] == [2]
     assert await world.stored() == [1, 2, 3]
-    assert version(world.path) == len(schema())
+    assert version(world.path) == NOW
 
 
 def test_every_version_has_an_old_database() -> None:
     assert [path.stem for path in sorted(DATABASES.glob("*.sql"))] == [
-        f"{version + 1:04}" for version in range(len(schema()))
+        f"{version + 1:04}" for version in range(NOW)
     ]
+
+
+async def test_migrated_database_has_the_tables_of_a_new_one(world: World) -> None:
+    new = World(world.path.with_name("new.db"))
+    restore(DATABASES / "0001.sql", world.path)
+    for each in (world, new):
+        async with each.store():
+            pass
+    assert tables_of(world.path) == tables_of(new.path)
 
 
 async def test_new_database_has_this_version_and_no_backup(world: World) -> None:
     async with world.store():
         pass
-    assert version(world.path) == len(schema())
+    assert version(world.path) == NOW
     assert list(world.path.parent.glob("*.bak")) == []
 
 
@@ -79,8 +91,8 @@ async def test_database_is_copied_before_it_is_migrated(
     with_versions(monkeypatch, ADDED)
     async with world.store():
         pass
-    copy = backup_path(world.path, len(schema()))
-    assert (version(copy), version(world.path)) == (len(schema()), len(schema()) + 1)
+    copy = backup_path(world.path, NOW)
+    assert (version(copy), version(world.path)) == (NOW, NOW + 1)
     assert tables_of(world.path) - tables_of(copy) == {"added"}
     assert copy.stat().st_mode & 0o777 == 0o600
 
@@ -95,7 +107,7 @@ async def test_migration_that_fails_leaves_the_database_as_it_was(
         with_versions(patch, ADDED, BROKEN)
         with pytest.raises(StoreError, match="it is as it was"):
             await Store.open(world.path)
-    assert (version(world.path), tables_of(world.path)) == (len(schema()), before)
+    assert (version(world.path), tables_of(world.path)) == (NOW, before)
     async with world.store() as store:
         await store.load()
 
@@ -111,5 +123,5 @@ async def test_database_of_a_newer_version_is_refused_untouched(
     with pytest.raises(StoreError) as refused:
         await Store.open(world.path)
     assert "newer Kogge" in str(refused.value)
-    assert f"kogge.db.v{len(schema())}.bak" in str(refused.value)
+    assert f"kogge.db.v{NOW}.bak" in str(refused.value)
     assert world.path.read_bytes() == before
