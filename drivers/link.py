@@ -83,6 +83,7 @@ class SerialLink:
         self._reader = FrameReader()
         self._unsent = b""
         self._answer: asyncio.Future[Frame] | None = None
+        self._late = self._loop.call_later(0, lambda: None)
         self._lost: LinkLost | None = None
         self._next_id = 0
         self._descriptor = port.fileno()
@@ -104,26 +105,35 @@ class SerialLink:
         async with self._turn:
             if self._answer is not None:
                 await asyncio.wait([self._answer])
-            answer = await asyncio.shield(self._send(command, payload))
+            answer = await self._exchange(command, payload)
             try:
                 return check_answer(command, payload, answer)
             except McuError as error:
                 self._fail(f"the answers no longer fit the requests: {error}")
                 raise
 
+    async def _exchange(self, command: int, payload: bytes) -> Frame:
+        answer = self._send(command, payload)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            if self._answer is answer and self._lost is None:
+                # it is still to come: the next request waits for it
+                self._answer = self._loop.create_future()
+            raise
+
     def _send(self, command: int, payload: bytes) -> "asyncio.Future[Frame]":
         if self._lost is not None:
             raise LinkLost(str(self._lost)) from self._lost
         self._next_id = (self._next_id + 1) % 255
         self._unsent = Frame(self._next_id, command, payload).to_bytes()
-        self._answer = self._loop.create_future()
-        late = self._loop.call_later(self._deadline, self._on_deadline, command)
-        self._answer.add_done_callback(lambda _: late.cancel())
+        answer = self._answer = self._loop.create_future()
+        self._late = self._loop.call_later(self._deadline, self._on_deadline, command)
         if select.select((), (self._descriptor,), (), 0)[1]:
             self._write()
         if self._unsent:
             self._loop.add_writer(self._descriptor, self._on_writable)
-        return self._answer
+        return answer
 
     def _on_writable(self) -> None:
         self._write()
@@ -149,11 +159,16 @@ class SerialLink:
     def _accept(self, data: bytes) -> None:
         if not data:
             return
-        if self._answer is None or self._answer.done() or self._unsent:
+        answer = self._answer
+        if answer is None or self._unsent:
             raise McuError(f"bytes that nobody asked for: {data[:16].hex(' ')}")
         frame = self._reader.feed(data)
-        if frame is not None:
-            self._answer.set_result(frame)
+        if frame is None:
+            return
+        self._answer = None
+        self._late.cancel()
+        if not answer.cancelled():
+            answer.set_result(frame)
 
     def _on_deadline(self, command: int) -> None:
         self._fail(
@@ -168,6 +183,7 @@ class SerialLink:
         self._lost = LinkLost(reason)
         self._loop.remove_reader(self._descriptor)
         self._loop.remove_writer(self._descriptor)
+        self._late.cancel()
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(self._lost)
             self._answer.exception()  # its requester may have been cancelled: nobody else will ask

@@ -6,6 +6,7 @@ Sub-requests are numbered 0, 1, 2… and answered in order. A batch takes at mos
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from drivers.concentrator import McuError
@@ -63,6 +64,7 @@ def burst(address: int, data: bytes) -> Transfer:
     return Transfer(bytes((_MUX_SX1302, _WRITE | address >> 8, address & 0xFF)) + data)
 
 
+@lru_cache(maxsize=64)  # the same few addresses are polled again and again
 def reading(address: int, size: int) -> Transfer:
     """Read `size` bytes from `address` on; they are clocked in from frame offset 4."""
     return Transfer(bytes((_MUX_SX1302, address >> 8, address & 0xFF, 0)) + bytes(size))
