@@ -113,7 +113,7 @@ async def test_downlink_leaves_at_its_time(
     frequency: int, sf: int, bandwidth: int, power: int, driver: Sx1302, air: Air
 ) -> None:
     now, session = await driver.counter()
-    when = now + 60_000
+    when = now + 250_000
     packet = TxPacket(b"\x60hello", when, session, frequency, sf, bandwidth=bandwidth, power=power)
     await air.ask(op="time")
     assert await driver.send(packet) is TxStatus.OK

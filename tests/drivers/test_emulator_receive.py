@@ -105,6 +105,28 @@ def test_packet_stands_in_the_buffer_once_it_is_demodulated(host: Host, clock: C
     assert host.read(0x4000, 3) == bytes(3)
 
 
+def test_board_has_nothing_to_do_once_the_air_is_quiet(host: Host, clock: Clock) -> None:
+    assert host.board.next_ns is None
+    host.board.send(Uplink(PAYLOAD, 868_100_000))
+    assert host.board.next_ns == clock.ns + (56_576 + 456) * 1000
+    clock.pass_ms(host.board, 100)
+    assert host.board.next_ns is None
+
+
+def test_same_seed_and_clock_give_the_same_bytes() -> None:
+    def day() -> bytes:
+        clock = Clock()
+        host = Host(Board(seed=7, now_ns=clock))
+        host.start_eu868()
+        for place in range(200):
+            frequency = 867_100_000 + 200_000 * (place * 7 % 8)
+            host.board.send(Uplink(bytes([place]) * (place % 50), frequency, sf=7 + place % 6))
+            clock.pass_ms(host.board, 37 * (place % 11))
+        return host.request(0) + host.fetch()
+
+    assert day() == day()
+
+
 def test_crc_state_is_marked(host: Host, clock: Clock) -> None:
     for crc, present, wrong in (("ok", 1, 0), ("bad", 1, 1), ("none", 0, 0)):
         assert reason(host, clock, Uplink(PAYLOAD, 868_100_000, crc=crc)) is None
