@@ -122,7 +122,7 @@ class Gateway:
 @asynccontextmanager
 async def running(port: int, buffer: MemoryBuffer, **settings: Any) -> AsyncIterator[Gateway]:
     gateway = Gateway(port, buffer, **settings)
-    task = asyncio.create_task(gateway.forwarder.run(lambda: None))
+    task = asyncio.create_task(gateway.forwarder.run(gateway.beat))
     try:
         yield gateway
     finally:
