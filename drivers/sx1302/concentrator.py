@@ -248,13 +248,18 @@ class Sx1302:
         chip = self._running
         try:
             if chip is not None:
-                for number in (0, 1):
-                    await transmit.abort(chip, number)
-                await startup.power_up(chip)
+                await self._switch_off(chip)
         except DriverError:
             pass  # the board no longer answers: there is nothing left to switch off
         finally:
             await self._close()
+
+    async def _switch_off(self, chip: Chip) -> None:
+        try:
+            for number in (0, 1):
+                await transmit.abort(chip, number)
+        finally:
+            await startup.power_up(chip)
 
     async def _close(self) -> None:
         link, self._link, self._running = self._link, None, None

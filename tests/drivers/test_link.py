@@ -165,6 +165,30 @@ async def test_cancelled_requests_answer_is_not_taken_for_the_next() -> None:
             assert await following == b"other"
 
 
+async def test_request_cancelled_as_the_port_ends_leaves_nobody_waiting() -> None:
+    with pty_board(silent) as board:
+        async with opened(board) as link:
+            asked = asyncio.create_task(link.request(SPI, b"first"))
+            await board.came.wait()
+            asked.cancel()
+            link._fail("gone")
+            await asyncio.gather(asked, return_exceptions=True)
+            with pytest.raises(LinkLost, match="gone"):
+                await link.request(SPI, b"other")
+
+
+async def test_request_cancelled_as_its_answer_comes_does_no_harm() -> None:
+    with pty_board(silent) as board:
+        async with opened(board) as link:
+            asked = asyncio.create_task(link.request(SPI, b"first"))
+            await board.came.wait()
+            board.answer = prompt
+            asked.cancel()
+            link._accept(frame(1, 0x45, b"first"))
+            await asyncio.gather(asked, return_exceptions=True)
+            assert await link.request(SPI, b"other") == b"other"
+
+
 async def test_closing_fails_waiters_and_may_be_repeated() -> None:
     with pty_board(silent) as board:
         async with opened(board) as link:

@@ -234,6 +234,13 @@ async def test_stop_aborts_both_chains_and_resets_the_board(bench: Bench) -> Non
     await bench.driver.stop()
 
 
+async def test_stop_resets_the_board_even_if_a_transmitter_does_not_stop(bench: Bench) -> None:
+    bench.board.tx_status[0] = EMITTING
+    await bench.driver.stop()
+    assert bench.board.gpio == OPEN * 2
+    assert bench.links[0].closed
+
+
 def free_on_abort(board: StandIn) -> None:
     write = board._write
 
