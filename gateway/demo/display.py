@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.demo.judge import Verdict
+from gateway.demo.judge import LATE_S, Verdict
 
 WIDTH = 80
 CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "36"}
@@ -131,6 +131,11 @@ def joined_line(style: Style, name: str, place: str, joined: int, joining: int) 
     return style.line(text, "dim")
 
 
+def kept_line(style: Style, name: str, place: str, kept: int) -> str:
+    text = f"{'':8}  {name:10}  {place:14}  heard, waits in the buffer ({kept})"
+    return style.line(text, "yellow")
+
+
 def cut_line(style: Style) -> str:
     text = " the line to the city is cut · readings go to the buffer "
     return style.line(text.center(WIDTH, "━"), "red", "bold")
@@ -142,7 +147,7 @@ def back_line(style: Style) -> str:
 
 
 def caught_up_line(style: Style, count: int) -> str:
-    text = f" back: {count} readings came out of the buffer "
+    text = f" the buffer is empty again · {count} readings came out of it "
     return style.line(text.center(WIDTH, "━"), "green")
 
 
@@ -164,10 +169,14 @@ def verdict_lines(
         ("lost", verdict.lost, "must be 0"),
         ("duplicates", verdict.duplicates, "must be 0"),
         ("redelivered", verdict.redelivered, "the same id again: MQTT may, a consumer drops it"),
-        ("late", verdict.late, "kept in the buffer while the line was cut"),
+        ("late", verdict.late, f"later than {LATE_S:.0f} s: kept while the line was cut"),
         ("joined", joined, "devices, over the air"),
         ("ACKs", acked[0], f"of {acked[1]} confirmed uplinks, checked by the device"),
-        ("collided", verdict.collided, "on the air, two at once: nobody could receive them"),
+        (
+            "collided",
+            verdict.collided,
+            "on the air: two at once, or while the gateway spoke",
+        ),
     )
     lines = [style.line(RULE, "dim")]
     for name, count, meaning in counts:

@@ -34,7 +34,8 @@ class Diary:
 
 
 class Life:
-    """One resident on its antenna. `joined` is told when it has its session."""
+    """One resident on its antenna. `joined` is told when it has its session, `heard` of each frame
+    that the gateway's antenna received."""
 
     def __init__(
         self,
@@ -43,18 +44,19 @@ class Life:
         diary: Diary,
         random: Random,
         joined: Callable[[Resident], None],
+        heard: Callable[[Resident], None],
     ) -> None:
         self._resident, self._antenna, self._diary = resident, antenna, diary
-        self._random, self._told = random, joined
+        self._random, self._joined, self._heard = random, joined, heard
         self._device = Device(resident.keys)
         self._now = asyncio.get_running_loop().time
 
-    async def live(self, over: asyncio.Event) -> None:
-        """Until `over`; what is on the air then is finished first."""
-        await _sleep(self._random.uniform(0.1, 1.5), over)
+    async def live(self, wakes_in: float, over: asyncio.Event) -> None:
+        """From in `wakes_in` seconds until `over`; what is on the air then is finished first."""
+        await _sleep(wakes_in, over)
         while self._device.activation is None and not over.is_set():
             await self._join(over)
-        await _sleep(self._random.uniform(0, self._resident.pace / 2), over)
+        await _sleep(self._random.uniform(0, self._resident.pace / 4), over)
         while not over.is_set():
             pause = self._resident.pace * self._random.uniform(0.8, 1.2)
             woke = self._now()
@@ -65,7 +67,7 @@ class Life:
         await self._transmit(self._device.join_request())
         if await self._listen(JOIN_LISTEN_S, over) is Heard.JOINED:
             self._diary.joined.add(self._resident.dev_eui)
-            self._told(self._resident)
+            self._joined(self._resident)
         else:
             await _sleep(self._random.uniform(0.5, 2), over)
 
@@ -97,6 +99,7 @@ class Life:
         self._device.sent(sent.end_us, frequency, resident.sf)
         if frame is not None and sent.received and not frame.heard:
             self._diary.frames[frame.key] = replace(frame, at=self._now(), heard=True)
+            self._heard(resident)
 
     def _begun(self, uplink: Uplink) -> Frame | None:
         """Enter a data frame in the diary before anyone can have heard it."""

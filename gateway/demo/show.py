@@ -28,6 +28,7 @@ from gateway.errors import GatewayError
 START_S = 20.0
 CUT_AT, BACK_AT = 0.45, 0.70
 DRAIN_S = 4.0
+WAKE_S = 0.15  # apart, so that not all Join-Accepts are due at once
 SETTLE_S = 30.0
 SEED = 17
 ENOUGH_JOINED = 4
@@ -99,7 +100,7 @@ class Show:
             async with asyncio.TaskGroup() as lives:
                 for number, resident in enumerate(self._city):
                     own = await antennas.enter_async_context(antenna(*air))
-                    lives.create_task(self._live(resident, own, number), name=resident.name)
+                    lives.create_task(self._live(resident, own, number, line), name=resident.name)
                 lives.create_task(self._weather(line), name="outage")
             await self._settle(line)
 
@@ -114,10 +115,17 @@ class Show:
                 "for real time: try again when it is idle"
             ) from None
 
-    async def _live(self, resident: Resident, own: Antenna, number: int) -> None:
+    async def _live(self, resident: Resident, own: Antenna, number: int, line: Proxy) -> None:
+        def heard(resident: Resident) -> None:
+            if line.is_cut:
+                kept = len(self._owed() - self._arrived_ids())
+                name, place = resident.name, resident.place
+                self._screen.say(display.kept_line(self._screen.style, name, place, kept))
+
         random = Random(SEED * 1000 + number)
         async with _beside(own.listen()):
-            await Life(resident, own, self._diary, random, self._joined).live(self._over)
+            life = Life(resident, own, self._diary, random, self._joined, heard)
+            await life.live(number * WAKE_S, self._over)
 
     async def _weather(self, line: Proxy) -> None:
         """The outage in the middle, and the end of the day."""

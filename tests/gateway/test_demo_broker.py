@@ -1,10 +1,12 @@
 """The embedded broker serves MQTT 3.1.1 on a port of its own, and stops without a trace."""
 
 import asyncio
+import importlib
 import sys
 
 import aiomqtt
 import pytest
+from aiomqtt.exceptions import MqttConnectError
 
 from gateway.demo import broker
 from gateway.errors import GatewayError
@@ -28,8 +30,28 @@ async def test_broker_ends_with_its_block() -> None:
         await asyncio.open_connection(host, port)
 
 
-async def test_without_amqtt_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_mqtt_5_is_refused_at_once_also_with_a_will() -> None:
+    will = aiomqtt.Will("kogge/1/status", b"offline", qos=1, retain=True)
+    async with broker.serve() as (host, port):
+        five = aiomqtt.Client(host, port, protocol=aiomqtt.ProtocolVersion.V5, will=will, timeout=3)
+        with pytest.raises(MqttConnectError):
+            async with five:
+                pass
+
+
+async def test_a_client_that_leaves_in_the_middle_harms_nobody() -> None:
+    async with broker.serve() as (host, port):
+        for beginning in (b"", b"\x10", b"\x10\x80\x80", b"GET / HTTP/1.1\r\n"):
+            _, writer = await asyncio.open_connection(host, port)
+            writer.write(beginning)
+            writer.close()
+            await writer.wait_closed()
+        async with aiomqtt.Client(host, port) as client:
+            await client.publish("kogge/1/readings", b"still here", qos=1)
+
+
+def test_without_amqtt_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "amqtt.broker", None)
+    monkeypatch.delitem(sys.modules, "gateway.demo.broker")
     with pytest.raises(GatewayError, match=r"kogge\[demo\]"):
-        async with broker.serve():
-            pass
+        importlib.import_module("gateway.demo.broker")

@@ -43,6 +43,7 @@ def everything(style: Style) -> list[str]:
         display.reading_line(style, wide, "Kröpeliner Tor und weiter", late=True),
         display.joined_line(style, "parking-07", "Neuer Markt", 3, 5),
         display.cut_line(style),
+        display.kept_line(style, "bin-04", "Kröpeliner Tor", 123),
         display.back_line(style),
         display.caught_up_line(style, 123),
         display.status_line(style, 599.9, 1234, 1234, 123, cut=True),

@@ -62,8 +62,8 @@ async def living(air: Air, resident: Resident) -> AsyncIterator[tuple[Diary, asy
         stack.push_async_callback(air.left.wait)
         own = await stack.enter_async_context(antenna(*server.sockets[0].getsockname()))
         listening = asyncio.create_task(own.listen())
-        lives = Life(resident, own, diary, Random(1), lambda _: None)
-        task = asyncio.create_task(lives.live(over))
+        lives = Life(resident, own, diary, Random(1), lambda _: None, lambda _: None)
+        task = asyncio.create_task(lives.live(0.0, over))
         yield diary, over
         over.set()
         await task

@@ -3,10 +3,13 @@
 from pathlib import Path
 from random import Random
 
+import pytest
+
+from drivers.emulator.airtime import lora_us
 from gateway import config, device_file
 from gateway.codecs.catalogue import Catalogue
 from gateway.demo.cabinet import FIRMWARE_BYTES, FIRMWARE_FILES, write_files
-from gateway.demo.street import residents
+from gateway.demo.street import Resident, residents
 
 
 def test_eight_devices_of_which_four_or_more_join_and_one_wants_acks() -> None:
@@ -16,6 +19,14 @@ def test_eight_devices_of_which_four_or_more_join_and_one_wants_acks() -> None:
     assert sum(resident.confirmed for resident in city) == 1
     kinds = [resident.name.split("-")[0] for resident in city]
     assert [kinds.count(kind) for kind in ("parking", "bin", "air", "gauge")] == [3, 3, 1, 1]
+
+
+@pytest.mark.parametrize("resident", residents(Random(1)), ids=lambda resident: resident.name)
+def test_nobody_speaks_more_than_one_percent_of_the_time_in_a_sub_band(resident: Resident) -> None:
+    sub_bands = 2 if resident.keys.app_key else 1  # a CFList adds the channels below 868 MHz
+    size = 13 + len(resident.sensor.report(30).payload)
+    seconds = lora_us(size, resident.sf, 125_000, 1, True) / 1e6
+    assert seconds / resident.pace <= 0.01 * sub_bands
 
 
 def test_the_gateway_reads_the_cabinets_files(tmp_path: Path) -> None:
