@@ -74,7 +74,7 @@ class Trial:
         """A device that joins, and the one that wants its uplinks acknowledged."""
         async with antenna(*self.air) as own, asyncio.TaskGroup() as tasks:
             hearing = tasks.create_task(own.listen())
-            life = Life(resident, own, self.diary, Random(number), lambda _: self.news.set())
+            life = Life(resident, own, self.diary, Random(number), self.has_news, self.has_news)
             await life.live(0.5 * number, self.over)
             hearing.cancel()
 
@@ -92,6 +92,9 @@ class Trial:
             pass
         finally:
             writer.close()
+
+    def has_news(self, _: Resident) -> None:
+        self.news.set()
 
     async def until(self, holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(60):
