@@ -15,8 +15,10 @@ non-blocking write finds no room, so it is only asked to write when the port is 
 """
 
 import asyncio
+import contextlib
 import grp
 import select
+import termios
 from pathlib import Path
 from typing import Protocol
 
@@ -58,24 +60,32 @@ async def open_link(url: str, deadline: float = DEADLINE) -> "SerialLink":
     return link
 
 
-def _open_port(url: str) -> serial.SerialBase:
+def _open_port(url: str) -> serial.Serial:
+    """Blocking. What pyserial returns for other URLs has the methods of its Serial too."""
     return serial.serial_for_url(url, baudrate=115200, exclusive=True, timeout=0, write_timeout=0)
 
 
 def _why_not_opened(url: str, error: Exception) -> str:
-    path = Path(url.removeprefix("spy://").partition("?")[0])
-    if isinstance(error.__cause__ or error, PermissionError) or "Permission denied" in str(error):
-        group = grp.getgrgid(path.stat().st_gid).gr_name
-        return f"no permission to open {url}: add this program's user to the group {group}"
+    if "Permission denied" in str(error):
+        return f"no permission to open {url}: add this program's user to the group {_group(url)}"
     if "exclusively lock" in str(error):
         return f"{url} is in use by another program; stop it first"
     return f"cannot open {url}: {error}"
 
 
+def _group(url: str) -> str:
+    """The group that owns a port: its name, or its number where it has none."""
+    owner = Path(url.removeprefix("spy://").partition("?")[0]).stat().st_gid
+    try:
+        return grp.getgrgid(owner).gr_name
+    except KeyError:
+        return str(owner)
+
+
 class SerialLink:
     """A link over an open pyserial port."""
 
-    def __init__(self, port: serial.SerialBase, deadline: float = DEADLINE) -> None:
+    def __init__(self, port: serial.Serial, deadline: float = DEADLINE) -> None:
         self._port = port
         self._deadline = deadline
         self._loop = asyncio.get_running_loop()
@@ -190,5 +200,11 @@ class SerialLink:
 
     async def close(self) -> None:
         self._fail("the link was closed")
-        # closing a tty may wait for bytes that a hung board never takes
-        await asyncio.to_thread(self._port.close)
+        await asyncio.to_thread(_close_port, self._port)
+
+
+def _close_port(port: serial.Serial) -> None:
+    """Close without waiting for bytes that a hung board never takes (a tty waits up to 30 s)."""
+    with contextlib.suppress(serial.SerialException, OSError, termios.error):
+        port.reset_output_buffer()
+    port.close()

@@ -4,8 +4,10 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
+import serial
 from pty_board import PtyBoard, frame, pty_board
 
 from drivers.concentrator import LinkLost, McuError
@@ -212,6 +214,24 @@ async def test_second_opening_of_one_port_is_refused() -> None:
 async def test_absent_port_is_named() -> None:
     with pytest.raises(LinkLost, match="cannot open /dev/no-such-board"):
         await open_link("/dev/no-such-board")
+
+
+@pytest.mark.parametrize(("owner", "group"), [(0, "root"), (54321, "54321")])
+async def test_missing_permission_names_the_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int, group: str
+) -> None:
+    port = tmp_path / "port"
+    port.touch()
+    os.chown(port, -1, owner)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise serial.SerialException(
+            13, f"could not open port {port}: [Errno 13] Permission denied"
+        )
+
+    monkeypatch.setattr(serial, "serial_for_url", refuse)
+    with pytest.raises(LinkLost, match=rf"to the group {group}$"):
+        await open_link(str(port))
 
 
 async def test_unknown_kind_of_url_is_refused() -> None:
