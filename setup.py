@@ -1,4 +1,4 @@
-"""The list of Cython modules and the data that travels with the package; all else: pyproject.toml."""
+"""The list of Cython modules and the data that travels along; all else: pyproject.toml."""
 
 import shlex
 import subprocess
@@ -31,12 +31,24 @@ setup(
         compiler_directives={"language_level": "3", "embedsignature": True},
     ),
     packages=[
-        *("gateway." + part for part in (
-            "lorawan", "codecs", "store", "northbound", "northbound.formats",
-            "diagnostics", "cli", "demo",
-        )),
-        "gateway", "gateway.shipped",
-        "drivers", "drivers.sx1302", "drivers.emulator",
+        *(
+            "gateway." + part
+            for part in (
+                "lorawan",
+                "codecs",
+                "store",
+                "northbound",
+                "northbound.formats",
+                "diagnostics",
+                "cli",
+                "demo",
+            )
+        ),
+        "gateway",
+        "gateway.shipped",
+        "drivers",
+        "drivers.sx1302",
+        "drivers.emulator",
         "native",
     ],
     # a wheel carries config/ inside the package; gateway.config.shipped() finds it everywhere
