@@ -64,18 +64,22 @@ class Style:
         return self.paint(self.text(text)[:WIDTH], *codes) if codes else self.text(text)[:WIDTH]
 
 
-def header(style: Style, joining: int, fixed: int) -> list[str]:
+def header(style: Style, joining: int, fixed: int, outage: bool) -> list[str]:
     """What will be seen: the way of a reading, and the columns' names."""
     columns = ("UTC", 8), ("device", 10), ("place", 14), ("measured", MEASURED_WIDTH)
     names = "  ".join(name.ljust(width) for name, width in columns) + "   dBm    dB"
+    soon = "is cut" if outage else "stays"
+    picture = [
+        ("8 end devices  )))", "concentrator ──►", "gateway", "──╳──►", "broker ──►", "this list"),
+        ("LoRaWAN, 868 MHz", "SX1302 emulated", "daemon,", "line", "MQTT", "a subscriber"),
+        (f"{joining} join, {fixed} are ABP", "behind a pty", "SQLite", soon, "", "of its own"),
+    ]
+    way, *notes = ("".join(map(style.cell, cells, (20, 17, 9, 8, 11, 12))) for cells in picture)
     return [
         style.line("Kogge · a street gateway and its city, without any hardware", "bold"),
         "",
-        style.line("  8 end devices )))  concentrator ───► gateway ───╳───► broker ───► this list"),
-        style.line("    LoRaWAN 868 MHz    SX1302 on a pty   daemon,  line    MQTT", "dim"),
-        style.line("                       (emulated)        SQLite   (it will be cut)", "dim"),
-        "",
-        style.line(f"  {joining} devices join over the air, {fixed} carry their session (ABP)."),
+        style.line(f"  {way}".rstrip()),
+        *(style.line(f"  {note}".rstrip(), "dim") for note in notes),
         "",
         style.line(names, "bold"),
         style.line(RULE, "dim"),

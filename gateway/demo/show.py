@@ -76,7 +76,7 @@ class Show:
     async def play(self, directory: Path) -> Outcome:
         """Everything, in a directory of its own. GatewayError when the daemon cannot go on."""
         fixed = len(self._city) - self._joining
-        for text in display.header(self._screen.style, self._joining, fixed):
+        for text in display.header(self._screen.style, self._joining, fixed, self._outage):
             self._screen.say(text)
         async with AsyncExitStack() as stage:
             at_broker = await stage.enter_async_context(broker.serve())
@@ -103,6 +103,7 @@ class Show:
                     lives.create_task(self._live(resident, own, number, line), name=resident.name)
                 lives.create_task(self._weather(line), name="outage")
             await self._settle(line)
+        self._screen.status("")
 
     async def _gateway_receives(self) -> None:
         self._screen.status(self._screen.style.line("the gateway starts its radio …", "dim"))

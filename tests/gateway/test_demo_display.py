@@ -38,7 +38,8 @@ def everything(style: Style) -> list[str]:
         units={"temperature": "Cel"},
     )
     return [
-        *display.header(style, 5, 3),
+        *display.header(style, 5, 3, outage=True),
+        *display.header(style, 5, 3, outage=False),
         display.reading_line(style, reading(), "Warnow", late=False),
         display.reading_line(style, wide, "Kröpeliner Tor und weiter", late=True),
         display.joined_line(style, "parking-07", "Neuer Markt", 3, 5),
@@ -71,7 +72,7 @@ def test_without_utf8_all_is_ascii_and_readable() -> None:
 
 @pytest.mark.parametrize("style", STYLES, ids=str)
 def test_a_readings_columns_stand_under_their_names(style: Style) -> None:
-    header = [bare(line) for line in display.header(style, 5, 3)]
+    header = [bare(line) for line in display.header(style, 5, 3, outage=True)]
     names = next(line for line in header if line.startswith("UTC"))
     line = bare(display.reading_line(style, reading(), "Warnow", late=False))
     for name, begins in [("UTC", "11:19:07"), ("device", "gauge-03"), ("place", "Warnow")]:
