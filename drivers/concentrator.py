@@ -135,7 +135,7 @@ class Concentrator(Protocol):
         """Open the port and bring the chip to receiving; opens a new chip session."""
 
     async def receive(self) -> list[RxPacket]:
-        """Wait for packets; never returns an empty list."""
+        """Wait for packets, about a second at most; an empty list when nothing came."""
         ...
 
     async def send(self, packet: TxPacket) -> TxStatus:

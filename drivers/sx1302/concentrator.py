@@ -37,6 +37,7 @@ from drivers.sx1302.transmit import TxState
 
 RX_FIFO, FIFO_COUNT, COUNTERS = 0x4000, 0x58C8, 0x6101
 POLL_PAUSE = 0.01  # s between two looks at an empty FIFO
+QUIET = 1.0  # s without a packet after which `receive` says so
 COUNTER_PERIOD = 30.0  # s; a wrap takes 134 s
 TEMPERATURE_PERIOD = 1.0  # s
 TORN_BY = 250_000  # µs; a torn reading is wrong by 2^24 ticks, half a second, or more
@@ -114,11 +115,10 @@ class Sx1302:
         await self._read_counter(chip)
 
     async def receive(self) -> list[RxPacket]:
-        while True:
-            packets = await self._poll(self._chip)
-            if packets:
-                return packets
+        until = time.monotonic() + QUIET
+        while not (packets := await self._poll(self._chip)) and time.monotonic() < until:
             await self._sleep(POLL_PAUSE)
+        return packets
 
     async def _poll(self, chip: Chip) -> list[RxPacket]:
         data = await self._fetch(chip)
