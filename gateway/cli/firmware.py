@@ -1,0 +1,73 @@
+"""`kogge firmware`: install the images that the concentrator's processors run, or list them."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+HELP = "Install Semtech's firmware images for the concentrator, or list what is installed."
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, default=None, metavar="FILE")
+    parser.add_argument("--dir", type=Path, default=None, help="instead of the one in kogge.toml")
+    actions = parser.add_subparsers(dest="action", required=True)
+    source = actions.add_parser("import", help="find the images in PATH, check and install them")
+    source.add_argument("path", type=Path, help="the source of sx1302_hal 2.1.0, or one file of it")
+    listing = actions.add_parser("list", help="what is installed")
+    listing.add_argument("--json", action="store_true", help="one object as the last line")
+
+
+def run(args: argparse.Namespace) -> int:
+    from gateway import config
+
+    directory = args.dir or Path(
+        config.load(args.config or config.DEFAULT_FILE).concentrator.firmware_dir
+    )
+    return bring(args.path, directory) if args.action == "import" else show(directory, args.json)
+
+
+def bring(source: Path, directory: Path) -> int:
+    """Install what `source` holds; 0 when both images are there afterwards."""
+    from drivers.sx1302 import firmware_source
+
+    if not source.exists():
+        print(f"kogge: there is no {source}", file=sys.stderr)
+        return 1
+    found = firmware_source.find(source)
+    firmware_source.install(found, directory)
+    for name in found:
+        print(f"{directory / name}: installed")
+    absent = [entry["name"] for entry in installed(directory) if entry["state"] != "good"]
+    if absent:
+        print(
+            f"kogge: {' and '.join(absent)} not found in {source}: give the directory of Semtech's"
+            " sx1302_hal, release 2.1.0 (it is in libloragw/src)",
+            file=sys.stderr,
+        )
+    return 1 if absent else 0
+
+
+def installed(directory: Path) -> list[dict[str, Any]]:
+    """Each image the driver needs: good, unknown (its SHA-256 is not known), or missing."""
+    from drivers.sx1302.firmware import KNOWN, digest
+
+    entries = []
+    for name, sha256 in KNOWN.items():
+        file = directory / name
+        found = digest(file.read_bytes()) if file.exists() else None
+        state = "missing" if found is None else "good" if found == sha256 else "unknown"
+        entries.append({"name": name, "state": state, "sha256": found})
+    return entries
+
+
+def show(directory: Path, as_json: bool) -> int:
+    entries = installed(directory)
+    if as_json:
+        print(json.dumps({"dir": str(directory), "images": entries}))
+    else:
+        print(f"firmware images in {directory}:")
+        for entry in entries:
+            print(f"  {entry['name']:20} {entry['state']}")
+    return 0 if all(entry["state"] == "good" for entry in entries) else 1
