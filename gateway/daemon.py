@@ -10,7 +10,7 @@ import logging
 import random
 import secrets
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -50,10 +50,15 @@ def run(settings: Settings) -> int:
     try:
         asyncio.run(_until_stopped(settings))
     except* GatewayError as faults:
-        for fault in faults.exceptions:
+        for fault in _leaves(faults):
             log.critical("%s", fault)
         code = 1
     return code
+
+
+def _leaves(group: BaseExceptionGroup[GatewayError]) -> Iterator[GatewayError]:
+    for each in group.exceptions:
+        yield from _leaves(each) if isinstance(each, BaseExceptionGroup) else (each,)
 
 
 async def _until_stopped(settings: Settings) -> None:
