@@ -37,7 +37,7 @@ class StandIn:
         self.written: dict[int, int] = {}  # address: mask of the bits written
         self.requests: list[tuple[int, bytes]] = []
         self.modes = [0, 0]
-        self.torn: list[bytes] = []  # answers to the next readings of the FIFO count
+        self.torn: dict[int, list[bytes]] = {}  # by address: the next answers to readings of it
 
     def handle(self, command: int, payload: bytes) -> tuple[int, bytes]:
         """One request's answer: code and payload."""
@@ -98,8 +98,8 @@ class StandIn:
             data = bytes(self.fifo[:size]).ljust(size, b"\0")
             del self.fifo[:size]
             return data
-        if address == 0x58C8 and self.torn:
-            return self.torn.pop(0)
+        if self.torn.get(address):
+            return self.torn[address].pop(0)
         counts = self.pps_ticks.to_bytes(4, "big") + (self.ticks % 2**32).to_bytes(4, "big")
         live = {
             0x58C8: len(self.fifo) >> 8,

@@ -134,6 +134,18 @@ async def test_bytes_that_nobody_asked_for_end_the_link() -> None:
                 await link.request(GET_STATUS, b"")
 
 
+async def test_answer_before_the_request_is_out_ends_the_link() -> None:
+    with pty_board(silent) as board:
+        async with opened(board) as link:
+            asked = asyncio.create_task(link.request(SPI, bytes(60_000)))
+            while not link._unsent:
+                await asyncio.sleep(0)
+            os.write(board.master, frame(1, 0x45, b""))
+            link._loop.remove_writer(link._descriptor)
+            with pytest.raises(LinkLost, match="nobody asked"):
+                await asked
+
+
 async def test_unplugging_fails_every_waiter() -> None:
     with pty_board(silent) as board:
         async with opened(board) as link:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from sx1302_standin import MemoryLink, StandIn
 
 from drivers.concentrator import ChipError, LinkLost, McuError, TxPacket, TxStatus
 from drivers.link import open_link
-from drivers.sx1302 import semtech
+from drivers.sx1302 import concentrator, semtech
 from drivers.sx1302.concentrator import Sx1302
 from drivers.sx1302.firmware import Firmware
 
@@ -128,11 +129,36 @@ async def test_idle_poll_costs_one_request(bench: Bench) -> None:
     assert len(bench.board.requests) <= 51
 
 
-async def test_torn_fifo_count_loses_nothing(bench: Bench) -> None:
+@pytest.mark.parametrize("first", [True, False])
+async def test_torn_fifo_count_loses_nothing(bench: Bench, first: bool) -> None:
+    torn, true = b"\x00\x02", len(SMALL * 6).to_bytes(2, "big")
     bench.board.fifo += SMALL * 6
-    bench.board.torn = [b"\x00\x02", len(SMALL * 6).to_bytes(2, "big")]
+    bench.board.torn[0x58C8] = [torn, true] if first else [true, torn]
     assert len(await bench.driver.receive()) == 6
     assert bench.driver.status().drops == {}
+
+
+async def test_torn_counter_is_read_a_third_time(bench: Bench) -> None:
+    bench.board.ticks = 2**24 * 5
+    bench.board.torn[0x6101] = [
+        bytes.fromhex("00000000 05ffffff"),
+        bytes.fromhex("00000000 04ffffff"),
+    ]
+    assert (await bench.driver.counter()).us == 2**24 * 5 // 32
+
+
+async def test_counter_is_followed_while_nothing_is_received(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(concentrator, "COUNTER_PERIOD", 0.0)
+    receiving = asyncio.create_task(bench.driver.receive())
+    for ticks in (2**31, 2**32 + 64, 2**32 + 2**31, 2**33 + 64):
+        bench.board.ticks = ticks
+        pauses = bench.pauses
+        while bench.pauses < pauses + 3:
+            await asyncio.sleep(0)
+    receiving.cancel()
+    assert (await bench.driver.counter()).us == 2**28 + 2
 
 
 async def test_drops_are_counted_in_the_status(bench: Bench) -> None:
@@ -224,6 +250,32 @@ async def test_packet_that_was_never_sent_is_taken_back(bench: Bench) -> None:
     assert bench.driver.status().drops == {"never_sent": 1}
 
 
+async def test_packet_whose_moment_passed_while_it_was_armed_is_taken_back(bench: Bench) -> None:
+    write = bench.board._write
+
+    def slow(address: int, value: int, mask: int) -> None:
+        write(address, value, mask)
+        if address == 0x5200 and value == 2:
+            time.sleep(0.005)
+            bench.board.tx_status[0] = SCHEDULED
+        elif address == 0x5200:
+            bench.board.tx_status[0] = FREE
+
+    bench.board._write = slow  # type: ignore[method-assign]
+    assert await bench.driver.send(bench.packet(4_000)) is TxStatus.TOO_LATE
+    assert bench.board.memory[0x5200] == 0
+    assert await bench.driver.send(bench.packet(30_000)) is TxStatus.OK
+
+
+async def test_temperature_is_asked_for_once_a_second(bench: Bench) -> None:
+    for temperature in (30.0, 35.0):
+        bench.board.temperature = temperature
+        bench.board.fifo += SMALL
+        await bench.driver.receive()
+    assert [command for command, _ in bench.board.requests].count(0x01) == 1
+    assert bench.driver.status().temperature == 30.0
+
+
 async def test_stop_aborts_both_chains_and_resets_the_board(bench: Bench) -> None:
     await bench.driver.send(bench.packet())
     await bench.driver.stop()
@@ -273,7 +325,7 @@ async def test_driver_starts_and_receives_over_a_port() -> None:
     assert board.gpio == OPEN * 2
 
 
-@pytest.mark.parametrize("after", [0, 1, 2, 20, 60, 100, 150])
+@pytest.mark.parametrize("after", [0, 1, 2, 20, 60, 100, 157, 160, 170])
 async def test_unplugging_at_any_moment_fails_everything_under_way(after: int) -> None:
     board = StandIn(ticks=SECOND)
 

@@ -177,6 +177,12 @@ def test_frequency_offset_is_reckoned_in_single_precision() -> None:
     assert frequency_offset(0, 125_000, 0) == 0
 
 
+def test_fine_timestamps_are_of_the_header_and_corrected_forwards() -> None:
+    fine = CONF | {"fine_timestamp": {"enable": True, "mode": "all_sf"}}
+    (received,), _ = receive(packet(bytes(20)), fine)
+    assert received.counter_us == 100 + 35_821
+
+
 def test_doubly_demodulated_packet_is_reported_once_with_the_good_crc() -> None:
     bad, good = packet(b"abc", status=1, ticks=32_000), packet(b"abc", ticks=32_100)
     later = packet(b"abc", ticks=64_000)

@@ -84,6 +84,28 @@ async def test_chains_that_are_off_count_as_radio_0_at_its_centre() -> None:
     assert 0x5B53 not in board.written
 
 
+@pytest.mark.parametrize(
+    ("sf", "bandwidth", "expected"),
+    [
+        # 5B21 SF and bandwidth, 5B22, 5B23, 5B27 preamble, 5B32 and 5B33 gains
+        (5, 125_000, (0x45, 0x08, 0x34, 12, 0xC4, 0x18)),
+        (7, 250_000, (0x57, 0x08, 0x14, 8, 0xC6, 0x18)),
+        (8, 500_000, (0x68, 0x08, 0x14, 8, 0xC6, 0x18)),
+        (11, 125_000, (0x4B, 0x18, 0x14, 8, 0xC7, 0x58)),
+        (12, 250_000, (0x5C, 0x18, 0x14, 8, 0xC7, 0x98)),
+        (12, 500_000, (0x6C, 0x08, 0x14, 8, 0xC7, 0xD8)),
+    ],
+)
+async def test_service_channel_follows_its_data_rate(
+    sf: int, bandwidth: int, expected: tuple[int, ...]
+) -> None:
+    board = StandIn()
+    service = CONF["chan_Lora_std"] | {"spread_factor": sf, "bandwidth": bandwidth}
+    await start(board, chan_Lora_std=service)
+    registers = (0x5B21, 0x5B22, 0x5B23, 0x5B27, 0x5B32, 0x5B33)
+    assert tuple(board.memory[address] for address in registers) == expected
+
+
 async def test_radio_that_is_off_is_left_alone() -> None:
     chains = {f"chan_multiSF_{i}": {"enable": False} for i in range(3)}
     chains |= {"chan_Lora_std": {"enable": False}, "chan_FSK": {"enable": False}}

@@ -74,6 +74,11 @@ def test_corrections_have_the_sign_of_their_mode(
     assert -20 <= fine_correction(packet) <= packet.time_on_air_us(8)
 
 
+def test_fine_correction_is_the_payload_less_the_filters() -> None:
+    """35 symbols of 1024 µs, and 16 + 2.03125 + 0.5 µs of filters."""
+    assert fine_correction(LoRaPacket(7, 125_000, 1, 20, crc=True)) == 35_821
+
+
 def test_fsk_correction_is_the_recorded_one() -> None:
     assert fsk_end_correction(50_000) == -7
 

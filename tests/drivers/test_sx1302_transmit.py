@@ -1,5 +1,7 @@
 """What a transmission writes beyond the recorded figures: every delay, power, preamble, FSK."""
 
+from typing import Any
+
 import pytest
 from sx1302_standin import StandIn
 
@@ -15,8 +17,8 @@ RADIO = Radio(frequency=867_500_000, transmit=(863_000_000, 870_000_000), gains=
 PACKET = TxPacket(b"hello", 1_000_000, 1, 868_100_000, sf=7)
 
 
-def lora(sf: int, bandwidth: int = 125_000, **change: int) -> TxPacket:
-    return TxPacket(b"hello", 1_000_000, 1, 868_100_000, sf, bandwidth, **change)  # type: ignore[arg-type]
+def lora(sf: int, bandwidth: int = 125_000, **change: Any) -> TxPacket:
+    return TxPacket(b"hello", 1_000_000, 1, 868_100_000, sf, bandwidth, **change)
 
 
 def written(packet: TxPacket, chain: int = 0) -> StandIn:
@@ -63,6 +65,17 @@ def test_lora_preamble_has_its_limits(asked: int, sent: int) -> None:
 )  # fmt: skip
 def test_low_data_rate_flag(sf: int, bandwidth: int, flag: int) -> None:
     assert written(lora(sf, bandwidth)).memory[0x5261] >> 4 & 3 == flag
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_polarity_and_crc_are_the_packets(on: bool) -> None:
+    memory = written(lora(7, inverted=on, crc=not on)).memory
+    assert (memory[0x5269] >> 1 & 1, memory[0x5262] & 1) == (on, not on)
+
+
+@pytest.mark.parametrize("rate", [1, 2, 3, 4])
+def test_coding_rate_is_the_packets(rate: int) -> None:
+    assert written(lora(7, coding_rate=rate)).memory[0x5261] & 7 == rate
 
 
 def test_short_spreading_factors_use_the_private_sync_word_and_fine_synch() -> None:
