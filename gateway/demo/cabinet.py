@@ -12,6 +12,7 @@ from gateway.errors import GatewayError
 FIRMWARE_BYTES = 8192
 FIRMWARE_FILES = ("agc_fw_sx1250.bin", "arb_fw.bin")
 GRACE_S = 10.0
+LAST_LINES = 12
 
 
 def write_files(directory: Path, port: str, mqtt_port: int, city: tuple[Resident, ...]) -> Path:
@@ -66,14 +67,16 @@ class Daemon:
     async def died(self) -> None:
         """Wait until it ends by itself, and raise with what it said last."""
         code = await self._process.wait()
-        last = "\n".join(f"  {line}" for line in self.last_words())
         raise GatewayError(
             f"the gateway's daemon ended by itself (exit code {code}), and the demo with it. "
-            f"The last it said:\n{last or '  (nothing)'}"
+            f"{await self.last_words()}"
         )
 
-    def last_words(self, lines: int = 12) -> list[str]:
-        return self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
+    async def last_words(self) -> str:
+        """The end of its log, for people."""
+        text = await asyncio.to_thread(self._log.read_text, "utf-8", "replace")
+        lines = [f"\n  {line}" for line in text.splitlines()[-LAST_LINES:]]
+        return f"The last it said:{''.join(lines) or ' nothing.'}"
 
     async def end(self) -> None:
         """SIGTERM, and SIGKILL where that is not enough."""
@@ -90,7 +93,7 @@ class Daemon:
 async def daemon(config: Path) -> AsyncIterator[Daemon]:
     """Run the daemon with this configuration until the block is left."""
     log = config.with_name("daemon.log")
-    with log.open("wb") as sink:
+    with await asyncio.to_thread(log.open, "wb") as sink:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "gateway", "run", "--config", str(config)),
             stdin=asyncio.subprocess.DEVNULL,

@@ -164,9 +164,10 @@ def status_line(
 
 
 def verdict_lines(
-    style: Style, verdict: Verdict, joined: int, acked: tuple[int, int], good: bool
+    style: Style, verdict: Verdict, joined: int, acks: tuple[int, int, int], good: bool
 ) -> list[str]:
-    """The last word: what was counted, and how."""
+    """The last word: what was counted, and how. `acks`: received, asked for, asked again."""
+    acked, asked, again = acks
     counts = (
         ("sent", verdict.sent, "frames that the gateway's antenna received"),
         ("received", verdict.received, "readings at the city's side, by id"),
@@ -175,7 +176,7 @@ def verdict_lines(
         ("redelivered", verdict.redelivered, "the same id again: MQTT may, a consumer drops it"),
         ("late", verdict.late, f"later than {LATE_S:.0f} s: kept while the line was cut"),
         ("joined", joined, "devices, over the air"),
-        ("ACKs", acked[0], f"of {acked[1]} confirmed uplinks, checked by the device"),
+        ("ACKs", acked, f"of {asked} confirmed uplinks ({again} sent again), checked"),
         (
             "collided",
             verdict.collided,

@@ -5,7 +5,6 @@ the demo does, and counts such a frame apart. A confirmed uplink is repeated unt
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -30,7 +29,6 @@ class Diary:
     asked: int = 0
     acked: int = 0
     repeated: int = 0
-    refused: Counter[Heard] = field(default_factory=Counter)
 
 
 class Life:
@@ -65,7 +63,7 @@ class Life:
 
     async def _join(self, over: asyncio.Event) -> None:
         await self._transmit(self._device.join_request())
-        if await self._listen(JOIN_LISTEN_S, over) is Heard.JOINED:
+        if await self._listen(JOIN_LISTEN_S) is Heard.JOINED:
             self._diary.joined.add(self._resident.dev_eui)
             self._joined(self._resident)
         else:
@@ -80,7 +78,7 @@ class Life:
         for attempt in range(ATTEMPTS if confirmed else 1):
             self._diary.repeated += attempt > 0
             await self._transmit(uplink)
-            await self._listen(LISTEN_S, over)
+            await self._listen(LISTEN_S)
             if self._device.acked or over.is_set():
                 break
             await _sleep(self._random.uniform(0, 1), over)
@@ -108,7 +106,7 @@ class Life:
         key = FrameKey(self._resident.dev_eui, self._device.activation.id.hex(), uplink.f_cnt)
         return self._diary.frames.setdefault(key, Frame(key, self._now(), heard=False))
 
-    async def _listen(self, seconds: float, over: asyncio.Event) -> Heard | None:
+    async def _listen(self, seconds: float) -> Heard | None:
         """The downlink that this device took, or None when its windows have passed."""
         try:
             async with asyncio.timeout(seconds):
@@ -116,7 +114,6 @@ class Life:
                     heard = self._device.hear(await self._antenna.downlinks.get())
                     if heard in (Heard.JOINED, Heard.ACCEPTED):
                         return heard
-                    self._diary.refused[heard] += 1
         except TimeoutError:
             return None
 

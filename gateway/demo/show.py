@@ -17,6 +17,7 @@ from typing import Any
 from drivers import emulator
 from gateway.demo import broker, cabinet, display, proxy
 from gateway.demo.air import Antenna, antenna
+from gateway.demo.cabinet import Daemon
 from gateway.demo.display import Style
 from gateway.demo.judge import LATE_S, Arrival, Verdict, identity, judge, readings
 from gateway.demo.life import Diary, Life
@@ -90,12 +91,15 @@ class Show:
             await self._subscriber.subscribed.wait()
             daemon = await stage.enter_async_context(cabinet.daemon(config))
             async with _beside(daemon.died()):
+                await self._gateway_receives(daemon)
                 await self._act(line, board.air_address)
-        return self._conclude(line)
+        outcome = self._conclude(line)
+        if not outcome.good:
+            self._screen.say(await daemon.last_words())
+        return outcome
 
     async def _act(self, line: Proxy, air: tuple[str, int]) -> None:
-        """The gateway starts, the city lives, the line is cut and restored, all of it arrives."""
-        await self._gateway_receives()
+        """The city lives, the line is cut and restored, and all of it arrives."""
         async with AsyncExitStack() as antennas, _beside(self._keep_status(line)):
             async with asyncio.TaskGroup() as lives:
                 for number, resident in enumerate(self._city):
@@ -105,15 +109,15 @@ class Show:
             await self._settle(line)
         self._screen.status("")
 
-    async def _gateway_receives(self) -> None:
+    async def _gateway_receives(self, daemon: Daemon) -> None:
         self._screen.status(self._screen.style.line("the gateway starts its radio …", "dim"))
         try:
             async with asyncio.timeout(START_S):
                 await self._subscriber.receiving.wait()
         except TimeoutError:
             raise GatewayError(
-                f"the gateway did not receive within {START_S:.0f} s; this machine may be too busy "
-                "for real time: try again when it is idle"
+                f"the gateway did not receive within {START_S:.0f} s; a machine too busy for real "
+                f"time may be why. {await daemon.last_words()}"
             ) from None
 
     async def _live(self, resident: Resident, own: Antenna, number: int, line: Proxy) -> None:
@@ -195,7 +199,7 @@ class Show:
     def _conclude(self, line: Proxy) -> Outcome:
         verdict = judge(self._diary.frames.values(), self._subscriber.arrivals, _delivered(line))
         outcome = Outcome(verdict, len(self._diary.joined), self._elapsed())
-        acks = (self._diary.acked, self._diary.asked)
+        acks = (self._diary.acked, self._diary.asked, self._diary.repeated)
         for text in display.verdict_lines(
             self._screen.style, verdict, outcome.joined, acks, outcome.good
         ):

@@ -48,8 +48,8 @@ def everything(style: Style) -> list[str]:
         display.back_line(style),
         display.caught_up_line(style, 123),
         display.status_line(style, 599.9, 1234, 1234, 123, cut=True),
-        *display.verdict_lines(style, VERDICT, 5, (11, 11), good=True),
-        *display.verdict_lines(style, replace(VERDICT, lost=3), 5, (10, 11), good=False),
+        *display.verdict_lines(style, VERDICT, 5, (11, 11, 0), good=True),
+        *display.verdict_lines(style, replace(VERDICT, lost=3), 5, (100, 111, 11), good=False),
     ]
 
 
@@ -99,7 +99,7 @@ def test_reading_without_a_time_shows_none() -> None:
 
 
 def test_a_fault_is_said_and_red() -> None:
-    lines = display.verdict_lines(Style(True, True), replace(VERDICT, lost=3), 5, (0, 0), False)
+    lines = display.verdict_lines(Style(True, True), replace(VERDICT, lost=3), 5, (0, 0, 0), False)
     assert any("lost" in line and "\x1b[31m" in line for line in lines)
     assert "✗" in lines[-1]
 
