@@ -134,6 +134,10 @@ def _fault(data: bytes, start: int, end: int) -> str | None:
         return "truncated"
     if sum(data[start : end - 1]) & 0xFF != data[end - 1]:
         return "bad_checksum"
+    chain, sf, modem = data[start + 3], data[start + 4] >> 4, data[start + 5]
+    lora = modem <= SERVICE_MODEM and sf in SPREADING_FACTORS
+    if chain > FSK_CHAIN or not (lora or modem == FSK_MODEM):
+        return "impossible"  # one checksum in 256 is right by chance
     return None
 
 
@@ -161,11 +165,11 @@ class Receiver:
         return received
 
     def _possible(self, packet: FifoPacket) -> bool:
-        if packet.chain > FSK_CHAIN or self._settings.chain(packet.chain) is None:
+        if self._settings.chain(packet.chain) is None:
             return False
         if packet.chain == FSK_CHAIN:
             return packet.modem == FSK_MODEM
-        return packet.modem <= SERVICE_MODEM and packet.sf in SPREADING_FACTORS
+        return packet.modem <= SERVICE_MODEM
 
     def _interpret(self, packet: FifoPacket, temperature: float, chip_session: int) -> RxPacket:
         if packet.chain == FSK_CHAIN:
