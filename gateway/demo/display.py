@@ -131,13 +131,18 @@ def spoken(name: str, value: object, unit: str) -> str:
 
 
 def joined_line(style: Style, name: str, place: str, joined: int, joining: int) -> str:
-    text = f"{'':8}  {name:10}  {place:14}  joined over the air ({joined} of {joining})"
-    return style.line(text, "dim")
+    text = f"joined over the air ({joined} of {joining})"
+    return style.paint(_told(style, name, place, text), "dim")
 
 
 def kept_line(style: Style, name: str, place: str, kept: int) -> str:
-    text = f"{'':8}  {name:10}  {place:14}  heard, waits in the buffer ({kept})"
-    return style.line(text, "yellow")
+    return style.paint(_told(style, name, place, f"heard, waits in the buffer ({kept})"), "yellow")
+
+
+def _told(style: Style, name: str, place: str, text: str) -> str:
+    """A line of the gateway's side, in the columns of the readings and without a time."""
+    cells = ("", 8), (name, 10), (place, 14), (text, 42)
+    return "  ".join(style.cell(*cell) for cell in cells).rstrip()
 
 
 def cut_line(style: Style) -> str:

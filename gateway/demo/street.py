@@ -67,7 +67,7 @@ def residents(random: Random) -> tuple[Resident, ...]:
         Resident("bin-11", "Stadthafen", df702, otaa(4),
                  DingtekDf702(random, 1200, 0.55), sf=7, rssi=-84, snr=8.0, pace=5.0,
                  confirmed=True, depth=1.20),
-        Resident("bin-04", "Kröpeliner Tor", df702, abp(5),
+        Resident("bin-04", "Kröpel. Tor", df702, abp(5),
                  DingtekDf702(random, 1500, 0.82), sf=7, rssi=-95, snr=5.2, pace=7.5, depth=1.50),
         Resident("bin-21", "Wallanlagen", df702, abp(6),
                  DingtekDf702(random, 1200, 0.18), sf=7, rssi=-101, snr=2.5, pace=8.0, depth=1.20),
