@@ -130,6 +130,18 @@ async def test_idle_poll_costs_one_request(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("first", [True, False])
+async def test_quiet_air_is_told_with_an_empty_list(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert 0 < concentrator.QUIET <= 2
+    monkeypatch.setattr(concentrator, "QUIET", 0.01)
+    async with asyncio.timeout(5):
+        assert await bench.driver.receive() == []
+    assert bench.pauses > 0
+    bench.board.fifo += SMALL
+    assert len(await bench.driver.receive()) == 1
+
+
 async def test_torn_fifo_count_loses_nothing(bench: Bench, first: bool) -> None:
     torn, true = b"\x00\x02", len(SMALL * 6).to_bytes(2, "big")
     bench.board.fifo += SMALL * 6
