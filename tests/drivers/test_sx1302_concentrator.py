@@ -119,17 +119,6 @@ async def test_failing_spi_is_an_mcu_error(bench: Bench) -> None:
         await bench.driver.receive()
 
 
-async def test_idle_poll_costs_one_request(bench: Bench) -> None:
-    receiving = asyncio.create_task(bench.driver.receive())
-    pauses = bench.pauses
-    while bench.pauses < pauses + 50:
-        await asyncio.sleep(0)
-    receiving.cancel()
-    assert {payload for _, payload in bench.board.requests} == {FIFO_COUNT}
-    assert len(bench.board.requests) <= 51
-
-
-@pytest.mark.parametrize("first", [True, False])
 async def test_quiet_air_is_told_with_an_empty_list(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +131,17 @@ async def test_quiet_air_is_told_with_an_empty_list(
     assert len(await bench.driver.receive()) == 1
 
 
+async def test_idle_poll_costs_one_request(bench: Bench) -> None:
+    receiving = asyncio.create_task(bench.driver.receive())
+    pauses = bench.pauses
+    while bench.pauses < pauses + 50:
+        await asyncio.sleep(0)
+    receiving.cancel()
+    assert {payload for _, payload in bench.board.requests} == {FIFO_COUNT}
+    assert len(bench.board.requests) <= 51
+
+
+@pytest.mark.parametrize("first", [True, False])
 async def test_torn_fifo_count_loses_nothing(bench: Bench, first: bool) -> None:
     torn, true = b"\x00\x02", len(SMALL * 6).to_bytes(2, "big")
     bench.board.fifo += SMALL * 6

@@ -1,0 +1,147 @@
+"""The way of an uplink: on disk before it is answered, and a reading whatever its payload."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import messages
+import pytest
+from lorawan_device import hears_join_accept, join_request
+from lorawan_network import AIR, APP_KEY, DEV_EUI, JOIN_EUI, packet
+from uplinks_bench import GAUGE, LEVEL_PAYLOAD, Bench, data, idle
+
+from gateway.errors import StoreError
+from gateway.lorawan.frame import FCtrl
+from gateway.northbound.formats import json
+from gateway.records import Event, Moment
+from gateway.uplinks import NO_CODEC
+
+
+@pytest.fixture
+async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+    async with asyncio.TaskGroup() as tasks:
+        yield Bench(tasks, getattr(request, "param", GAUGE))
+
+
+async def test_unanswered_uplink_is_live_at_once(bench: Bench) -> None:
+    bench.uplinks.heard(packet(data(0)))
+    assert bench.done == ["added"]
+    assert [session.dev_eui for session in bench.buffer.touched] == [GAUGE.dev_eui]
+    assert bench.buffer.touched[0].f_cnt_up == 0
+    assert bench.answers == []
+
+
+async def test_answer_leaves_only_after_its_commit(bench: Bench) -> None:
+    bench.buffer.disk.clear()
+    await bench.hear(packet(data(0, confirmed=True)))
+    assert bench.done == ["keeping"], "no answer, and not in the forwarder's hands either"
+    bench.buffer.disk.set()
+    await idle()
+    _, changes, answered = bench.done
+    assert answered == "answered"
+    assert [session.dev_eui for session in changes.sessions] == [GAUGE.dev_eui]
+    assert changes.sessions[0].f_cnt_down_reserved > 0
+    assert len(bench.readings) == 1
+
+
+async def test_receiving_goes_on_while_an_answer_waits_for_the_disk(bench: Bench) -> None:
+    bench.buffer.disk.clear()
+    await bench.hear(packet(data(0, confirmed=True)), packet(data(1)))
+    assert bench.done == ["keeping", "added"]
+    bench.buffer.disk.set()
+
+
+async def test_failed_commit_ends_the_process_and_nothing_is_answered() -> None:
+    async def hear() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            bench = Bench(tasks, GAUGE)
+            answers.append(bench.answers)
+            bench.buffer.fault = StoreError("disk full")
+            bench.uplinks.heard(packet(data(0, confirmed=True)))
+
+    answers: list[object] = []
+    with pytest.raises(ExceptionGroup) as ended:
+        await hear()
+    assert ended.group_contains(StoreError)
+    assert answers == [[]]
+
+
+async def test_ack_that_was_not_heard_is_sent_again_without_a_second_reading(
+    bench: Bench,
+) -> None:
+    frame = data(0, confirmed=True)
+    await bench.hear(packet(frame), packet(frame))
+    heard = [AIR.hears(answer.phy_payload, n) for n, answer in enumerate(bench.answers)]
+    assert [downlink and downlink.f_ctrl for downlink in heard] == [FCtrl.ACK, FCtrl.ACK]
+    assert len(bench.readings) == 1
+    assert (bench.uplinks.counts["readings"], bench.uplinks.counts["repeated"]) == (1, 1)
+
+
+async def test_join_is_on_disk_before_its_accept_and_becomes_an_event(bench: Bench) -> None:
+    bench.buffer.disk.clear()
+    await bench.hear(packet(join_request(APP_KEY, JOIN_EUI, DEV_EUI, 7)))
+    assert bench.done == ["keeping"]
+    bench.buffer.disk.set()
+    await idle()
+    _, changes, answered = bench.done
+    assert answered == "answered"
+    assert [join.dev_nonce for join in changes.joins] == [7]
+    accepted = hears_join_accept(APP_KEY, 7, bench.answers[0].phy_payload)
+    (event,) = bench.buffer.records
+    assert isinstance(event, Event)
+    assert event.type == "join"
+    assert event.detail["device"] == f"{DEV_EUI:016x}"
+    assert event.detail["dev_addr"] == f"{accepted.air.dev_addr:08x}"
+    messages.check("events", json.events(messages.EUI, [event], lambda moment: moment))
+    assert bench.uplinks.counts["joins"] == 1
+
+
+async def test_joined_device_is_heard_in_its_new_session(bench: Bench) -> None:
+    await bench.hear(packet(join_request(APP_KEY, JOIN_EUI, DEV_EUI, 7)))
+    air = hears_join_accept(APP_KEY, 7, bench.answers[0].phy_payload).air
+    await bench.hear(packet(air.uplink(0, b"\1")))
+    assert [reading.device for reading in bench.readings] == [f"{DEV_EUI:016x}"]
+    assert bench.done[-1] != "added", "the first uplink in a session is committed with it"
+
+
+@pytest.mark.parametrize("frame", [data(0, b"", None), data(0, b"\2", 0), data(0, b"", 0)])
+async def test_frame_without_payload_is_no_reading_but_touches_the_session(
+    bench: Bench, frame: bytes
+) -> None:
+    await bench.hear(packet(frame))
+    assert bench.buffer.records == []
+    assert [session.f_cnt_up for session in bench.buffer.touched] == [0]
+    assert bench.uplinks.counts["without_payload"] == 1
+
+
+async def test_decoded_reading_is_what_the_schema_says(bench: Bench) -> None:
+    await bench.hear(packet(data(65_000)))
+    (reading,) = bench.readings
+    assert (reading.error, reading.payload) == (None, None)
+    assert reading.measurements.items() >= {"distance": 0.4, "fill_level": 80.0}.items()
+    assert reading.units.items() >= {"distance": "m", "fill_level": "/100"}.items()
+    assert reading.f_cnt == 65_000
+    assert reading.moment == Moment(1_777_636_800.0, "ntp", "boot", 12.5)
+    message = json.readings(messages.EUI, 1, [reading], False, lambda moment: moment)
+    messages.check("readings", message)
+
+
+@pytest.mark.parametrize(
+    ("bench", "payload", "says"),
+    [
+        (replace(GAUGE, codec=""), LEVEL_PAYLOAD, NO_CODEC),
+        (GAUGE, b"\xff\xff", "wrong length"),
+    ],
+    indirect=["bench"],
+)
+async def test_undecoded_reading_keeps_its_payload_and_says_why(
+    bench: Bench, payload: bytes, says: str
+) -> None:
+    await bench.hear(packet(data(0, payload)))
+    (reading,) = bench.readings
+    assert reading.error is not None
+    assert says in reading.error
+    assert reading.payload == payload.hex()
+    assert reading.measurements == {}
+    message = json.readings(messages.EUI, 1, [reading], False, lambda moment: moment)
+    messages.check("readings", message)

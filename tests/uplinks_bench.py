@@ -1,0 +1,94 @@
+"""An `Uplinks` with everything around it in memory: network, buffer, air, onlookers."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from lorawan_network import ABP, AIR, network, otaa
+
+from drivers.concentrator import RxPacket
+from gateway import config
+from gateway.clock import Clock
+from gateway.codecs.catalogue import Catalogue
+from gateway.diagnostics.watch import Watch
+from gateway.errors import StoreError
+from gateway.lorawan.device import Device
+from gateway.lorawan.downlink import Answer
+from gateway.lorawan.session import Changes, Session
+from gateway.records import Reading, Record
+from gateway.uplinks import Uplinks
+
+CATALOGUE = Catalogue.load(config.shipped())
+LEVEL = "dingtek/df702"
+LEVEL_PAYLOAD = bytes.fromhex("80000101110190001e002d100100000081")  # 400 mm
+GAUGE = replace(ABP, codec=LEVEL, depth=2.0)
+
+
+@dataclass
+class FakeBuffer:
+    """`disk` is set while it commits at once; `done` is what happened, in order."""
+
+    done: list[Any]
+    disk: asyncio.Event = field(default_factory=asyncio.Event)
+    records: list[Record] = field(default_factory=list)
+    touched: list[Session] = field(default_factory=list)
+    fault: StoreError | None = None
+
+    def add(self, record: Record) -> None:
+        self.records.append(record)
+        self.done.append("added")
+
+    def touch(self, session: Session) -> None:
+        self.touched.append(session)
+
+    async def keep(self, records: Sequence[Record], changes: Changes) -> None:
+        self.done.append("keeping")
+        await self.disk.wait()
+        if self.fault:
+            raise self.fault
+        self.records += records
+        self.done.append(changes)
+
+
+class Bench:
+    """One gateway without radio, disk and city. The disk works unless a test takes it away."""
+
+    def __init__(self, tasks: asyncio.TaskGroup, device: Device) -> None:
+        self.done: list[Any] = []
+        self.buffer = FakeBuffer(self.done)
+        self.buffer.disk.set()
+        self.answers: list[Answer] = []
+        self.watch = Watch()
+        self.uplinks = Uplinks(
+            network([device, otaa()]),
+            {LEVEL: CATALOGUE.codec(LEVEL)},
+            self.buffer,
+            self.send,
+            Clock(lambda: "ntp", "boot", lambda: 1_777_636_800.0, lambda: 12.5),
+            self.watch,
+            tasks.create_task,
+        )
+
+    async def send(self, answer: Answer, uplink: RxPacket) -> None:
+        self.answers.append(answer)
+        self.done.append("answered")
+
+    async def hear(self, *packets: RxPacket) -> None:
+        for one in packets:
+            self.uplinks.heard(one)
+            await idle()
+
+    @property
+    def readings(self) -> list[Reading]:
+        return [record for record in self.buffer.records if isinstance(record, Reading)]
+
+
+async def idle() -> None:
+    """Let all that can go on go on."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def data(f_cnt: int, payload: bytes = LEVEL_PAYLOAD, f_port: int | None = 3, **more: Any) -> bytes:
+    return AIR.uplink(f_cnt, payload, f_port, **more)
