@@ -1,6 +1,7 @@
 """devices.toml: the end devices of this gateway, typed and checked.
 
 EUIs, addresses and keys are hex, most significant byte first, as printed on the device.
+An error never shows a key: messages end up in journals and mails.
 """
 
 from pathlib import Path
@@ -14,7 +15,8 @@ from gateway.config import convert, read_toml
 from gateway.errors import ConfigError
 from gateway.lorawan.device import Device
 
-_HEX = {8: "8 hex digits", 16: "16 hex digits", 32: "32 hex digits"}
+_KEYS = ("app_key", "nwk_key", "nwk_s_key", "app_s_key")
+_EITHER = "give join_eui and app_key (OTAA), or dev_addr, nwk_s_key and app_s_key (ABP)"
 
 
 class Entry(msgspec.Struct, forbid_unknown_fields=True, rename={"device_class": "class"}):
@@ -41,7 +43,7 @@ class DeviceFile(msgspec.Struct, forbid_unknown_fields=True):
 
 def load(file: Path, catalogue: Catalogue) -> tuple[Device, ...]:
     """Read and check devices.toml; raises ConfigError."""
-    entries = convert(read_toml(file), DeviceFile, file).device
+    entries = _entries(file)
     devices = tuple(_device(entry, n, file, catalogue) for n, entry in enumerate(entries, 1))
     seen: dict[int, str] = {}
     for device in devices:
@@ -54,6 +56,15 @@ def load(file: Path, catalogue: Catalogue) -> tuple[Device, ...]:
     return devices
 
 
+def _entries(file: Path) -> list[Entry]:
+    try:
+        return convert(read_toml(file), DeviceFile, file).device
+    except ConfigError as error:
+        if error.key.endswith(_KEYS):
+            raise ConfigError(file, error.key, None, f"{error.allowed}: quote it") from None
+        raise
+
+
 def _device(entry: Entry, number: int, file: Path, catalogue: Catalogue) -> Device:
     def refuse(key: str, value: object, allowed: str) -> ConfigError:
         return ConfigError(file, f"device[{number}].{key}", value, allowed)
@@ -61,23 +72,22 @@ def _device(entry: Entry, number: int, file: Path, catalogue: Catalogue) -> Devi
     def hexadecimal(key: str, digits: int) -> str:
         text: str = getattr(entry, key)
         if len(text) != digits or not set(text) <= set("0123456789abcdef"):
-            shown = text if digits < 32 else f"{len(text)} characters"  # never show a key
-            raise refuse(key, shown, f"write {_HEX[digits]} in lower case")
+            shown = f"{len(text)} characters" if key in _KEYS else text
+            raise refuse(key, shown, f"write {digits} hex digits in lower case")
         return text
 
-    if entry.lorawan == "1.1" or entry.nwk_key:
+    if entry.lorawan == "1.1":
         raise refuse("lorawan", entry.lorawan, "this version speaks 1.0.2, 1.0.3 and 1.0.4")
+    if entry.nwk_key:
+        raise refuse("nwk_key", None, "belongs to LoRaWAN 1.1, this version speaks 1.0.x: app_key")
     if entry.device_class == "C":
         raise refuse("class", entry.device_class, 'this version serves class "A" only')
     if entry.codec and entry.codec not in catalogue.names():
         raise refuse("codec", entry.codec, f"known are: {', '.join(sorted(catalogue.names()))}")
-    otaa, abp = bool(entry.app_key or entry.join_eui), bool(entry.dev_addr)
+    otaa = bool(entry.join_eui or entry.app_key)
+    abp = bool(entry.dev_addr or entry.nwk_s_key or entry.app_s_key)
     if otaa == abp:
-        raise refuse(
-            "app_key" if otaa else "dev_addr",
-            None,
-            "give join_eui and app_key (OTAA), or dev_addr, nwk_s_key and app_s_key (ABP)",
-        )
+        raise refuse("join_eui", None, f"{_EITHER}{', not both' if otaa else ''}")
     return Device(
         dev_eui=int(hexadecimal("dev_eui", 16), 16),
         name=entry.name,
