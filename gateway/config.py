@@ -147,6 +147,8 @@ def _fields_at(shape: type[msgspec.Struct], keys: list[str]) -> list[str]:
             at = at.item_type
         else:
             at = next(f.type for f in at.fields if f.encode_name == key)
+        if isinstance(at, msgspec.inspect.UnionType):  # a table that may be left out
+            at = next(t for t in at.types if not isinstance(t, msgspec.inspect.NoneType))
     return [field.encode_name for field in at.fields]
 
 

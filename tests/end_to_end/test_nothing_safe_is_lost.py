@@ -112,11 +112,12 @@ class Trial:
             os.kill(daemon.pid, signal.SIGKILL)
 
     async def drain(self, subscriber: Subscriber) -> None:
-        """A last run, silent devices: everything that was ever safe has to arrive."""
+        """A last run, silent devices: everything that was ever safe has to arrive, or is lost."""
         async with cabinet.daemon(self.config):
-            async with asyncio.timeout(30):
-                while not self.safe <= self.delivered() & arrived(subscriber):
-                    await asyncio.sleep(0.05)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(30):
+                    while not self.safe <= self.delivered() & arrived(subscriber):
+                        await asyncio.sleep(0.05)
 
     def delivered(self) -> set[str]:
         """The ids in PUBLISHes whose PUBACK the proxy passed back."""

@@ -88,6 +88,22 @@ def test_impossible_value_is_refused_by_key(tmp_path: Path, text: str, key: str)
     assert refused(tmp_path, text).key == key
 
 
+def test_unknown_key_in_a_table_that_may_be_left_out_is_named_too() -> None:
+    plan = {"service": {"radio": 0, "offset": 0, "bandwidth": 125_000, "sf": 7, "sff": 7}}
+
+    class Service(msgspec.Struct, forbid_unknown_fields=True):
+        radio: int
+        offset: int
+        bandwidth: int
+        sf: int
+
+    class Plan(msgspec.Struct):
+        service: Service | None = None
+
+    with pytest.raises(ConfigError, match=r"service\.sff.*did you mean 'sf'"):
+        config.convert(plan, Plan, Path("plan.toml"))
+
+
 def test_missing_file_says_where_to_start_from(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no such file.*kogge\.toml"):
         config.load(tmp_path / "absent.toml")
