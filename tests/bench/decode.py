@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from itertools import repeat
 from pathlib import Path
 from statistics import median
@@ -70,6 +71,9 @@ def instructions_of_a_frame() -> Row:
         return Row(what, "valgrind not found", "", goal, None)
     count = (_instructions(MANY) - _instructions(FEW)) / (MANY - FEW)
     return Row(what, f"{count:.0f}", "", goal, count <= MOST_INSTRUCTIONS)
+
+
+BENCHES: tuple[Callable[[], Row], ...] = (time_of_a_frame, instructions_of_a_frame)
 
 
 def _compiled_limit(directory: Path) -> ctypes.CDLL:
