@@ -1,0 +1,99 @@
+"""`kogge status` as an object: JSON through and through, and an honest word for how it is."""
+
+import json
+from types import MappingProxyType
+from typing import Any, cast
+
+import msgspec
+import pytest
+from concentrator_standin import FakeConcentrator
+from messages import MOMENT
+from uplinks_bench import GAUGE
+
+from drivers.concentrator import ConcentratorStatus, TxStatus
+from gateway.cli import status as verb
+from gateway.config import Config
+from gateway.diagnostics import report
+from gateway.lorawan.outcome import DropReason
+from gateway.lorawan.region import EU868
+from gateway.northbound.forwarder import State
+from gateway.radio import Radio
+from gateway.settings import Settings
+from gateway.uplinks import Uplinks
+
+
+class Counted:
+    """What a report asks of Uplinks."""
+
+    counts = MappingProxyType({"readings": 7, "joins": 1, "without_payload": 0, "repeated": 0})
+    drops = MappingProxyType({DropReason.BAD_MIC: 2, DropReason.REPLAY: 1})
+
+
+CONNECTED = State(MOMENT, connected=True, protocol="5", reason="", published=3, connections=1)
+CHIP = ConcentratorStatus(0x16C001FF10A235, "SX1302", "AGC 10", 24.37, 1, {"bad_checksum": 1})
+
+
+def made(
+    city: State | None = CONNECTED,
+    radio: str = "receiving",
+    chip: ConcentratorStatus = CHIP,
+    **change: Any,
+) -> dict[str, Any]:
+    """A report as the socket passes it on: through JSON."""
+    one = Radio(FakeConcentrator(), lambda _: None, lambda *_: None, lambda: 0.0)
+    one.state, one.reason = radio, "" if radio == "receiving" else "no port"  # type: ignore[assignment]
+    settings = Settings(Config(), (GAUGE,), {}, None, EU868)  # type: ignore[arg-type]
+    arguments: dict[str, Any] = {
+        "since": MOMENT, "now": MOMENT, "radio": one, "chip": chip, "city": city, "backlog": 5,
+        "uplinks": cast(Uplinks, Counted()), "answers": {TxStatus.OK: 4}, "stuck": [],
+    } | change  # fmt: skip
+    found = report.status(settings, "0016c001ff10a235", **arguments)
+    return cast(dict[str, Any], json.loads(msgspec.json.encode(found)))
+
+
+@pytest.mark.parametrize(
+    ("receiving", "connected", "stuck", "word"),
+    [
+        (True, True, False, "healthy"),
+        (True, False, False, "degraded"),
+        (False, True, False, "degraded"),
+        (False, False, False, "broken"),
+        (True, True, True, "broken"),
+    ],
+)
+def test_health_is_one_honest_word(
+    receiving: bool, connected: bool, stuck: bool, word: str
+) -> None:
+    city = CONNECTED if connected else msgspec.structs.replace(CONNECTED, connected=False)
+    found = made(city, "receiving" if receiving else "fault", stuck=["store"] if stuck else [])
+    assert found["health"] == word
+    assert verb.EXIT[found["health"]] == ["healthy", "degraded", "broken"].index(word)
+
+
+def test_report_carries_what_was_counted() -> None:
+    found = made()
+    assert found["drops"] == {"bad_mic": 2, "replay": 1}
+    assert found["answers"] == {"OK": 4}
+    assert (found["counts"]["readings"], found["backlog"], found["devices"]) == (7, 5, 1)
+    assert found["radio"]["damaged"] == {"bad_checksum": 1}
+    assert (found["city"]["state"], found["city"]["protocol"]) == ("connected", "5")
+
+
+def test_report_before_the_first_start_says_what_is_missing() -> None:
+    found = made(city=None, radio="fault", chip=ConcentratorStatus())
+    assert found["city"] == {"state": "disconnected", "reason": report.NO_EUI}
+    assert found["health"] == "broken"
+
+
+@pytest.mark.parametrize(
+    "found",
+    [made(), made(city=None, radio="fault", chip=ConcentratorStatus()), made(stuck=["store"])],
+)
+def test_technician_reads_it_in_ten_lines_of_a_terminal(found: dict[str, Any]) -> None:
+    lines = list(verb.lines(found))
+    assert len(lines) <= 10
+    assert lines[0].endswith(found["health"])
+    text = "\n".join(lines)
+    for part in (found["radio"]["reason"], found["city"]["reason"], *found["stuck"]):
+        assert part in text
+    assert "bad_mic 2, replay 1" in text

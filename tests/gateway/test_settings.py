@@ -1,0 +1,69 @@
+"""Everything that files tell the daemon, read together; whichever is wrong is named."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway import settings
+from gateway.errors import ConfigError
+
+PLAIN = '[mqtt]\nurl = "mqtt://localhost"\nplain_is_ok = true\n'
+DEVICE = """
+[[device]]
+dev_eui = "70b3d57ed0000002"
+name = "bin"
+codec = "dingtek/df702"
+dev_addr = "26011bda"
+nwk_s_key = "00112233445566778899aabbccddeeff"
+app_s_key = "00112233445566778899aabbccddeeff"
+"""
+
+
+def write(directory: Path, toml: str = "", devices: str = DEVICE) -> Path:
+    file = directory / "kogge.toml"
+    file.write_text(toml + PLAIN, encoding="utf-8")
+    (directory / "devices.toml").write_text(devices, encoding="utf-8")
+    return file
+
+
+def refused(file: Path) -> ConfigError:
+    with pytest.raises(ConfigError) as caught:
+        settings.load(file)
+    return caught.value
+
+
+def test_all_that_files_say_is_there(tmp_path: Path) -> None:
+    found = settings.load(write(tmp_path))
+    assert [device.name for device in found.devices] == ["bin"]
+    assert found.codecs.keys() == {"dingtek/df702"}
+    assert found.region.name == "EU868"
+    assert len([radio for _, radio in found.radio.radio_chains if radio.transmit]) == 1
+
+
+def test_a_device_without_codec_needs_none(tmp_path: Path) -> None:
+    devices = DEVICE.replace('codec = "dingtek/df702"\n', "")
+    assert settings.load(write(tmp_path, devices=devices)).codecs == {}
+
+
+def test_missing_devices_file_is_named(tmp_path: Path) -> None:
+    file = write(tmp_path)
+    (tmp_path / "devices.toml").unlink()
+    assert str(tmp_path / "devices.toml") in str(refused(file))
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('region = "US915"', "concentrator.region"),
+        ('region = "XX"', "concentrator.region"),
+        ('board = "toaster"', "concentrator.board"),
+        ('plan = "absent.toml"', "concentrator.plan"),
+        ('plan = "mars"', "concentrator.plan"),
+    ],
+)
+def test_unknown_region_board_or_plan_is_refused_by_key(
+    tmp_path: Path, line: str, key: str
+) -> None:
+    error = refused(write(tmp_path, f"[concentrator]\n{line}\n"))
+    assert error.key == key
+    assert str(tmp_path / "kogge.toml") in str(error)
