@@ -1,9 +1,9 @@
-# The four commands of this project. Each sets up what it needs first; a second run sets up nothing.
+# The commands of this project. Each sets up what it needs first; a second run sets up nothing.
 .POSIX:
 .PHONY: demo test check bench clean
 
 PYTHON = python3
-BUILT_FROM = pyproject.toml setup.py .ci/setup native/*.pyx native/*.pxd
+SET_UP_FROM = .ci/setup pyproject.toml setup.py native/*.pyx native/*.pxd
 IN_VENV = .venv/bin/python -m
 
 demo: .venv/ready-for-demo
@@ -23,8 +23,10 @@ bench: .venv/ready-for-test
 clean:
 	rm -rf .venv build dist *.egg-info native/*.c native/*.so
 
-.venv/ready-for-demo: $(BUILT_FROM)
+.venv/ready-for-demo: $(SET_UP_FROM)
 	@PYTHON="$(PYTHON)" .ci/setup demo
+	@touch $@
 
-.venv/ready-for-test: $(BUILT_FROM)
+.venv/ready-for-test: $(SET_UP_FROM)
 	@PYTHON="$(PYTHON)" .ci/setup test
+	@touch .venv/ready-for-demo $@

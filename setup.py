@@ -1,19 +1,24 @@
-"""The list of Cython modules and the data that travels along; all else: pyproject.toml."""
+"""The Cython modules, and the data that travels with the packages; all else: pyproject.toml."""
 
+import os
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 from Cython.Build import cythonize
-from setuptools import Extension, setup
+from setuptools import Extension, find_packages, setup
 
 WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-cast-function-type"]
 
 
 def pkg_config(*arguments: str) -> list[str]:
-    """Ask pkg-config for libcrypto's flags; a missing libssl-dev ends the build by name."""
+    """Ask pkg-config for libcrypto's flags; without them the build ends and names the packages."""
     command = ["pkg-config", *arguments, "libcrypto"]
-    return shlex.split(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    try:
+        return shlex.split(subprocess.run(command, check=True, stdout=-1, text=True).stdout)
+    except (OSError, subprocess.CalledProcessError):
+        sys.exit("libcrypto's headers are not found: apt-get install pkg-config libssl-dev")
 
 
 def extension(source: Path) -> Extension:
@@ -30,34 +35,16 @@ setup(
         [extension(source) for source in sorted(Path("native").glob("*.pyx"))],
         compiler_directives={"language_level": "3", "embedsignature": True},
     ),
-    packages=[
-        *(
-            "gateway." + part
-            for part in (
-                "lorawan",
-                "codecs",
-                "store",
-                "northbound",
-                "northbound.formats",
-                "diagnostics",
-                "cli",
-                "demo",
-            )
-        ),
-        "gateway",
-        "gateway.shipped",
-        "drivers",
-        "drivers.sx1302",
-        "drivers.emulator",
-        "native",
-    ],
+    options={"build_ext": {"parallel": os.cpu_count()}},
     # a wheel carries config/ inside the package; gateway.config.shipped() finds it everywhere
+    packages=[*find_packages(include=["gateway*", "drivers*", "native*"]), "gateway.shipped"],
     package_dir={"gateway.shipped": "config"},
+    include_package_data=False,  # what a wheel holds stands here, whatever an sdist holds
     package_data={
-        "gateway": ["py.typed"],
+        "": ["py.typed", "*.pyi"],
         "gateway.store": ["schema/*.sql"],
         "gateway.shipped": ["*.toml", "*/*.toml", "*/*.json"],
         "drivers.sx1302": ["*.csv"],
-        "native": ["*.pxd", "*.pyi", "py.typed"],
+        "native": ["*.pxd"],
     },
 )
