@@ -1,9 +1,10 @@
 """The broker as [mqtt] describes it: where it is, who we are, which protocol it speaks.
 
 `protocol = "auto"` tries MQTT 5 and then, at once, 3.1.1: where the server says that it does not
-know version 5 (CONNACK 0x84, or 0x01 of an old one), or closes without a CONNACK. What a server
-has accepted is remembered for the life of the process. A mere close says nothing once MQTT 5 has
-worked: it is an outage, and 3.1.1 would lose the reason codes of PUBACKs.
+know version 5 (CONNACK 0x84, or 0x01 of an old one), closes without a CONNACK, or says nothing
+(amqtt 0.12). What a server has accepted is remembered for the life of the process. A mere close
+or silence says nothing once MQTT 5 has worked: it is an outage, and 3.1.1 would lose the reason
+codes of PUBACKs.
 """
 
 import asyncio
@@ -137,7 +138,7 @@ class Broker:
             return Unreachable(f"{url} refuses the connection: {error.rc}", answered=True)
         if isinstance(error, NoConnack):
             hint = "is it an MQTT port" + ("?" if self._tls else ", and does it want mqtts://?")
-            return Unreachable(f"{url} closed the connection without an answer: {hint}")
+            return Unreachable(f"{url} {error}: {hint}")
         hint = ""
         if "certificate verify failed" in str(error):
             hint = "; check mqtt.ca_file, the name in mqtt.url and this gateway's clock"

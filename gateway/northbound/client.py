@@ -50,7 +50,7 @@ class Lost(MqttError):
 
 
 class NoConnack(MqttError):
-    """The server closed the connection instead of answering CONNECT."""
+    """The server closed the connection, or was silent, instead of answering CONNECT."""
 
 
 class Refused(MqttError):
@@ -169,7 +169,7 @@ class Client(aiomqtt.Client):
     ) -> None:
         if not self._connected.done() and not self._abandoned:
             # aiomqtt would wait for its time-out
-            self._connected.set_exception(NoConnack("closed without an answer"))
+            self._connected.set_exception(NoConnack("closed the connection without an answer"))
             return
         super()._on_disconnect(client, userdata, flags, reason_code, properties)
 
@@ -210,11 +210,13 @@ class Client(aiomqtt.Client):
             self._hang_up()
 
     async def __aenter__(self) -> Self:
-        disconnected = self._disconnected
+        connected, disconnected = self._connected, self._disconnected
         try:
             await super().__aenter__()
-        except BaseException:  # aiomqtt leaves the socket open, and its tasks
+        except BaseException as error:  # aiomqtt leaves the socket open, and its tasks
             self._hang_up()
+            if isinstance(error, MqttError) and connected.cancelled():  # by aiomqtt's time-out
+                raise NoConnack("gave no answer") from error
             raise
         self._disconnected = disconnected  # aiomqtt forgets an end that came with the CONNACK
         return self

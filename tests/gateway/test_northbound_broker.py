@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.config import Mqtt
+from gateway.northbound import client
 from gateway.northbound.broker import Broker, Unreachable
 
 WILL = Will("kogge/x/status", b"gone", qos=1, retain=True)
@@ -59,6 +60,24 @@ async def test_old_server_is_spoken_to_in_its_protocol(answer: str) -> None:
         assert await spoken(broker) == "3.1.1"
         assert await spoken(broker) == "3.1.1"
     assert server.levels == [5, 4, 4]  # remembered
+
+
+async def test_silence_is_answered_with_the_older_protocol(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """amqtt 0.12 reads an MQTT 5 CONNECT with a will wrongly, and waits for more of it."""
+    monkeypatch.setattr(client, "CONNACK_SECONDS", 0.2)
+    levels = []
+
+    async def serve(wire: Wire) -> None:
+        levels.append(await wire.connect())
+        if levels[-1] == 4:
+            wire.send("20 02 00 00")
+        await wire.reader.read()
+
+    async with fake_broker(serve) as port:
+        assert await spoken(broker_at(port, protocol="auto")) == "3.1.1"
+    assert levels == [5, 4]
 
 
 async def test_close_is_an_outage_once_mqtt_5_has_worked() -> None:
