@@ -82,11 +82,13 @@ class Stage:
     def heard(self) -> set[Key]:
         return {key for payload in self.arrived for key in _keys(payload)}
 
-    async def status(self, holds: Callable[[dict[str, Any]], bool]) -> None:
+    async def status(self, daemon: cabinet.Daemon, holds: Callable[[dict[str, Any]], bool]) -> None:
         """Ask the daemon until `holds` is true of its status."""
-        async with asyncio.timeout(PATIENCE):
-            while not await self._asked(holds):
-                await asyncio.sleep(0.01)
+        deadline = time.monotonic() + PATIENCE
+        while not await self._asked(holds):
+            await asyncio.sleep(0.01)
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the daemon is not there yet. {await daemon.last_words()}")
 
     async def _asked(self, holds: Callable[[dict[str, Any]], bool]) -> bool:
         with suppress(OSError):
