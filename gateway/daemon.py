@@ -24,7 +24,7 @@ from gateway.diagnostics import report
 from gateway.diagnostics.control import Control
 from gateway.diagnostics.health import Health, tell_systemd
 from gateway.diagnostics.watch import Watch
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, StoreError
 from gateway.lorawan.network import Network
 from gateway.lorawan.session import KnownState
 from gateway.northbound.forwarder import Forwarder
@@ -45,7 +45,7 @@ STORE_ASKED_EVERY: Final = 10.0  # seconds; a store thread that does not answer 
 
 def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code."""
-    Path(settings.config.gateway.state_dir).mkdir(parents=True, exist_ok=True)
+    _make(Path(settings.config.gateway.state_dir))
     code = 0
     try:
         asyncio.run(_until_stopped(settings))
@@ -54,6 +54,21 @@ def run(settings: Settings) -> int:
             log.critical("%s", fault)
         code = 1
     return code
+
+
+def _make(state_dir: Path) -> None:
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+    except PermissionError as error:
+        raise PermissionError(
+            f"gateway.state_dir {state_dir} may not be made by this user: run the daemon as its"
+            " service (sudo systemctl start kogge), or name a directory of your own"
+        ) from error
+    except OSError as error:
+        raise StoreError(
+            f"gateway.state_dir {state_dir} cannot be made ({error.strerror}): readings would"
+            " have no place; name a directory, or one that can be made"
+        ) from error
 
 
 def _leaves(group: BaseExceptionGroup[GatewayError]) -> Iterator[GatewayError]:
