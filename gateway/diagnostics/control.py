@@ -6,7 +6,6 @@ for each happening until the asker hangs up. A line that is not understood is an
 """
 
 import asyncio
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import msgspec
 
 from gateway.diagnostics.watch import Watch
+from gateway.errors import ControlError
 
 _MAX_REQUEST = 64 * 1024
 _MODE = 0o660
@@ -28,11 +28,23 @@ class Control:
         self._askers: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Bind the socket, replacing one that a killed daemon left behind."""
+        """Bind the socket, replacing one that a killed daemon left behind; ControlError if not."""
+        try:
+            await asyncio.to_thread(self._make_room)
+            self._server = await asyncio.start_unix_server(
+                self._serve, self._path, limit=_MAX_REQUEST
+            )
+            await asyncio.to_thread(self._path.chmod, _MODE)
+        except OSError as error:
+            raise ControlError(
+                f"no socket can be made at gateway.control_socket = {self._path} ({error}):"
+                " kogge status and watch would find no daemon; name a place where"
+                " this program's user may write"
+            ) from error
+
+    def _make_room(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._serve, self._path, limit=_MAX_REQUEST)
-        os.chmod(self._path, _MODE)  # noqa: PTH101 — the socket exists only now
 
     async def run(self, beat: Callable[[], None]) -> None:
         try:

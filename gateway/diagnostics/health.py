@@ -20,7 +20,8 @@ except ImportError:  # not on this machine: nobody waits to be notified
 
 def tell_systemd(**state: object) -> None:
     """sd_notify(3): `tell_systemd(READY=1, STATUS="…")`; without systemd nothing happens."""
-    _notify("\n".join(f"{key}={value}" for key, value in state.items()))
+    lines = {key: " ".join(str(value).split()) for key, value in state.items()}
+    _notify("\n".join(f"{key}={line}" for key, line in lines.items()))
 
 
 def watchdog_seconds() -> float | None:
