@@ -31,6 +31,7 @@ from gateway.northbound.forwarder import Forwarder
 from gateway.radio import Radio
 from gateway.records import Event, Reading, Record
 from gateway.settings import Settings
+from gateway.store.bounds import Bounds
 from gateway.store.buffer import Buffer
 from gateway.store.database import Store
 from gateway.transmitter import Transmitter
@@ -103,7 +104,13 @@ class Daemon:
         self._forwarder: Forwarder | None = None
         self._health, self._watch = Health(), Watch()
         self._clock = Clock(clock.trust(config.clock.source), clock.boot_id())
-        self._buffer = Buffer(store, config.store.window, self._safe)
+        self._buffer = Buffer(
+            store,
+            config.store.window,
+            self._safe,
+            bounds=Bounds.of(config.store),
+            clock=self._clock,
+        )
         self._concentrator = Sx1302(
             settings.radio,
             partial(open_link, config.concentrator.port),

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from gateway.clock import Clock
 from gateway.lorawan.session import Session
 from gateway.records import Event, Moment, Radio, Reading, Record
+from gateway.store.bounds import NO_BOUNDS, Bounds
 from gateway.store.buffer import Buffer
 from gateway.store.database import Store
 
@@ -38,7 +40,10 @@ def event(number: int) -> Event:
 
 
 def number_of(record: Record) -> int:
-    return int(record.id, 16) if isinstance(record, Reading) else int(record.detail["number"] or 0)
+    """What `reading` or `event` got; a gap has none, and is -1."""
+    if isinstance(record, Reading):
+        return int(record.id, 16)
+    return int(record.detail.get("number", -1) or 0)
 
 
 def session(dev_eui: int = 1, id_: bytes = b"\x00\x00\x01\x00\x02", f_cnt_up: int = 0) -> Session:
@@ -46,11 +51,13 @@ def session(dev_eui: int = 1, id_: bytes = b"\x00\x00\x01\x00\x02", f_cnt_up: in
 
 
 class World:
-    """A database file, the time, and what was reported safe, how often."""
+    """A database file, the time, the disk, and what was reported safe, how often."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.time = 1000.0
+        self.wall: float | None = MOMENT.at
+        self.free = 1 << 40
         self.safe: Counter[int] = Counter()
         self.safe_changed = asyncio.Event()
 
@@ -60,18 +67,36 @@ class World:
 
     @asynccontextmanager
     async def store(self) -> AsyncIterator[Store]:
-        store = await Store.open(self.path)
+        store = await Store.open(self.path, lambda _: self.free)
         try:
             yield store
         finally:
             await store.close()
 
     @asynccontextmanager
-    async def buffer(self, window: float = 1.0) -> AsyncIterator[Buffer]:
+    async def buffer(
+        self, window: float = 1.0, bounds: Bounds = NO_BOUNDS
+    ) -> AsyncIterator[Buffer]:
         async with self.store() as store:
-            buffer = Buffer(store, window, self.say_safe, now=lambda: self.time)
+            buffer = Buffer(
+                store,
+                window,
+                self.say_safe,
+                now=lambda: self.time,
+                bounds=bounds,
+                clock=self.clock(),
+            )
             await buffer.open()
             yield buffer
+
+    def clock(self) -> Clock:
+        """Trusted when `wall` is set; `time` is its monotonic time."""
+        return Clock(
+            lambda: "unsynchronised" if self.wall is None else "ntp",
+            MOMENT.boot_id,
+            lambda: self.wall or 0.0,
+            lambda: self.time,
+        )
 
     def after_power_cut(self) -> "World":
         """The files as they are now, without anything that a close would still write."""

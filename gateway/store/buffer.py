@@ -11,12 +11,15 @@ What holds here (ARCHITECTURE.md §4):
   60 s. Commits come every W while the broker is away.
 - D2. A record keeps its identity; what is handed out twice is the same record. Batch numbers and
   sequence numbers rise for ever.
+- D3. Before a commit breaks a bound, and every AGE_CHECK seconds, the oldest records are given up,
+  but for those that are in memory as live or in a batch. The deletion, and the `gap` event that
+  tells the city, are one transaction. A little more goes than must, so that gaps stay few.
 - D4. Nothing here is a stranger's: every fault is ours, is raised, and ends `run`.
 - D5. A reading that was not decoded is a record as any other.
 
 Live records wait in memory for at most W; then they are on disk, leave memory, and wait as the
 backlog. A segment on disk is deleted, with a coming commit, when all of its records are delivered;
-a crash in between delivers them again. Times are seconds of `now`.
+a crash in between delivers them again. Times are seconds of `now`; wall time is the clock's.
 """
 
 import asyncio
@@ -28,18 +31,23 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
+from gateway.clock import Clock
 from gateway.errors import StoreError
 from gateway.lorawan.session import Changes, Session
 from gateway.records import Record
 from gateway.store import tables
+from gateway.store.bounds import NO_BOUNDS, Bounds, Reason, gap, is_gap
 from gateway.store.chores import Chores, Taken
 from gateway.store.database import Store
-from gateway.store.lanes import Entry, Lanes, take
+from gateway.store.lanes import Entry, Lanes, Segment, take
 from gateway.store.numbers import Numbers
 from gateway.store.segments import slices
 
 COMMIT_TAKES = 0.5  # seconds that a commit on a slow card may need before W ends
-READ_RECORDS = 1000  # backlog records brought into memory at a time
+READ_RECORDS = 1000  # backlog records brought into memory at a time, or given up
+GIVE_UP_STEPS = 8  # times READ_RECORDS: more is given up with later commits, none takes too long
+AGE_CHECK = 60.0  # seconds
+UNTIMED = Clock(lambda: "unsynchronised", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +68,19 @@ class Buffer:
         window: float,
         safe: Callable[[Sequence[Record]], None],
         now: Callable[[], float] = time.monotonic,
+        *,
+        bounds: Bounds = NO_BOUNDS,
+        clock: Clock = UNTIMED,
     ) -> None:
         self._store = store
         self._slack = window - min(window / 2, COMMIT_TAKES)
         self._safe = safe
         self._now = now
+        self._bounds = bounds
+        self._clock = clock
+        self._age_check = now()
+        self._giving_up = asyncio.Lock()
+        self._lost_records = 0
         self._out: dict[int, list[Entry]] = {}
         self._unwritten: deque[Entry] = deque()
         self._chores = Chores()
@@ -83,6 +99,11 @@ class Buffer:
     def backlog(self) -> int:
         """Records not yet acknowledged, in memory and on disk."""
         return self._lanes.undelivered
+
+    @property
+    def lost_records(self) -> int:
+        """Given up undelivered by this run, each told to the city in a gap event."""
+        return self._lost_records
 
     # records come in
 
@@ -104,6 +125,7 @@ class Buffer:
 
     async def keep(self, records: Sequence[Record], changes: Changes) -> None:
         """D1a. Raises StoreError when they are not on disk; then they have not been taken in."""
+        await self._make_room(len(records))
         entries = [Entry(record, self._now()) for record in records]
         await self._commit(entries, changes, partial(self._kept, entries))
 
@@ -189,6 +211,8 @@ class Buffer:
             await self._write_all()
         self._lanes.retire(due)
         self._arrived.set()
+        if self._age_check <= self._now():
+            await self._give_up_aged()
 
     async def close(self) -> None:
         """Everything that is not acknowledged, and every session, is on disk."""
@@ -207,6 +231,7 @@ class Buffer:
         return min(
             min(self._oldest_unwritten(), leaves_memory) + self._slack,
             self._chores.due,
+            self._age_check,
         )
 
     def _wake_run(self) -> None:
@@ -219,6 +244,7 @@ class Buffer:
         return self._unwritten[0].at if self._unwritten else math.inf
 
     async def _write_all(self) -> None:
+        await self._make_room(len(self._unwritten))
         entries = [entry for entry in self._unwritten if not entry.delivered]
         self._unwritten.clear()
         await self._commit(entries, Changes(), partial(self._put_back, entries))
@@ -233,6 +259,7 @@ class Buffer:
         changes: Changes,
         then: Callable[[StoreError | None], None],
         reservation: dict[str, int] | None = None,
+        given_up: Sequence[Segment] = (),
     ) -> None:
         """One transaction, with all chores that wait. `then` hears of its end, cancelled or not."""
         chores = self._chores.take(changes)
@@ -241,7 +268,7 @@ class Buffer:
         write = tables.Write.of(
             replace(changes, sessions=(*chores.sessions, *changes.sessions)),
             [tables.Segment(first, [entry.record for entry in part]) for first, part in parts],
-            [segment.first for segment in chores.delivered],
+            [segment.first for segment in (*chores.delivered, *given_up)],
             reserved,
         )
 
@@ -263,6 +290,74 @@ class Buffer:
         for first, entries in parts:
             self._chores.delete(self._lanes.on_disk(first, entries), self._now())
             self._say_safe(entries)
+
+    # what is given up
+
+    async def _make_room(self, records: int) -> None:
+        """For a commit of so many, as far as giving up the oldest can make it."""
+
+        def reason() -> Reason | None:
+            return self._bounds.exceeded(self._store.room, records)
+
+        if reason():
+            async with self._giving_up:
+                await self._give_up(reason, math.inf)
+
+    async def _give_up_aged(self) -> None:
+        self._age_check = self._now() + AGE_CHECK
+        await self._store.measure()
+        before = self._bounds.aged(self._clock.now())
+        if before is None:
+            return
+        async with self._giving_up:
+            last = await self._store.last_aged(before)
+            if await self._give_up(lambda: "age", last):
+                self._age_check = self._now()
+
+    async def _give_up(self, reason: Callable[[], Reason | None], last: float) -> bool:
+        """The oldest segments up to `last`, while there is a reason; whether there may be more."""
+        after, lost = 0, False
+        for _ in range(GIVE_UP_STEPS):
+            why = reason()
+            rows = await self._read_oldest(after) if why else []
+            if why is None or not rows or rows[0].first > last:
+                return False
+            lost = await self._lose([row for row in rows if row.first <= last], why)
+            after = rows[-1].first
+        return lost
+
+    async def _read_oldest(self, after: int) -> list[tables.Segment]:
+        """Segments that are on disk still when this returns."""
+        found: list[tables.Segment] = []
+        deletions = -1
+
+        def then(rows: list[tables.Segment]) -> None:
+            nonlocal found, deletions
+            found, deletions = rows, self._lanes.deletions
+
+        while deletions != self._lanes.deletions:
+            await self._store.read_segments(after, READ_RECORDS, then)
+        return found
+
+    async def _lose(self, rows: Sequence[tables.Segment], reason: Reason) -> bool:
+        """One transaction: as many of these as may go, and what the city is told."""
+        given_up = self._lanes.give_up(rows)
+        records = [record for _, lost in given_up for record in lost]
+        if not records:
+            return False
+        told = gap(records, reason, self._clock.now(), self._clock.dated)
+        entries, segments = [Entry(told, self._now())], [segment for segment, _ in given_up]
+
+        def ended(error: StoreError | None) -> None:
+            if error is None:
+                self._lanes.forget(segments)
+                self._lost_records += sum(not is_gap(record) for record in records)
+            else:
+                self._lanes.take_back(segments)
+            self._kept(entries, error)
+
+        await self._commit(entries, Changes(), ended, given_up=segments)
+        return True
 
     def _say_safe(self, entries: Sequence[Entry]) -> None:
         news = [entry for entry in entries if not entry.safe]

@@ -7,6 +7,7 @@
   when the coroutine that asked was cancelled meanwhile: what is on disk is always known to be.
 - `NAME.lock` is held (flock) as long as the database is open: there is never a second connection,
   and SQLite is told so (`locking_mode=EXCLUSIVE`), so it needs no shared memory.
+- `room` is measured when the file is opened, after each transaction, and by `measure`.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from typing import NamedTuple, TypeVar
 from gateway.errors import StoreError
 from gateway.lorawan.session import KnownState
 from gateway.store import tables
+from gateway.store.bounds import Room
 from gateway.store.migrations import migrate, schema
 from gateway.store.tables import Segment, Stock, Write
 
@@ -37,6 +39,12 @@ PRAGMAS = (
 )
 
 
+def free_disk(path: Path) -> int:
+    """Bytes that one who is not root may still write beside `path`."""
+    found = os.statvfs(path.parent)
+    return found.f_bavail * found.f_frsize
+
+
 class _Waiting(NamedTuple):
     write: Write
     then: Callable[[StoreError | None], None]
@@ -46,8 +54,11 @@ class _Waiting(NamedTuple):
 class Store:
     """Made by `open`. Every method is called in the event loop, and raises StoreError."""
 
-    def __init__(self, path: Path) -> None:
+    room: Room
+
+    def __init__(self, path: Path, free_disk: Callable[[Path], int]) -> None:
         self._path = path
+        self._free_disk = free_disk
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._lock: int | None = None
         self._connection: sqlite3.Connection | None = None
@@ -56,11 +67,12 @@ class Store:
         self._idle.set()
 
     @classmethod
-    async def open(cls, path: Path) -> "Store":
+    async def open(cls, path: Path, free_disk: Callable[[Path], int] = free_disk) -> "Store":
         """Opens or creates the file (its directory must be there), locked and migrated."""
-        store = cls(path)
+        store = cls(path, free_disk)
         try:
             await store._ask(store._open)
+            await store.measure()
         except BaseException:
             store._shut_down()
             raise
@@ -89,6 +101,13 @@ class Store:
         """What an earlier `remember` noted."""
         return await self._ask(partial(self._run, partial(tables.recall, name=name)))
 
+    async def measure(self) -> None:
+        """Others fill the disk too."""
+        self.room = await self._ask(partial(self._run, self._room))
+
+    async def last_aged(self, before: float) -> int:
+        return await self._ask(partial(self._run, partial(tables.last_aged, before=before)))
+
     async def read_segments(
         self, after: int, records: int, then: Callable[[list[Segment]], None]
     ) -> None:
@@ -110,11 +129,13 @@ class Store:
         group, self._waiting = self._waiting, []
         self._idle.clear()
         writes = [waiting.write for waiting in group]
-        work = partial(self._run, partial(tables.write, writes=writes))
+        work = partial(self._run, partial(self._write, writes=writes))
         self._submit(work, partial(self._group_written, group))
 
-    def _group_written(self, group: list[_Waiting], done: Future[None]) -> None:
+    def _group_written(self, group: list[_Waiting], done: Future[Room]) -> None:
         fault = self._fault(done)
+        if fault is None:
+            self.room = done.result()
         for _, then, waiter in group:
             _settle(waiter, partial(_committed, then, fault))
         if self._waiting:
@@ -177,6 +198,16 @@ class Store:
         if self._connection is None:
             raise StoreError(f"{self._path} is closed")
         return work(self._connection)
+
+    def _write(self, connection: sqlite3.Connection, writes: list[Write]) -> Room:
+        tables.write(connection, writes)
+        return self._room(connection)
+
+    def _room(self, connection: sqlite3.Connection) -> Room:
+        used, spare = tables.read_pages(connection)
+        wal = Path(f"{self._path}-wal")
+        size = wal.stat().st_size if wal.exists() else 0
+        return Room(used, size, spare, self._free_disk(self._path))
 
     def _close(self) -> None:
         if self._connection is not None:

@@ -7,12 +7,15 @@ A record that is not delivered is at exactly one of these places:
 - out: in a batch that the forwarder has.
 - `unread`: on disk only; counted, not held. This is what keeps memory bounded.
 
-Of a segment on disk, memory knows which positions are `held` here and which are `delivered`; the
-others are unread. `cursor` is the sequence number up to which every segment has been read: a
-record that leaves memory undelivered moves it back.
+A record that is given up (D3) leaves them all. What is live or out is not given up, nor is the
+segment that it stands in: others go instead.
+
+Of a segment on disk, memory knows which positions are `held` here, which are `delivered` and which
+are `lost`; the others are unread. `cursor` is the sequence number up to which every segment has
+been read: a record that leaves memory undelivered moves it back.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -28,6 +31,12 @@ class Segment:
     count: int
     held: set[int] = field(default_factory=set)
     delivered: set[int] = field(default_factory=set)
+    lost: set[int] = field(default_factory=set)
+
+    @property
+    def is_done(self) -> bool:
+        """Nothing of it has to be delivered any more."""
+        return len(self.delivered) + len(self.lost) == self.count
 
 
 @dataclass(slots=True, eq=False)
@@ -48,7 +57,10 @@ class Entry:
 
 
 class Lanes:
-    """Moves entries between the places; `undelivered` counts them all."""
+    """Moves entries between the places; `undelivered` counts them all.
+
+    `deletions` rises when segments have left the disk: what was read before may be gone.
+    """
 
     def __init__(self, unread: int) -> None:
         self.live: deque[Entry] = deque()
@@ -56,6 +68,7 @@ class Lanes:
         self.unread = unread
         self.cursor = 0
         self.undelivered = unread
+        self.deletions = 0
         self._segments: dict[int, Segment] = {}
 
     def enter(self, entries: Iterable[Entry]) -> None:
@@ -89,7 +102,7 @@ class Lanes:
         unread = [
             Entry(record, at, segment, position, safe=True)
             for position, record in enumerate(records)
-            if position not in segment.held and position not in segment.delivered
+            if position not in segment.held | segment.delivered | segment.lost
         ]
         segment.held.update(entry.position for entry in unread)
         self.unread -= len(unread)
@@ -104,7 +117,7 @@ class Lanes:
             if (segment := entry.segment) is not None:
                 segment.held.remove(entry.position)
                 segment.delivered.add(entry.position)
-                if len(segment.delivered) == segment.count:
+                if segment.is_done:
                     finished.append(segment)
         return finished
 
@@ -112,6 +125,37 @@ class Lanes:
         """These are no longer on disk."""
         for segment in segments:
             del self._segments[segment.first]
+            self.deletions += 1
+
+    def give_up(self, rows: Iterable[tables.Segment]) -> list[tuple[Segment, list[Record]]]:
+        """Which of these segments, just read, are to be deleted, and the records lost with each."""
+        late = Counter(entry.segment for entry in self.late)
+        given_up = []
+        for row in rows:
+            known = self._segments.get(row.first)
+            segment = known or Segment(row.first, len(row.records))
+            if len(segment.held) == late[segment] and not segment.is_done:
+                self._segments[row.first] = segment
+                given_up.append((segment, self._lose(segment, row.records)))
+        self.late = deque(e for e in self.late if e.segment is None or not e.segment.lost)
+        return given_up
+
+    def _lose(self, segment: Segment, records: Sequence[Record]) -> list[Record]:
+        segment.lost = set(range(segment.count)) - segment.delivered
+        self.undelivered -= len(segment.lost)
+        self.unread -= len(segment.lost) - len(segment.held)
+        segment.held.clear()
+        return [record for position, record in enumerate(records) if position in segment.lost]
+
+    def take_back(self, segments: Iterable[Segment]) -> None:
+        """These could not be deleted: nothing of them is lost."""
+        for segment in segments:
+            self.undelivered += len(segment.lost)
+            self.unread += len(segment.lost)
+            self.cursor = min(self.cursor, segment.first - 1)
+            segment.lost.clear()
+            if not segment.delivered:
+                del self._segments[segment.first]
 
     def give_back(self, entries: Sequence[Entry]) -> None:
         """Not delivered after all: to the front of the live lane, or among the backlog."""

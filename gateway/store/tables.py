@@ -13,6 +13,8 @@ from gateway.lorawan.session import Changes, Join, KnownState, Session
 from gateway.records import Record
 from gateway.store.segments import pack, unpack
 
+AGED_AT_ONCE = 1000  # segments looked at for their age
+
 Row: TypeAlias = tuple[object, ...]
 
 
@@ -77,8 +79,8 @@ def _write(connection: sqlite3.Connection, one: Write) -> None:
     many = connection.executemany
     many("INSERT OR REPLACE INTO counter VALUES (?, ?)", one.reserved.items())
     many(
-        "INSERT INTO segment VALUES (?, ?, ?)",
-        [(first, len(records), pack(records)) for first, records in one.segments],
+        "INSERT INTO segment VALUES (?, ?, ?, ?)",
+        [(first, len(records), _newest(records), pack(records)) for first, records in one.segments],
     )
     many("DELETE FROM segment WHERE first = ?", [(first,) for first in one.delivered])
     many("DELETE FROM session WHERE dev_eui = ? AND id = ?", one.ended)
@@ -99,6 +101,36 @@ def read_segments(connection: sqlite3.Connection, after: int, records: int) -> l
             break
     rows.close()
     return found
+
+
+def _newest(records: Sequence[Record]) -> float | None:
+    return max((at for record in records if (at := record.moment.at) is not None), default=None)
+
+
+def last_aged(connection: sqlite3.Connection, before: float) -> int:
+    """The oldest segments up to this `first` were received before that wall time; 0: none.
+
+    Those of unknown time in front of an aged one came before it. A search looks at
+    AGED_AT_ONCE segments and ends at the first that is young enough.
+    """
+    last = 0
+    rows = connection.execute(
+        "SELECT first, received_at FROM segment ORDER BY first LIMIT ?", (AGED_AT_ONCE,)
+    )
+    for first, received_at in rows:
+        if received_at is not None:
+            if received_at >= before:
+                break
+            last = first
+    rows.close()
+    return last
+
+
+def read_pages(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Bytes in pages that are used, and in pages of the file that are free."""
+    names = ("page_size", "page_count", "freelist_count")
+    size, count, free = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
+    return (count - free) * size, free * size
 
 
 def read_stock(connection: sqlite3.Connection) -> Stock:
@@ -149,8 +181,6 @@ def _session_row(session: Session) -> Row:
 
 
 def _session(dev_eui: str, id_: str, dev_addr: str, *values: Any) -> Session:
-    """`f_cnt_down` goes on at the reservation: what is below may have been on the air."""
     session = Session(int(dev_eui, 16), bytes.fromhex(id_), int(dev_addr, 16), *values)
-    session.f_cnt_down = max(session.f_cnt_down, session.f_cnt_down_reserved)
     session.pending = bool(session.pending)
     return session

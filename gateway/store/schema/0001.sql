@@ -5,10 +5,12 @@ CREATE TABLE counter (
 ) WITHOUT ROWID;
 
 -- Records not yet acknowledged: sequence numbers first .. first + count - 1, oldest first,
--- as a zlib-compressed JSON array. A row goes when all of its records are delivered.
+-- as a zlib-compressed JSON array. A row goes when all of its records are delivered, or given up.
+-- received_at is the wall time of the newest, in Unix seconds, NULL while it was unknown.
 CREATE TABLE segment (
     first INTEGER PRIMARY KEY,
     count INTEGER NOT NULL,
+    received_at REAL,
     records BLOB NOT NULL
 );
 
