@@ -98,13 +98,18 @@ def load(file: Path) -> Config:
 
 
 def read_toml(file: Path) -> dict[str, Any]:
-    """The file's tables, or a ConfigError in plain words."""
+    """The file's tables; ConfigError or PermissionError in plain words."""
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(
             file, "", None, f"there is no such file; start from {shipped() / 'kogge.toml'}"
         ) from None
+    except PermissionError as error:
+        raise PermissionError(
+            f"{file} may not be read by this user: use sudo, or join its group"
+            " (sudo adduser $USER kogge, then log in again)"
+        ) from error
     except OSError as error:
         raise ConfigError(file, "", None, f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

@@ -4,6 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
+from gateway.errors import ConfigError
+
 HELP = "Check kogge.toml and devices.toml, and say what is wrong where."
 
 
@@ -17,7 +19,13 @@ def run(args: argparse.Namespace) -> int:
     from gateway import config, settings
 
     file = args.config or config.DEFAULT_FILE
-    found = settings.load(file)
+    try:
+        found = settings.load(file)
+    except ConfigError as error:
+        if args.json:
+            wrong = {"file": error.file, "key": error.key, "allowed": error.allowed}
+            print(json.dumps({"ok": False, "config": str(file), **wrong}))
+        raise
     if args.json:
         print(json.dumps({"ok": True, "config": str(file), "devices": len(found.devices)}))
     else:

@@ -1,0 +1,128 @@
+"""The command line itself: its verbs, its exit codes, and how little it brings in."""
+
+import importlib
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+from kogge import HOUSE, kogge, loaded_by
+
+from gateway import VERSION, cli, config
+from gateway.cli import VERBS, main
+from gateway.errors import ConfigError, ControlError, GatewayError, StoreError
+
+HEAVY = {"asyncio", "msgspec", "serial", "aiomqtt", "paho", "sqlite3", "ssl", "amqtt", "tomllib",
+         "native.frames", "gateway.config", "gateway.daemon", "systemd"}  # fmt: skip
+
+
+def test_version_is_told() -> None:
+    assert kogge("--version").stdout == f"kogge {VERSION}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["frobnicate"], ["--frobnicate"], ["statu"]])
+def test_without_a_known_verb_it_is_usage(arguments: list[str]) -> None:
+    done = kogge(*arguments)
+    assert (done.returncode, done.stdout) == (64, "")
+    assert 1 <= len(done.stderr.splitlines()) <= 10
+
+
+def test_help_lists_every_verb() -> None:
+    done = kogge("--help")
+    assert done.returncode == 0
+    for verb, text in VERBS.items():
+        assert f"  {verb:10} {text}" in done.stdout
+
+
+def test_every_verb_is_a_file_and_every_file_a_verb() -> None:
+    files = {path.stem for path in (HOUSE / "gateway" / "cli").glob("*.py")}
+    assert set(VERBS) <= files
+    verbs = {name for name in files - {"__init__"} if _has_run(name)}
+    assert verbs == set(VERBS)
+
+
+def _has_run(name: str) -> bool:
+    module = importlib.import_module(f"gateway.cli.{name}")
+    return all(hasattr(module, part) for part in ("HELP", "arguments", "run"))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_refuses_what_it_does_not_know(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([verb, "--frobnicate"])
+    assert ended.value.code == cli.EX_USAGE
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert f"kogge {verb}" in captured.err
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([verb, "--help"])
+    assert ended.value.code == 0
+    assert f"usage: kogge {verb}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConfigError("kogge.toml", "mqtt.url", "x", "write mqtts://"), 78),
+        (ControlError("no daemon"), 69),
+        (PermissionError("join the group"), 77),
+        (StoreError("disk full"), 1),
+        (GatewayError("something else"), 1),
+    ],
+)
+def test_our_errors_are_one_sentence_and_an_exit_code(
+    error: Exception, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: Namespace) -> int:
+        raise error
+
+    monkeypatch.setattr("gateway.cli.status.run", fail)
+    assert main(["status"]) == code
+    assert capsys.readouterr() == ("", f"kogge: {error}\n")
+
+
+def test_file_that_may_not_be_read_is_a_matter_of_permission(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def forbidden(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", forbidden)
+    assert main(["status", "--config", str(tmp_path / "kogge.toml")]) == 77
+    assert "sudo adduser $USER kogge" in capsys.readouterr().err
+
+
+def test_status_brings_in_nothing_heavy(tmp_path: Path) -> None:
+    loaded = loaded_by("status", "--socket", str(tmp_path / "absent"))
+    assert loaded & HEAVY == set()
+    assert {name for name in loaded if name.split(".")[0] in {"gateway", "drivers", "native"}} == {
+        "gateway",
+        "gateway.cli",
+        "gateway.cli.status",
+        "gateway.diagnostics",
+        "gateway.diagnostics.client",
+        "gateway.errors",
+    }
+
+
+def test_status_with_a_configuration_brings_in_only_what_reads_it(tmp_path: Path) -> None:
+    file = tmp_path / "kogge.toml"
+    file.write_text(f'[gateway]\ncontrol_socket = "{tmp_path / "absent"}"\n', encoding="utf-8")
+    loaded = loaded_by("status", "--config", str(file))
+    assert loaded & HEAVY == {"msgspec", "tomllib", "gateway.config"}
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["watch", "--socket", "/absent"]])
+def test_what_only_asks_needs_no_event_loop(arguments: list[str]) -> None:
+    assert loaded_by(*arguments) & HEAVY == set()
+
+
+def test_default_configuration_is_where_the_service_has_it() -> None:
+    service = (HOUSE / "systemd" / "kogge.service").read_text(encoding="utf-8")
+    assert f"kogge run --config {config.DEFAULT_FILE}" in service
+    assert f"RestartPreventExitStatus={cli.EX_CONFIG}" in service
