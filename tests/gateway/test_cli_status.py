@@ -1,0 +1,169 @@
+"""kogge status and kogge watch against a control socket: exit codes, JSON, words."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kogge import HOUSE, kogge
+
+from gateway.cli import main
+from gateway.cli import watch as watch_verb
+from gateway.diagnostics import client
+from gateway.diagnostics.control import Control
+from gateway.diagnostics.watch import Watch
+
+STATUS = {
+    "v": 1, "version": "0.1.0", "gateway": "0016c001ff10a235", "name": "Pfahl 17",
+    "health": "healthy", "time_quality": "ntp", "backlog": 3, "devices": 8, "stuck": [],
+    "radio": {"state": "receiving", "reason": "", "starts": 1, "model": "SX1302",
+              "firmware": "AGC 10", "temperature": 24.4, "damaged": {}},
+    "city": {"state": "connected", "reason": "", "protocol": "5"},
+    "counts": {"readings": 12, "joins": 5}, "answers": {}, "drops": {"bad_mic": 2},
+}  # fmt: skip
+READING = {
+    "id": "ab", "device": "70b3d57ed0000002", "name": "bin-04", "at": None, "f_cnt": 1,
+    "measurements": {"distance": 0.4, "full": False}, "units": {"distance": "m"},
+    "error": None, "radio": {"rssi": -97.0, "snr": 5.0, "sf": 7},
+}  # fmt: skip
+
+
+class Daemon:
+    """As much of a daemon as answers on the socket."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.health, self.watch = path, "healthy", Watch()
+        self.control = Control(path, lambda: {**STATUS, "health": self.health}, self.watch)
+
+    async def watched(self) -> None:
+        async with asyncio.timeout(10):
+            while not self.watch.watched:
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
+    one = Daemon(tmp_path / "kogge.sock")
+    await one.control.open()
+    task = asyncio.create_task(one.control.run(lambda: None))
+    await asyncio.sleep(0)
+    yield one
+    task.cancel()
+    await asyncio.wait({task})
+
+
+async def start_watch(daemon: Daemon, *arguments: str) -> asyncio.subprocess.Process:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway", "watch", "--socket", str(daemon.path), *arguments,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=HOUSE,
+    )  # fmt: skip
+    await daemon.watched()
+    return process
+
+
+@pytest.mark.parametrize(("health", "code"), [("healthy", 0), ("degraded", 1), ("broken", 2)])
+async def test_exit_code_says_how_the_daemon_is(daemon: Daemon, health: str, code: int) -> None:
+    daemon.health = health
+    done = await asyncio.to_thread(kogge, "status", "--socket", str(daemon.path))
+    assert (done.returncode, done.stderr) == (code, "")
+    assert done.stdout.splitlines()[0] == f"Pfahl 17 0016c001ff10a235, Kogge 0.1.0: {health}"
+    assert "bad_mic 2" in done.stdout
+    assert len(done.stdout.splitlines()) <= 10
+
+
+async def test_json_is_one_object_as_the_last_line(daemon: Daemon) -> None:
+    done = await asyncio.to_thread(kogge, "status", "--socket", str(daemon.path), "--json")
+    assert json.loads(done.stdout.splitlines()[-1]) == STATUS
+    assert done.stderr == ""
+
+
+async def test_socket_is_found_through_the_configuration(daemon: Daemon, tmp_path: Path) -> None:
+    file = tmp_path / "kogge.toml"
+    file.write_text('[gateway]\ncontrol_socket = "kogge.sock"\n', encoding="utf-8")
+    done = await asyncio.to_thread(kogge, "status", "--config", str(file), "--json")
+    assert json.loads(done.stdout) == STATUS
+
+
+@pytest.mark.parametrize("verb", ["status", "watch"])
+def test_without_a_daemon_it_is_69_and_says_how_to_start_it(verb: str, tmp_path: Path) -> None:
+    done = kogge(verb, "--socket", str(tmp_path / "absent"), "--json")
+    assert (done.returncode, done.stdout) == (69, "")
+    assert "sudo systemctl start kogge" in done.stderr
+
+
+def test_status_that_may_not_connect_is_77(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Forbidden(socket.socket):
+        def connect(self, _: Any) -> None:
+            raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(socket, "socket", Forbidden)
+    assert main(["status", "--socket", str(tmp_path / "kogge.sock")]) == 77
+    assert "sudo adduser $USER kogge" in capsys.readouterr().err
+
+
+def test_silent_daemon_is_69(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(client, "_TIMEOUT", 0.05)
+    path = tmp_path / "deaf.sock"
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(str(path))
+        deaf.listen()
+        assert main(["status", "--socket", str(path)]) == 69
+    assert "does not answer; see: journalctl -u kogge" in capsys.readouterr().err
+
+
+async def test_watch_streams_one_object_a_line_until_the_daemon_ends(daemon: Daemon) -> None:
+    process = await start_watch(daemon, "--json")
+    daemon.watch.tell("reading", **READING)
+    daemon.watch.tell("safe", id="ab")
+    assert process.stdout is not None
+    lines = [json.loads(await process.stdout.readline()) for _ in range(3)]
+    assert [line["event"] for line in lines] == ["watching", "reading", "safe"]
+    for asker in daemon.control._askers:
+        asker.cancel()
+    _, said = await process.communicate()
+    assert (process.returncode, said) == (69, b"kogge: the daemon hung up\n")
+
+
+async def test_watch_tells_people_in_words(daemon: Daemon) -> None:
+    process = await start_watch(daemon)
+    daemon.watch.tell("safe", id="ab")
+    daemon.watch.tell("reading", **READING)
+    daemon.watch.tell("drop", reason="bad_mic", dev_addr="26011bda", rssi=-90.0)
+    assert process.stdout is not None
+    assert await process.stdout.readline() == (
+        b"reading   bin-04: distance 0.4 m, full False  (-97 dBm, SF7)\n"
+    )
+    assert b"bad_mic" in await process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, said = await process.communicate()
+    assert (process.returncode, said) == (130, b"")
+
+
+async def test_watch_ends_quietly_when_its_reader_leaves(daemon: Daemon) -> None:
+    reading, writing = os.pipe()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway", "watch", "--socket", str(daemon.path), "--json",
+        stdout=writing, stderr=asyncio.subprocess.PIPE, cwd=HOUSE,
+    )  # fmt: skip
+    os.close(writing)
+    await daemon.watched()
+    os.close(reading)
+    daemon.watch.tell("safe", id="ab")
+    async with asyncio.timeout(10):
+        _, said = await process.communicate()
+    assert (process.returncode, said) == (1, b"")
+
+
+def test_undecoded_reading_says_why() -> None:
+    line = watch_verb.line({"event": "reading", **READING, "measurements": {}, "error": "odd"})
+    assert "bin-04: odd" in line
