@@ -122,7 +122,10 @@ def _insert(connection: sqlite3.Connection) -> float:
     records = readings()
     started = time.perf_counter()
     for first, part in enumerate(slices(records)):
-        connection.execute("INSERT INTO segment VALUES (?, ?, ?)", (first, len(part), pack(part)))
+        connection.execute(
+            "INSERT INTO segment (first, count, records) VALUES (?, ?, ?)",
+            (first, len(part), pack(part)),
+        )
     return time.perf_counter() - started
 
 
