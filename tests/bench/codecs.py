@@ -41,6 +41,6 @@ BENCHES: tuple[Callable[[], Row], ...] = tuple(
 )
 
 
-def _nanoseconds(call: Callable[[], object], rounds: int = 5, calls: int = 5000) -> float:
+def _nanoseconds(call: Callable[[], object], rounds: int = 40, calls: int = 500) -> float:
     """The best of some rounds: the machine's noise only ever adds."""
     return min(timeit.repeat(call, number=calls, repeat=rounds)) / calls * 1e9
