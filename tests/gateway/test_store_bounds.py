@@ -2,7 +2,10 @@
 
 import asyncio
 import random
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,6 +25,7 @@ from gateway.store.bounds import DAY, MIB, NO_BOUNDS, Bounds, Room, gap
 from gateway.store.buffer import AGE_CHECK, GIVE_UP_STEPS, READ_RECORDS, Batch, Buffer
 from gateway.store.database import Store, free_disk
 
+HOUSE = Path(__file__).parents[2]
 START = MOMENT.at or 0.0
 DISK = Bounds(min_free=1000)
 MONTH = Bounds(max_age=30 * DAY)
@@ -403,6 +407,53 @@ async def test_d3_gap_survives_kill_and_goes_to_the_city(world: World) -> None:
         async with world.after_power_cut().buffer() as after:
             numbers, told = await drained(after)
     assert (numbers, missing(told)) == ([1000], 1000)
+
+
+CHILD = """
+import asyncio, os, sys
+from pathlib import Path
+sys.path.insert(0, "tests")
+from gateway.lorawan.session import Changes
+from gateway.store.bounds import Bounds
+from gateway.store.buffer import Buffer
+from gateway.store.database import Store
+from store_tools import reading
+
+async def main(path, first):
+    store = await Store.open(path, lambda _: 0)
+    buffer = Buffer(store, 0.02, lambda _: None, bounds=Bounds(min_free=1))
+    await buffer.open()
+    asyncio.create_task(buffer.run())
+    for number in range(first, 10**9, 100):
+        await buffer.keep([reading(n) for n in range(number, number + 100)], Changes())
+        os.write(1, f"{number + 100}\\n".encode())
+
+asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
+"""
+
+
+def kept_until_killed(path: Path, first: int, lines: int) -> int:
+    """Up to which number the child had kept before SIGKILL."""
+    arguments = [sys.executable, "-c", CHILD, str(path), str(first)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, cwd=HOUSE) as child:
+        assert child.stdout is not None
+        said = [child.stdout.readline() for _ in range(lines)]
+        child.kill()
+        said += [line for line in child.stdout if line.endswith(b"\n")]
+    assert child.returncode == -signal.SIGKILL
+    return int(said[-1])
+
+
+async def test_d3_stored_and_told_add_up_after_each_kill(world: World) -> None:
+    first = 0
+    for turn in range(4):
+        kept = await asyncio.to_thread(kept_until_killed, world.path, first, 40 + 17 * turn)
+        async with world.after_power_cut().buffer() as after:
+            numbers, told = await drained(after)
+        assert numbers == list(range(missing(told), numbers[-1] + 1))
+        assert kept - 1 <= numbers[-1]
+        first = numbers[-1] + 1
+    assert missing(told) > 5000
 
 
 async def test_d3_failed_deletion_gives_up_nothing(

@@ -75,3 +75,18 @@ def test_what_another_batch_passes_over_keeps_its_place() -> None:
     lane = deque(Entry(record, 0.0) for record in records)
     taken = [[number_of(entry.record) for entry in take(lane, 2)] for _ in range(3)]
     assert taken == [[1, 4], [2, 3], [5]]
+
+
+def test_what_is_being_given_up_is_passed_over_when_it_is_read_meanwhile() -> None:
+    lanes = Lanes(6)
+    lanes.found(0, [row(1, 2)], 0.0)
+    ((segment, lost),) = lanes.give_up([row(1, 2)])
+    assert [number_of(record) for record in lost] == [1, 2]
+    lanes.cursor = 0
+    lanes.found(0, [row(1, 2), row(3, 2)], 0.0)
+    assert lanes.give_up([row(1, 2)]) == []
+    assert (late(lanes), lanes.unread, lanes.undelivered) == ([3, 4], 2, 4)
+    lanes.take_back([segment])
+    assert (lanes.cursor, lanes.unread, lanes.undelivered) == (0, 4, 6)
+    lanes.found(0, [row(1, 2), row(3, 2), row(5, 2)], 0.0)
+    assert (late(lanes), lanes.unread) == ([1, 2, 3, 4, 5, 6], 0)
