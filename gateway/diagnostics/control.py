@@ -66,6 +66,8 @@ class Control:
                 await self._answer(line, reader, writer)
         except (ConnectionError, ValueError):
             pass  # the asker left, or sent a line without an end: it is nobody's fault but theirs
+        except asyncio.CancelledError:
+            pass  # `run` has ended; asyncio.streams would print a cancelled task's traceback
         finally:
             self._askers.discard(asker)
             writer.close()
