@@ -3,6 +3,7 @@
 - By bytes: the pages in use and the write-ahead log together stay below `max_bytes`.
 - By free disk: what is written goes into free pages of the file once `min_free` is all that the
   disk has left. Deleting gives pages to the file, not to the disk: it stops the growth.
+- In both the write-ahead log counts as if it had already grown to what it needs.
 - By age: a segment whose newest record is older than `max_age`, when both times are known.
 
 The pages that a commit needs are estimated, a little too high, before it is written.
@@ -22,6 +23,7 @@ Reason = Literal["age", "bytes", "disk"]
 
 DAY: Final = 86_400.0  # seconds
 MIB: Final = 1024 * 1024  # bytes
+_WAL_BYTES: Final = MIB + MIB // 4  # it begins anew after 1000 pages, with the commit that has them
 _COMMIT_BYTES: Final = 16 * 1024  # counters, sessions, nodes of the trees
 _SEGMENT_BYTES: Final = 1024
 _RECORD_BYTES: Final = 128  # compressed, in company
@@ -53,9 +55,10 @@ class Bounds:
         """Which bound a commit of `records` records would break."""
         segments = math.ceil(records / SEGMENT_RECORDS)
         need = _COMMIT_BYTES + segments * _SEGMENT_BYTES + records * _RECORD_BYTES
-        if room.used + room.wal + need > self.max_bytes:
+        wal = max(room.wal, _WAL_BYTES)
+        if room.used + wal + need > self.max_bytes:
             return "bytes"
-        if need > room.spare + max(0, room.free - self.min_free):
+        if need > room.spare + max(0, room.free - (wal - room.wal) - self.min_free):
             return "disk"
         return None
 

@@ -34,10 +34,12 @@ class Stock(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """What goes to disk together. `delivered` are the `first`s of segments to delete."""
+    """What goes to disk together. `done` are the `first`s of segments that are deleted first, so
+    that their pages serve for the new ones.
+    """
 
     segments: Sequence[Segment] = ()
-    delivered: Sequence[int] = ()
+    done: Sequence[int] = ()
     reserved: dict[str, int] = field(default_factory=dict)
     sessions: Sequence[Row] = ()
     ended: Sequence[Row] = ()
@@ -48,13 +50,13 @@ class Write:
         cls,
         changes: Changes,
         segments: Sequence[Segment] = (),
-        delivered: Sequence[int] = (),
+        done: Sequence[int] = (),
         reserved: dict[str, int] | None = None,
     ) -> "Write":
         """Copies the sessions' values as they are now: the objects go on changing."""
         return cls(
             segments,
-            delivered,
+            done,
             reserved or {},
             sessions=[_session_row(session) for session in changes.sessions],
             ended=[(_eui(dev_eui), id_.hex()) for dev_eui, id_ in changes.ended],
@@ -78,11 +80,11 @@ def write(connection: sqlite3.Connection, writes: Iterable[Write]) -> None:
 def _write(connection: sqlite3.Connection, one: Write) -> None:
     many = connection.executemany
     many("INSERT OR REPLACE INTO counter VALUES (?, ?)", one.reserved.items())
+    many("DELETE FROM segment WHERE first = ?", [(first,) for first in one.done])
     many(
         "INSERT INTO segment VALUES (?, ?, ?, ?)",
         [(first, len(records), _newest(records), pack(records)) for first, records in one.segments],
     )
-    many("DELETE FROM segment WHERE first = ?", [(first,) for first in one.delivered])
     many("DELETE FROM session WHERE dev_eui = ? AND id = ?", one.ended)
     many("INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", one.sessions)
     many("INSERT OR REPLACE INTO accepted_join VALUES (?, ?, ?, ?)", one.joins)
