@@ -50,7 +50,7 @@ async def open_link(url: str, deadline: float = DEADLINE) -> "SerialLink":
     try:
         port = await asyncio.to_thread(_open_port, url)
     except (serial.SerialException, OSError, ValueError) as error:
-        raise LinkLost(_why_not_opened(url, error)) from error
+        raise LinkLost(await asyncio.to_thread(_why_not_opened, url, error)) from error
     link = SerialLink(port, deadline)
     try:
         await link.drain()
@@ -66,6 +66,7 @@ def _open_port(url: str) -> serial.Serial:
 
 
 def _why_not_opened(url: str, error: Exception) -> str:
+    """Blocking: it looks the group up."""
     if "Permission denied" in str(error):
         return f"no permission to open {url}: add this program's user to the group {_group(url)}"
     if "exclusively lock" in str(error):

@@ -1,6 +1,9 @@
-"""Options of this test suite."""
+"""Options of this test suite, and its watch over the event loop."""
+
+from collections.abc import Iterator
 
 import pytest
+from blockbuster import blockbuster_ctx
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -11,3 +14,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         help="compare also with every *.json golden file below DIR (may be repeated)",
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_blocks_the_event_loop() -> Iterator[None]:
+    """A blocking call of ours while a loop runs in the same thread raises BlockingError."""
+    with blockbuster_ctx(["gateway", "drivers"]) as watch:
+        # a board that takes its time: the test stands below the driver, as the hardware does
+        watch.functions["time.sleep"].can_block_in("test_sx1302_concentrator.py", "slow")
+        yield

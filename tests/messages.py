@@ -1,7 +1,6 @@
 """A reading to send, and the judge of messages: the JSON Schemas of config/schema."""
 
 import json
-from functools import cache
 from typing import Any
 
 import msgspec
@@ -32,18 +31,20 @@ def replaced(**fields: Any) -> Reading:
     return msgspec.structs.replace(READING, **fields)
 
 
-@cache
 def _validator(kind: str) -> Draft202012Validator:
     schema = json.loads((config.shipped() / "schema" / f"{kind}.json").read_text())
     Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema)
 
 
+_VALIDATORS = {kind: _validator(kind) for kind in ("readings", "events", "status")}
+
+
 def check(kind: str, message: bytes | str) -> dict[str, Any]:
     """The message, parsed; an AssertionError says what in it the schema of `kind` refuses."""
     parsed: dict[str, Any] = json.loads(message)
     faults = [
-        f"{error.json_path}: {error.message}" for error in _validator(kind).iter_errors(parsed)
+        f"{error.json_path}: {error.message}" for error in _VALIDATORS[kind].iter_errors(parsed)
     ]
     assert not faults, "\n".join(faults)
     return parsed

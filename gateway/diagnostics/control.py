@@ -55,7 +55,7 @@ class Control:
             self._server.close()
             for asker in self._askers:
                 asker.cancel()
-            self._path.unlink(missing_ok=True)
+            await asyncio.to_thread(self._path.unlink, missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asker = asyncio.current_task()
