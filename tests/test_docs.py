@@ -1,0 +1,150 @@
+"""The documents say what is: every verb, key, path and command in them exists or works."""
+
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from kogge import HOUSE, kogge
+
+from gateway import cli, config
+from gateway.cli import VERBS, main
+from gateway.config import Config
+from gateway.device_file import Entry
+from gateway.lorawan.outcome import DropReason
+
+README = (HOUSE / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = [*sorted(HOUSE.glob("*.md")), *sorted((HOUSE / "docs").glob("*.md"))]
+SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+
+
+def text(document: Path) -> str:
+    return document.read_text(encoding="utf-8")
+
+
+def commands(document: Path) -> Iterator[list[str]]:
+    """The words of each line in a document's shell blocks, without its comment."""
+    for block in SHELL.findall(text(document)):
+        for line in block.splitlines():
+            for command in line.split("&&"):
+                words = shlex.split(command, comments=True)
+                if words:
+                    yield words[1:] if words[0] == "sudo" else words
+
+
+def kogge_commands() -> list[list[str]]:
+    """What follows `kogge` in each such command of all documents."""
+    found = [
+        words[1:]
+        for document in DOCUMENTS
+        for words in commands(document)
+        if words[0].rpartition("/")[2] == "kogge"
+    ]
+    assert found
+    return found
+
+
+def test_readme_shows_every_verb_and_no_other() -> None:
+    told = set(re.findall(r"`?kogge ([a-z]+)", " ".join(SHELL.findall(README))))
+    assert told | {"demo", "firmware"} == set(VERBS)
+    assert told <= set(VERBS)
+    assert "kogge demo" in README
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_verb_that_a_document_names_exists(document: Path) -> None:
+    named = set(re.findall(r"`(?:sudo |\.venv/bin/)*kogge ([a-z]+)[^`]*`", text(document)))
+    assert named <= set(VERBS)
+
+
+@pytest.mark.parametrize("words", kogge_commands(), ids=" ".join)
+def test_every_kogge_command_of_the_documents_is_understood(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parser takes it; what it does is another test's."""
+    monkeypatch.setattr(f"gateway.cli.{words[0]}.run", lambda args: 0)
+    assert main(words) == 0
+
+
+def test_decode_command_of_the_readme_runs() -> None:
+    (words,) = [words for words in commands(HOUSE / "README.md") if words[1:2] == ["decode"]]
+    done = kogge(*words[1:])
+    assert done.returncode == 0
+    assert "49be7df1" in done.stdout.lower()
+
+
+def test_readme_tells_every_exit_code() -> None:
+    for code in (cli.EX_USAGE, cli.EX_UNAVAILABLE, cli.EX_PERMISSION, cli.EX_CONFIG):
+        assert f"{code} " in README
+
+
+def test_make_targets_that_documents_name_exist() -> None:
+    makefile = text(HOUSE / "Makefile")
+    named = {
+        target
+        for document in DOCUMENTS
+        for target in re.findall(r"(?:`|^)make ([a-z-]+)", text(document), re.MULTILINE)
+    }
+    assert {"demo", "test"} <= named
+    for target in named:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"make {target}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_relative_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", text(document)):
+        if "://" not in target and not target.startswith("mailto:"):
+            assert (document.parent / target).exists(), target
+
+
+def test_map_in_the_readme_is_the_tree() -> None:
+    rows = re.findall(r"^\| `([a-z0-9_/]+)/` \|", README, re.MULTILINE)
+    for room in rows:
+        assert (HOUSE / room).is_dir(), room
+    packages = {
+        path.parent.relative_to(HOUSE)
+        for room in ("gateway", "drivers", "native")
+        for path in (HOUSE / room).glob("**/__init__.py")
+    }
+    floor = {path.as_posix() for path in packages if len(path.parts) <= 2}
+    assert floor <= set(rows)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_files_of_the_house_that_documents_name_exist(document: Path) -> None:
+    rooms = "gateway|drivers|native|config|systemd|tests|docs"
+    for name in re.findall(rf"`((?:{rooms})/[A-Za-z0-9_./-]+)`", text(document)):
+        assert (HOUSE / name).exists() or (HOUSE / f"{name}.pyx").exists(), name
+
+
+def keys() -> set[str]:
+    tables = msgspec.to_builtins(Config())
+    return {f"{table}.{key}" for table, values in tables.items() for key in values}
+
+
+def test_every_configuration_key_stands_in_the_shipped_file() -> None:
+    shown = tomllib.loads(text(config.shipped() / "kogge.toml"))
+    assert {f"{table}.{key}" for table, values in shown.items() for key in values} == keys()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_configuration_keys_that_documents_name_exist(document: Path) -> None:
+    tables = "|".join(msgspec.to_builtins(Config()))
+    named = re.findall(rf"`((?:{tables})\.[a-z_]+)(?: = [^`]*)?`", text(document))
+    assert {name for name in named if not name.endswith(("toml", "_py", ".py"))} <= keys()
+
+
+def test_every_key_of_a_device_is_shown_in_the_shipped_file_or_is_of_later_versions() -> None:
+    example = text(config.shipped() / "devices.toml")
+    names = {field.encode_name for field in msgspec.structs.fields(Entry)}
+    assert {name for name in names if f"# {name} = " not in example} == {"nwk_key"}
+
+
+def test_drop_reasons_that_the_installation_guide_explains_exist() -> None:
+    guide = text(HOUSE / "docs" / "install.md")
+    explained = set(re.findall(r"drops: `([a-z_]+)`", guide))
+    assert explained
+    assert explained <= set(DropReason)
