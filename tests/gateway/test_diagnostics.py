@@ -82,6 +82,25 @@ async def test_socket_of_a_killed_daemon_is_replaced_and_removed_at_the_end(
     assert not path.exists()
 
 
+async def test_asker_that_still_listens_at_the_end_is_let_go_without_complaint(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with control(tmp_path / "c.sock", Watch()):
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "c.sock")
+        writer.write(b'{"op":"status"}\n')
+        await reader.readline()
+    assert await reader.read() == b""
+    writer.close()
+    assert caplog.text == ""
+
+
+async def test_place_where_no_socket_can_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    one = Control(tmp_path / "file" / "c.sock", dict, Watch())
+    with pytest.raises(ControlError, match=r"gateway\.control_socket = .*file/c\.sock"):
+        await one.open()
+
+
 def test_without_a_daemon_the_technician_is_told_so(tmp_path: Path) -> None:
     with pytest.raises(ControlError, match="no daemon answers"):
         client.ask(tmp_path / "absent.sock", "status")
