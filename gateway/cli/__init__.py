@@ -6,6 +6,7 @@ A verb's module has `HELP`, `arguments(parser)` and `run(args) -> exit code`. Ex
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -37,8 +38,20 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Do what is asked; whoever reads our output may leave at any time."""
+    try:
+        try:
+            return _run(list(sys.argv[1:] if argv is None else argv))
+        finally:
+            print(end="", flush=True)  # now: when Python ends it is too late to be quiet
+    except BrokenPipeError:
+        # what is left goes where nothing breaks
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EX_FAILED
+
+
+def _run(arguments: list[str]) -> int:
     """Find the verb, run it, and turn our errors into a sentence and an exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] not in VERBS:
         return _without_verb(arguments)
     verb = import_module(f"gateway.cli.{arguments[0]}")
@@ -54,8 +67,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return complain(error, EX_PERMISSION)
     except GatewayError as error:
         return complain(error, EX_FAILED)
-    except BrokenPipeError:
-        return EX_FAILED  # whoever read our output has left
     except KeyboardInterrupt:
         return 130
 

@@ -1,6 +1,9 @@
 """The command line itself: its verbs, its exit codes, and how little it brings in."""
 
 import importlib
+import os
+import subprocess
+import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -84,6 +87,27 @@ def test_our_errors_are_one_sentence_and_an_exit_code(
     monkeypatch.setattr("gateway.cli.status.run", fail)
     assert main(["status"]) == code
     assert capsys.readouterr() == ("", f"kogge: {error}\n")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [["--help"], ["status", "--help"], ["decode", "40ff"]])
+def test_reader_who_has_left_is_no_error_to_talk_about(
+    arguments: list[str], unbuffered: str
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", *arguments], check=False, timeout=20, cwd=HOUSE,
+        stdout=writing, stderr=subprocess.PIPE, env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+    )  # fmt: skip
+    os.close(writing)
+    assert done.returncode == 1 or (unbuffered and "--help" in arguments)
+    assert b"Broken" not in done.stderr
+
+
+def test_closed_stdout_is_no_fault() -> None:
+    command = f"{sys.executable} -m gateway --version >&-"
+    assert subprocess.run(command, shell=True, check=False, timeout=20, cwd=HOUSE).returncode == 0
 
 
 def test_file_that_may_not_be_read_is_a_matter_of_permission(
