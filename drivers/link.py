@@ -49,9 +49,13 @@ async def open_link(url: str, deadline: float = DEADLINE) -> "SerialLink":
     """Open a port by path or URL (`/dev/…`, `socket://host:port`, `spy:///dev/…`)."""
     try:
         port = await asyncio.to_thread(_open_port, url)
-    except (serial.SerialException, OSError, ValueError) as error:
+    except (serial.SerialException, OSError, ValueError, termios.error) as error:
         raise LinkLost(await asyncio.to_thread(_why_not_opened, url, error)) from error
-    link = SerialLink(port, deadline)
+    try:
+        link = SerialLink(port, deadline)
+    except OSError as error:
+        await asyncio.to_thread(port.close)
+        raise LinkLost(f"cannot watch {url}: it has no descriptor ({error})") from error
     try:
         await link.drain()
     except BaseException:
@@ -67,16 +71,21 @@ def _open_port(url: str) -> serial.Serial:
 
 def _why_not_opened(url: str, error: Exception) -> str:
     """Blocking: it looks the group up."""
-    if "Permission denied" in str(error):
-        return f"no permission to open {url}: add this program's user to the group {_group(url)}"
+    group = _group(url) if "Permission denied" in str(error) else ""
+    if group:
+        return f"no permission to open {url}: add this program's user to the group {group}"
     if "exclusively lock" in str(error):
         return f"{url} is in use by another program; stop it first"
     return f"cannot open {url}: {error}"
 
 
 def _group(url: str) -> str:
-    """The group that owns a port: its name, or its number where it has none."""
-    owner = Path(url.removeprefix("spy://").partition("?")[0]).stat().st_gid
+    """The group that owns a port: its name, its number where it has none, "" where it is no file
+    that this program sees."""
+    try:
+        owner = Path(url.removeprefix("spy://").partition("?")[0]).stat().st_gid
+    except OSError:
+        return ""
     try:
         return grp.getgrgid(owner).gr_name
     except KeyError:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import termios
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -244,6 +245,34 @@ async def test_missing_permission_names_the_group(
     monkeypatch.setattr(serial, "serial_for_url", refuse)
     with pytest.raises(LinkLost, match=rf"to the group {group}$"):
         await open_link(str(port))
+
+
+@pytest.mark.parametrize("url", ["/dev/no-such-board", "socket://127.0.0.1:9"])
+async def test_missing_permission_is_a_lost_link_where_no_group_can_be_seen(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise serial.SerialException(13, f"could not open {url}: [Errno 13] Permission denied")
+
+    monkeypatch.setattr(serial, "serial_for_url", refuse)
+    with pytest.raises(LinkLost, match=f"cannot open {url}: .*Permission denied"):
+        await open_link(url)
+
+
+async def test_port_that_goes_while_it_is_opened_is_a_lost_link(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def vanish(*_: object, **__: object) -> None:
+        raise termios.error(5, "Input/output error")
+
+    monkeypatch.setattr(serial, "serial_for_url", vanish)
+    with pytest.raises(LinkLost, match="Input/output error"):
+        await open_link("/dev/board")
+
+
+async def test_port_without_a_descriptor_is_refused() -> None:
+    with pytest.raises(LinkLost, match="loop://: it has no descriptor"):
+        await open_link("loop://")
 
 
 async def test_unknown_kind_of_url_is_refused() -> None:
