@@ -176,7 +176,10 @@ def _check_mqtt(mqtt: Mqtt, file: Path) -> None:
         usable = url.scheme in ("mqtt", "mqtts") and bool(url.hostname) and url.port != 0
     except ValueError:
         usable = False
-    if not usable or url.path.strip("/") or url.username or url.password:
+    if "@" in mqtt.url:  # not shown: messages end up in journals and mails
+        secret = f"holds a user or password; {allowed}, and use mqtt.username and password_file"
+        raise ConfigError(file, "mqtt.url", None, secret)
+    if not usable or url.path.strip("/"):
         raise ConfigError(file, "mqtt.url", mqtt.url, allowed)
     if url.scheme == "mqtt" and not mqtt.plain_is_ok:
         raise ConfigError(

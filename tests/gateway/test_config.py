@@ -88,6 +88,16 @@ def test_impossible_value_is_refused_by_key(tmp_path: Path, text: str, key: str)
     assert refused(tmp_path, text).key == key
 
 
+@pytest.mark.parametrize(
+    "url", ["mqtts://user:pw-0815@host", "user:pw-0815@host", "mqtts://u:pw-0815@["]
+)
+def test_password_in_the_url_is_not_shown(tmp_path: Path, url: str) -> None:
+    error = refused(tmp_path, f'[mqtt]\nurl = "{url}"\n')
+    assert error.key == "mqtt.url"
+    assert "pw-0815" not in str(error)
+    assert "password_file" in str(error)
+
+
 def test_unknown_key_in_a_table_that_may_be_left_out_is_named_too() -> None:
     plan = {"service": {"radio": 0, "offset": 0, "bandwidth": 125_000, "sf": 7, "sff": 7}}
 
