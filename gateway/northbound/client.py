@@ -7,7 +7,7 @@ The rules of this file:
 - Never more than `window` messages are without a PUBACK: the smaller of ours and the server's
   Receive Maximum (MQTT 5 §3.3.4). paho's own queue is switched off: the store is the only buffer.
 - A Client connects once, with a clean session (paho's default for a first connection). Whatever
-  ends it, its socket is closed when `async with` is left.
+  ends it, its socket is closed when `async with` is left; after a handshake that failed at once.
 
 It relies on these insides of aiomqtt 2.5 and paho-mqtt 2.2: `_client`, `_connected`,
 `_disconnected`, `_loop`, `_hostname`, `_client_connect`, the callbacks `_on_connect`,
@@ -61,6 +61,17 @@ class Refused(MqttError):
         self.reason_code, self.name = reason_code, name
 
 
+class _Handshake(ssl.SSLSocket):
+    """Closes itself when the handshake fails: paho 2.2 drops it open."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
 class Client(aiomqtt.Client):
     """`async with Client(...)`: connected inside, closed afterwards; MqttError if it cannot be."""
 
@@ -79,6 +90,8 @@ class Client(aiomqtt.Client):
         socket_options: Sequence[tuple[int, int, int]] = _SOCKET_OPTIONS,
         puback_silence: float = PUBACK_SILENCE,
     ) -> None:
+        if tls_context is not None:
+            tls_context.sslsocket_class = _Handshake
         super().__init__(
             hostname,
             port,

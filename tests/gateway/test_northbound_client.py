@@ -1,6 +1,7 @@
 """gateway.northbound.client against the real mosquitto, and against servers that misbehave."""
 
 import asyncio
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,24 @@ async def test_cancelled_while_the_thread_connects_closes_the_socket() -> None:
         with pytest.raises(asyncio.CancelledError):
             await connecting
         await closed.wait()
+
+
+async def test_failed_tls_handshake_closes_the_socket() -> None:
+    closed = asyncio.Event()
+
+    async def serve(wire: Wire) -> None:
+        await wire.reader.read(1)
+        wire.send("00" * 20)  # no TLS record
+        try:
+            await wire.reader.read()
+        finally:  # it may be a reset
+            closed.set()
+
+    async with fake_broker(serve) as port, asyncio.timeout(5):
+        with pytest.raises(MqttError) as failed:
+            await client(port, tls_context=ssl.create_default_context()).__aenter__()
+        await closed.wait()
+    assert "SSL" in str(failed.value)  # until here it keeps paho's frame, and what that holds
 
 
 async def test_publish_on_a_socket_that_closes_meanwhile_touches_no_other(tmp_path: Path) -> None:
