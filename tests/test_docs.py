@@ -28,7 +28,7 @@ def text(document: Path) -> str:
 def commands(document: Path) -> Iterator[list[str]]:
     """The words of each line in a document's shell blocks, without its comment."""
     for block in SHELL.findall(text(document)):
-        for line in block.splitlines():
+        for line in block.replace("\\\n", "").splitlines():
             for command in line.split("&&"):
                 words = shlex.split(command, comments=True)
                 if words:

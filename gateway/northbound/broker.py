@@ -5,6 +5,10 @@ know version 5 (CONNACK 0x84, or 0x01 of an old one), closes without a CONNACK, 
 (amqtt 0.12). What a server has accepted is remembered for the life of the process. A mere close
 or silence says nothing once MQTT 5 has worked: it is an outage, and 3.1.1 would lose the reason
 codes of PUBACKs.
+
+Certificates are checked as Python 3.13 does by itself (RFC 5280 to the letter, and an intermediate
+CA in `ca_file` is enough), whatever the Python: a broker that is accepted stays accepted when the
+gateway's system is upgraded.
 """
 
 import asyncio
@@ -25,6 +29,8 @@ from gateway.northbound.client import Client, NoConnack
 _VERSIONS: Final = {"5": ProtocolVersion.V5, "3.1.1": ProtocolVersion.V311}
 _DEFAULT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 _UNSUPPORTED_VERSION: Final = 0x84
+_LIKE_PYTHON_3_13: Final = ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
+_AGAINST_RFC_5280: Final = range(80, 94)  # X509_V_ERR_… that only the strict check gives
 _WHO_ARE_YOU: Final = (0x86, 0x87)  # bad user name or password, not authorised; 4 and 5 in 3.1.1
 
 
@@ -115,6 +121,7 @@ class Broker:
         mqtt = self._mqtt
         try:
             context = ssl.create_default_context(cafile=mqtt.ca_file or None)
+            context.verify_flags |= _LIKE_PYTHON_3_13
             if mqtt.cert_file:
                 context.load_cert_chain(mqtt.cert_file, mqtt.key_file)
         except OSError as error:
@@ -139,14 +146,23 @@ class Broker:
         if isinstance(error, NoConnack):
             hint = "is it an MQTT port" + ("?" if self._tls else ", and does it want mqtts://?")
             return Unreachable(f"{url} {error}: {hint}")
-        hint = ""
-        if "certificate verify failed" in str(error):
-            hint = "; check mqtt.ca_file, the name in mqtt.url and this gateway's clock"
-        return Unreachable(f"{url} cannot be reached: {error}{hint}")
+        return Unreachable(f"{url} cannot be reached: {error}{_certificate_hint(error)}")
 
 
 def _code(error: MqttConnectError) -> int:
     return error.rc.value if isinstance(error.rc, ReasonCode) else -1
+
+
+def _certificate_hint(error: MqttError) -> str:
+    cause = error.__context__  # aiomqtt tells its text only
+    if not isinstance(cause, ssl.SSLCertVerificationError):
+        return ""
+    if cause.verify_code in _AGAINST_RFC_5280:
+        return (
+            "; the certificate of the broker or of its CA is not made as RFC 5280 wants it:"
+            " have it made anew, see docs/mqtt.md, TLS"
+        )
+    return "; check mqtt.ca_file, the name in mqtt.url and this gateway's clock"
 
 
 def _plain(error: OSError | UnicodeError) -> str:

@@ -3,6 +3,8 @@
 import asyncio
 import datetime
 import ipaddress
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from broker import Wire, fake_broker, free_port, mosquitto
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from kogge import HOUSE
 
 from gateway.config import Mqtt
 from gateway.northbound import client
@@ -145,10 +148,8 @@ async def test_absent_broker_is_named(tmp_path: Path) -> None:
         await spoken(broker_at(port))
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """ca.pem, server.pem/.key for 127.0.0.1, client.pem/.key."""
-    directory = tmp_path_factory.mktemp("certificates")
+def make_certificates(directory: Path, extensions: bool = True) -> Path:
+    """ca.pem, server.pem/.key for 127.0.0.1, client.pem/.key; `extensions`: those of RFC 5280."""
     now = datetime.datetime.now(datetime.UTC)
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "ca")])
@@ -156,21 +157,48 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
         key = ca_key if is_ca else ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         host = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-        certificate = (
+        builder = (
             x509.CertificateBuilder(ca_name, subject, key.public_key())
             .not_valid_before(now - datetime.timedelta(days=1))
             .not_valid_after(now + datetime.timedelta(days=1))
             .serial_number(x509.random_serial_number())
             .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
             .add_extension(host, critical=False)
-            .sign(ca_key, hashes.SHA256())
         )
+        if extensions:
+            builder = with_extensions(builder, key.public_key(), ca_key.public_key(), is_ca)
         pem = serialization.Encoding.PEM
+        certificate = builder.sign(ca_key, hashes.SHA256())
         (directory / f"{name}.pem").write_bytes(certificate.public_bytes(pem))
         (directory / f"{name}.key").write_bytes(
             key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         )
     return directory
+
+
+def with_extensions(
+    builder: x509.CertificateBuilder,
+    own: ec.EllipticCurvePublicKey,
+    issuer: ec.EllipticCurvePublicKey,
+    is_ca: bool,
+) -> x509.CertificateBuilder:
+    """RFC 5280 §4.2.1.1 to §4.2.1.3."""
+    usage = dict.fromkeys(
+        ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+         "crl_sign", "encipher_only", "decipher_only"), False
+    )  # fmt: skip
+    return (
+        builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(own), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer), critical=False)
+        .add_extension(
+            x509.KeyUsage(key_cert_sign=is_ca, digital_signature=not is_ca, **usage), critical=True
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
 
 
 async def test_tls_trusts_ca_file_and_shows_our_certificate(
@@ -192,14 +220,37 @@ async def test_tls_trusts_ca_file_and_shows_our_certificate(
             await spoken(nameless)
 
 
-@pytest.mark.filterwarnings(
-    "ignore:unclosed <ssl.SSLSocket"
-)  # paho drops it after a failed handshake
+@pytest.mark.skipif(not shutil.which("openssl"), reason="the program openssl is not installed")
+async def test_certificates_made_as_the_document_says_are_accepted(tmp_path: Path) -> None:
+    document = (HOUSE / "docs" / "mqtt.md").read_text(encoding="utf-8")
+    recipe = re.findall(r"```sh\n(openssl.*?)```", document, re.DOTALL)[0]
+    made = await asyncio.create_subprocess_shell(
+        "set -e; " + recipe.replace("mqtt.example.org", "localhost"),
+        cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    said, _ = await made.communicate()
+    assert made.returncode == 0, said.decode()
+    settings = [f"certfile {tmp_path}/server.pem", f"keyfile {tmp_path}/server.key"]
+    async with mosquitto(tmp_path, settings=settings, scheme="mqtts") as server:
+        url = f"mqtts://localhost:{server.port}"
+        assert await spoken(broker_at(server.port, url=url, ca_file=f"{tmp_path}/ca.pem")) == "5"
+
+
 async def test_untrusted_certificate_says_what_to_check(tmp_path: Path, certificates: Path) -> None:
     settings = [f"certfile {certificates}/server.pem", f"keyfile {certificates}/server.key"]
     async with mosquitto(tmp_path, settings=settings, scheme="mqtts") as server:
         with pytest.raises(Unreachable, match=r"check mqtt\.ca_file, the name in mqtt\.url"):
             await spoken(broker_at(server.port, url=server.url))
+
+
+async def test_certificates_without_the_extensions_of_rfc_5280_are_refused_on_every_python(
+    tmp_path: Path,
+) -> None:
+    made = await asyncio.to_thread(make_certificates, tmp_path, extensions=False)
+    settings = [f"certfile {made}/server.pem", f"keyfile {made}/server.key"]
+    async with mosquitto(tmp_path, settings=settings, scheme="mqtts") as server:
+        with pytest.raises(Unreachable, match=r"RFC 5280 .* docs/mqtt\.md"):
+            await spoken(broker_at(server.port, url=server.url, ca_file=f"{made}/ca.pem"))
 
 
 async def test_unusable_certificates_are_named(tmp_path: Path) -> None:
