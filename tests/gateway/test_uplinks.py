@@ -20,7 +20,9 @@ from gateway.uplinks import NO_CODEC
 @pytest.fixture
 async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
     async with asyncio.TaskGroup() as tasks:
-        yield Bench(tasks, getattr(request, "param", GAUGE))
+        one = Bench(tasks, getattr(request, "param", GAUGE))
+        yield one
+        one.buffer.disk.set()  # a test that failed may have left it away
 
 
 async def test_unanswered_uplink_is_live_at_once(bench: Bench) -> None:
