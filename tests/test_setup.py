@@ -80,3 +80,15 @@ def test_service_runs_what_the_manual_installs() -> None:
     assert f"ln -sf {program[1]} " in manual
     for file in (TOP / "systemd").iterdir():
         assert f"systemd/{file.name}" in manual
+
+
+def test_service_leads_to_a_document_that_is_there() -> None:
+    unit = (TOP / "systemd" / "kogge.service").read_text()
+    documents = re.findall(r"^Documentation=file:///opt/kogge/(\S+)$", unit, re.MULTILINE)
+    assert [(TOP / name).is_file() for name in documents] == [True]
+
+
+def test_every_room_tells_type_checkers_that_it_is_typed() -> None:
+    assert [(TOP / room / "py.typed").exists() for room in ("gateway", "drivers", "native")] == (
+        [True] * 3
+    )
