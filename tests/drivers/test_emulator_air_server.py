@@ -187,14 +187,11 @@ def test_any_line_is_understood_or_refused(line: bytes) -> None:
         return
 
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
-    max_leaves=5,
-)
+json_scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+json_values = json_scalars | st.lists(json_scalars, max_size=2) | st.just({"a": 1})
 
 
-@given(st.dictionaries(st.sampled_from([*UPLINK, "at_us", "datarate"]), json_values))
+@given(st.dictionaries(st.sampled_from([*UPLINK, "at_us", "datarate"]), json_values, max_size=3))
 def test_any_uplink_is_sent_or_refused(fields: dict[str, Any]) -> None:
     try:
         request = uplink_request(UPLINK | fields)
