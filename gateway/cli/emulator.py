@@ -61,11 +61,12 @@ def _where(args: argparse.Namespace, running: Running) -> str:
     if running.air_address:
         host, port = running.air_address
         lines.append(f"Devices speak to it on {host}:{port}, one JSON object a line.")
-    return "\n".join([*lines, "Stop it with Ctrl-C."])
+    return "\n".join([*lines, "Stop it with Ctrl-C.\n"])
 
 
 def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+    # print would write a last newline apart from its text, and a reader could come between
+    print(message, end="", file=sys.stderr, flush=True)
 
 
 def _eui(text: str) -> int:

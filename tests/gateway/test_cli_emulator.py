@@ -4,6 +4,8 @@ import asyncio
 import json
 import re
 import signal
+import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -38,6 +40,20 @@ async def test_it_runs_until_stopped_and_takes_its_link_with_it(
     assert not link.is_symlink()
     assert await process.stderr.read() == b""
     writer.close()
+
+
+def test_it_says_where_it_is_in_one_write(tmp_path: Path) -> None:
+    """A datagram is one write: a reader of a file or a pipe never sees half of the text."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    command = [sys.executable, "-m", "gateway", "emulator", "--link", str(tmp_path / "tty")]
+    ours.settimeout(20)
+    with ours, theirs, subprocess.Popen(command, stderr=theirs.fileno()) as process:
+        try:
+            said = ours.recv(10_000).decode()
+        finally:
+            process.terminate()
+    assert said.startswith("SX1302 board with EUI ")
+    assert said.endswith("Ctrl-C.\n")
 
 
 @pytest.mark.parametrize(
