@@ -171,6 +171,7 @@ class Daemon:
             chip=self._concentrator.status(),
             city=self._forwarder.state if self._forwarder else None,
             backlog=self._buffer.backlog,
+            lost=self._buffer.lost_records,
             uplinks=self._uplinks,
             answers=self._transmitter.answers,
             stuck=self._health.overdue(),

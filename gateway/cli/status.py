@@ -44,13 +44,18 @@ def lines(status: dict[str, Any]) -> Iterator[str]:
         heat = "" if radio["temperature"] is None else f", {radio['temperature']:.1f} °C"
         yield f"           {radio['model']}, {radio['firmware']}{heat}, starts {radio['starts']}"
     yield f"  city     {city['state']}{_because(city)}"
-    yield f"  backlog  {status['backlog']} not yet acknowledged"
+    yield f"  backlog  {status['backlog']} not yet acknowledged{_given_up(status['lost'])}"
     yield f"  clock    {status['time_quality']}"
     yield f"  readings {counts['readings']}, joins {counts['joins']}, devices {status['devices']}"
     drops = ", ".join(f"{reason} {n}" for reason, n in sorted(status["drops"].items()))
     yield f"  drops    {drops or 'none'}"
     if status["stuck"]:
         yield f"  STUCK    {', '.join(status['stuck'])}"
+
+
+def _given_up(records: int) -> str:
+    """D3: what did not fit into the buffer any more; the city got a gap event for it."""
+    return f", {records} GIVEN UP: the buffer was full or they were too old" if records else ""
 
 
 def _because(part: dict[str, Any]) -> str:

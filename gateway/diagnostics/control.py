@@ -6,6 +6,7 @@ for each happening until the asker hangs up. A line that is not understood is an
 """
 
 import asyncio
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,11 @@ class Control:
 
     def _make_room(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        if _answers(self._path):
+            raise ControlError(
+                f"another daemon answers at gateway.control_socket = {self._path}: stop it first"
+                " (systemctl stop kogge), or give this one a socket of its own"
+            )
         self._path.unlink(missing_ok=True)
 
     async def run(self, beat: Callable[[], None]) -> None:
@@ -95,6 +101,16 @@ class Control:
                     await _send(writer, happening.result())
                 else:
                     happening.cancel()
+
+
+def _answers(path: Path) -> bool:
+    """Whether somebody listens there, and not just a file that a killed daemon left."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker:
+        try:
+            asker.connect(str(path))
+        except OSError:
+            return False
+        return True
 
 
 def _op(line: bytes) -> object:

@@ -14,6 +14,7 @@ import pytest
 from kogge import HOUSE, kogge
 
 from gateway.cli import main
+from gateway.cli import status as verb
 from gateway.cli import watch as watch_verb
 from gateway.diagnostics import client
 from gateway.diagnostics.control import Control
@@ -21,7 +22,7 @@ from gateway.diagnostics.watch import Watch
 
 STATUS = {
     "v": 1, "version": "0.1.0", "gateway": "0016c001ff10a235", "name": "Pfahl 17",
-    "health": "healthy", "time_quality": "ntp", "backlog": 3, "devices": 8, "stuck": [],
+    "health": "healthy", "time_quality": "ntp", "backlog": 3, "lost": 0, "devices": 8, "stuck": [],
     "radio": {"state": "receiving", "reason": "", "starts": 1, "model": "SX1302",
               "firmware": "AGC 10", "temperature": 24.4, "damaged": {}},
     "city": {"state": "connected", "reason": "", "protocol": "5"},
@@ -167,3 +168,8 @@ async def test_watch_ends_quietly_when_its_reader_leaves(daemon: Daemon) -> None
 def test_undecoded_reading_says_why() -> None:
     line = watch_verb.line({"event": "reading", **READING, "measurements": {}, "error": "odd"})
     assert "bin-04: odd" in line
+
+
+def test_records_that_were_given_up_are_said_loudly() -> None:
+    assert "3 not yet acknowledged, 2 GIVEN UP" in "\n".join(verb.lines({**STATUS, "lost": 2}))
+    assert "GIVEN UP" not in "\n".join(verb.lines(STATUS))

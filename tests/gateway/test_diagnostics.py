@@ -101,6 +101,14 @@ async def test_place_where_no_socket_can_be_made_is_named(tmp_path: Path) -> Non
         await one.open()
 
 
+async def test_socket_of_a_daemon_that_lives_is_left_alone(tmp_path: Path) -> None:
+    async with control(tmp_path / "c.sock", Watch()):
+        second = Control(tmp_path / "c.sock", dict, Watch())
+        with pytest.raises(ControlError, match="another daemon answers"):
+            await second.open()
+        assert await exchange(tmp_path / "c.sock", b'{"op":"status"}\n') == {"health": "healthy"}
+
+
 def test_without_a_daemon_the_technician_is_told_so(tmp_path: Path) -> None:
     with pytest.raises(ControlError, match="no daemon answers"):
         client.ask(tmp_path / "absent.sock", "status")

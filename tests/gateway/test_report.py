@@ -44,7 +44,8 @@ def made(
     one.state, one.reason = radio, "" if radio == "receiving" else "no port"  # type: ignore[assignment]
     settings = Settings(Config(), (GAUGE,), {}, None, EU868)  # type: ignore[arg-type]
     arguments: dict[str, Any] = {
-        "since": MOMENT, "now": MOMENT, "radio": one, "chip": chip, "city": city, "backlog": 5,
+        "since": MOMENT, "now": MOMENT, "radio": one, "chip": chip, "city": city,
+        "backlog": 5, "lost": 2,
         "uplinks": cast(Uplinks, Counted()), "answers": {TxStatus.OK: 4}, "stuck": [],
     } | change  # fmt: skip
     found = report.status(settings, "0016c001ff10a235", **arguments)
@@ -74,7 +75,8 @@ def test_report_carries_what_was_counted() -> None:
     found = made()
     assert found["drops"] == {"bad_mic": 2, "replay": 1}
     assert found["answers"] == {"OK": 4}
-    assert (found["counts"]["readings"], found["backlog"], found["devices"]) == (7, 5, 1)
+    assert found["counts"]["readings"] == 7
+    assert (found["backlog"], found["lost"], found["devices"]) == (5, 2, 1)
     assert found["radio"]["damaged"] == {"bad_checksum": 1}
     assert (found["city"]["state"], found["city"]["protocol"]) == ("connected", "5")
 
