@@ -2,6 +2,7 @@
 
 A fault of the hardware never ends the process: it is named, the chip is started anew after a
 jittered back-off, and the backlog goes on draining meanwhile. A new start is a new chip session.
+The back-off begins anew once the chip has been listened to, not with its mere start.
 """
 
 import asyncio
@@ -33,34 +34,36 @@ class Radio:
         self.state: State = "starting"
         self.reason = ""
         self.starts = 0
+        self._failures = 0
         self.first_result = asyncio.Event()
 
     async def run(self, beat: Callable[[], None]) -> None:
-        failures = 0
         try:
             while True:
                 try:
                     await self._concentrator.start()
-                    self.starts, failures = self.starts + 1, 0
+                    self.starts += 1
                     self._is("receiving", "")
                     await self._receive(beat)
                 except DriverError as error:
                     self._is("fault", str(error))
                 await self._concentrator.stop()
                 beat()
-                await asyncio.sleep(self._pause(failures))
-                failures += 1
+                await asyncio.sleep(self._pause())
+                self._failures += 1
         finally:
             await self._concentrator.stop()
 
     async def _receive(self, beat: Callable[[], None]) -> None:
         while True:
             beat()
-            for packet in await self._concentrator.receive():
+            packets = await self._concentrator.receive()
+            self._failures = 0
+            for packet in packets:
                 self._heard(packet)
 
-    def _pause(self, failures: int) -> float:
-        return BACK_OFF[min(failures, len(BACK_OFF) - 1)] * (0.5 + self._random() / 2)
+    def _pause(self) -> float:
+        return BACK_OFF[min(self._failures, len(BACK_OFF) - 1)] * (0.5 + self._random() / 2)
 
     def _is(self, state: State, reason: str) -> None:
         if (state, reason) != (self.state, self.reason):

@@ -98,14 +98,23 @@ async def test_waiting_out_the_back_off_is_progress(pauses: list[float]) -> None
         assert bench.beats >= 4
 
 
-async def test_back_off_grows_to_its_limit_and_begins_anew_after_a_start(
+async def test_back_off_grows_to_its_limit_and_begins_anew_once_it_was_listened_to(
     pauses: list[float],
 ) -> None:
     faults: list[DriverError] = [LinkLost("no port")] * 6
-    bench = Bench(FakeConcentrator(starts=faults, heard=[LinkLost("unplugged")]), random=1.0)
+    bench = Bench(FakeConcentrator(starts=faults, heard=[[], LinkLost("unplugged")]), random=1.0)
     async with bench.running():
-        await bench.concentrator.until("receive", 2)
+        await bench.concentrator.until("receive", 3)
     assert pauses == [1.0, 2.0, 4.0, 5.0, 5.0, 5.0, 1.0]
+
+
+async def test_back_off_grows_for_a_chip_that_starts_and_fails_at_once(
+    pauses: list[float],
+) -> None:
+    bench = Bench(FakeConcentrator(heard=[LinkLost("short answer")] * 4), random=1.0)
+    async with bench.running():
+        await bench.concentrator.until("receive", 5)
+    assert pauses == [1.0, 2.0, 4.0, 5.0]
 
 
 @pytest.mark.parametrize(("random", "share"), [(0.0, 0.5), (0.5, 0.75), (1.0, 1.0)])
