@@ -7,6 +7,8 @@ The rules of this file:
   end). So at least once, and never never.
 - While less than half of the window is in flight a batch is sent as it is; beyond that it fills up.
 - A refusal (PUBACK ≥ 0x80) holds the sending back for a while; the connection stays.
+- The back-off begins anew when readings or events were acknowledged, or the connection has held
+  for a while: a broker that ends each connection soon is not asked four times a second.
 - `{prefix}/{eui}/status` is retained: online while connected, offline as last will and at a stop.
 """
 
@@ -28,6 +30,7 @@ from gateway.store.buffer import Batch
 
 LOOK_SECONDS: Final = 1.0  # how often the status is compared with what was last said
 BACKLOG_SECONDS: Final = 60.0  # a changed backlog alone is news this often
+STEADY_SECONDS: Final = 10.0  # a connection that has held so long is one
 _SESSION_TAKEN_OVER: Final = 0x8E
 
 
@@ -175,8 +178,11 @@ class Forwarder:
         said: tuple[RadioState, int] | None = None
         said_at = 0.0
         loop = asyncio.get_running_loop()
+        began = loop.time()
         while True:
             beat()
+            if loop.time() - began >= STEADY_SECONDS:
+                self._reconnect.reset()
             news = (RadioState(*self._radio()), self._buffer.backlog)
             due = news != said and loop.time() - said_at >= BACKLOG_SECONDS
             if said is None or news[0] != said[0] or due:
@@ -191,8 +197,6 @@ class Forwarder:
         except Refused as refusal:
             self._state.refused += 1
             self._told("refused", f"the broker refused {self._topic('status')}: {refusal}")
-        else:
-            self._reconnect.reset()
 
     async def _say_goodbye(self, client: Client) -> None:
         self._changed(False, "stopped")

@@ -16,6 +16,7 @@ from messages import EUI, MOMENT, check, replaced
 
 from gateway.config import Mqtt
 from gateway.northbound import forwarder
+from gateway.northbound.backoff import Backoff
 from gateway.northbound.client import Client, Lost
 from gateway.northbound.forwarder import Forwarder
 from gateway.records import Event, Reading, Record
@@ -398,6 +399,33 @@ async def test_every_try_and_every_look_is_a_beat(monkeypatch: pytest.MonkeyPatc
             while gateway.beats < connected + 5:
                 await asyncio.sleep(0.01)
     assert counts == [1, 1, 3, 3, 5]
+
+
+@pytest.mark.parametrize(
+    ("steady", "waits"), [(60.0, [0.1375, 0.275, 0.55, 0.55]), (0.0, [0.1375] * 4)]
+)
+async def test_back_off_grows_until_a_connection_has_held_for_a_while(
+    monkeypatch: pytest.MonkeyPatch, steady: float, waits: list[float]
+) -> None:
+    """The broker takes the status, and then ends the connection."""
+    monkeypatch.setattr(forwarder, "STEADY_SECONDS", steady)
+    found: list[float] = []
+
+    class Hurried(Backoff):
+        def next(self, *, quick: bool = True) -> float:
+            found.append(super().next(quick=quick))
+            return 0.0
+
+    async def serve(wire: Wire) -> None:
+        await wire.connect()
+        wire.send(CONNACK)
+        wire.puback(await wire.published())
+        await wire.writer.drain()
+
+    monkeypatch.setattr(forwarder, "Backoff", Hurried)
+    async with fake_broker(serve) as port, running(port, MemoryBuffer()) as gateway:
+        await gateway.words.wait("disconnected", 4)
+    assert found[:4] == pytest.approx(waits)
 
 
 async def test_gateway_that_is_pushed_out_by_another_says_so() -> None:
