@@ -6,7 +6,6 @@ config/kogge.toml shows every key; docs and tests hold that file against the str
 
 import difflib
 import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -15,8 +14,10 @@ import msgspec
 from msgspec import Meta
 
 from gateway.errors import ConfigError
-
-DEFAULT_FILE = Path("/etc/kogge/kogge.toml")
+from gateway.files import DEFAULT_CONTROL_SOCKET
+from gateway.files import DEFAULT_FILE as DEFAULT_FILE  # also by this name: config.DEFAULT_FILE
+from gateway.files import read_toml as read_toml
+from gateway.files import shipped as shipped
 
 Text = TypeVar("Text", bound=msgspec.Struct)
 
@@ -28,7 +29,7 @@ class Gateway(msgspec.Struct, forbid_unknown_fields=True):
     latitude: Annotated[float, Meta(ge=-90, le=90)] = 0.0
     longitude: Annotated[float, Meta(ge=-180, le=180)] = 0.0
     state_dir: str = "/var/lib/kogge"
-    control_socket: str = "/run/kogge/kogge.sock"
+    control_socket: str = DEFAULT_CONTROL_SOCKET
     devices: str = "devices.toml"
 
 
@@ -78,16 +79,6 @@ class Config(msgspec.Struct, forbid_unknown_fields=True):
     clock: Clock = msgspec.field(default_factory=Clock)
 
 
-def shipped() -> Path:
-    """Where the data of config/ is: in a checkout, inside a wheel, or in a Debian package."""
-    package = Path(__file__).resolve().parent
-    candidates = [package.parent / "config", package / "shipped", Path("/usr/share/kogge")]
-    for candidate in candidates:
-        if (candidate / "vocabulary.toml").exists():
-            return candidate
-    raise ConfigError(candidates[0], "", None, "Kogge's own data is missing: install it again")
-
-
 def load(file: Path) -> Config:
     """Read and check kogge.toml; raises ConfigError."""
     file = file.absolute()
@@ -95,27 +86,6 @@ def load(file: Path) -> Config:
     _make_paths_absolute(config, file.parent)
     _check_mqtt(config.mqtt, file)
     return config
-
-
-def read_toml(file: Path) -> dict[str, Any]:
-    """The file's tables; ConfigError or PermissionError in plain words."""
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(
-            file, "", None, f"there is no such file; start from {shipped() / 'kogge.toml'}"
-        ) from None
-    except PermissionError as error:
-        raise PermissionError(
-            f"{file} may not be read by this user: use sudo, or join its group"
-            " (sudo adduser $USER kogge, then log in again)"
-        ) from error
-    except OSError as error:
-        raise ConfigError(file, "", None, f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(file, "", None, f"is not UTF-8 text (byte {error.start})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(file, "", None, f"is not valid TOML: {error}") from None
 
 
 def convert(data: dict[str, Any], shape: type[Text], file: Path) -> Text:

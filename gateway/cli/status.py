@@ -29,9 +29,9 @@ def socket_path(args: argparse.Namespace) -> Path:
     """--socket, else what kogge.toml says."""
     if args.socket:
         return Path(args.socket)
-    from gateway import config
+    from gateway.files import DEFAULT_FILE, control_socket
 
-    return Path(config.load(args.config or config.DEFAULT_FILE).gateway.control_socket)
+    return control_socket(args.config or DEFAULT_FILE)
 
 
 def lines(status: dict[str, Any]) -> Iterator[str]:

@@ -91,6 +91,16 @@ async def test_socket_is_found_through_the_configuration(daemon: Daemon, tmp_pat
     assert json.loads(done.stdout) == STATUS
 
 
+async def test_mistake_elsewhere_in_the_configuration_hides_no_daemon(
+    daemon: Daemon, tmp_path: Path
+) -> None:
+    file = tmp_path / "kogge.toml"
+    text = '[gateway]\ncontrol_socket = "kogge.sock"\n[mqtt]\nurl = 17\n'
+    await asyncio.to_thread(file.write_text, text, encoding="utf-8")
+    done = await asyncio.to_thread(kogge, "status", "--config", str(file), "--json")
+    assert json.loads(done.stdout) == STATUS
+
+
 @pytest.mark.parametrize("verb", ["status", "watch"])
 def test_without_a_daemon_it_is_69_and_says_how_to_start_it(verb: str, tmp_path: Path) -> None:
     done = kogge(verb, "--socket", str(tmp_path / "absent"), "--json")

@@ -1,0 +1,55 @@
+"""Where files are and how one is read, without their types: `kogge status` starts fast with it.
+
+Only the standard library is imported here. The types, and every other check: gateway.config.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+from gateway.errors import ConfigError
+
+DEFAULT_FILE: Final = Path("/etc/kogge/kogge.toml")
+DEFAULT_CONTROL_SOCKET: Final = "/run/kogge/kogge.sock"
+
+
+def shipped() -> Path:
+    """Where the data of config/ is: in a checkout, inside a wheel, or in a Debian package."""
+    package = Path(__file__).resolve().parent
+    candidates = [package.parent / "config", package / "shipped", Path("/usr/share/kogge")]
+    for candidate in candidates:
+        if (candidate / "vocabulary.toml").exists():
+            return candidate
+    raise ConfigError(candidates[0], "", None, "Kogge's own data is missing: install it again")
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """The file's tables; ConfigError or PermissionError in plain words."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            file, "", None, f"there is no such file; start from {shipped() / 'kogge.toml'}"
+        ) from None
+    except PermissionError as error:
+        raise PermissionError(
+            f"{file} may not be read by this user: use sudo, or join its group"
+            " (sudo adduser $USER kogge, then log in again)"
+        ) from error
+    except OSError as error:
+        raise ConfigError(file, "", None, f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(file, "", None, f"is not UTF-8 text (byte {error.start})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(file, "", None, f"is not valid TOML: {error}") from None
+
+
+def control_socket(file: Path) -> Path:
+    """gateway.control_socket of kogge.toml; a mistake elsewhere in the file is not ours to tell."""
+    gateway = read_toml(file).get("gateway", {})
+    if not isinstance(gateway, dict):
+        raise ConfigError(file, "gateway", gateway, "write it as a table: [gateway]")
+    path = gateway.get("control_socket", DEFAULT_CONTROL_SOCKET)
+    if not isinstance(path, str):
+        raise ConfigError(file, "gateway.control_socket", path, "write a path in quotes")
+    return file.absolute().parent / path
