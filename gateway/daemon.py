@@ -145,7 +145,7 @@ class Daemon:
             "receive": self._radio.run(beat("receive", 60)),
             "transmit": self._transmitter.run(beat("transmit", 30)),
             "forward": self._forward(beat("forward", 90)),
-            "keep": self._buffer.run(),
+            "keep": self._buffer.run(beat("keep", 120)),
             "store": self._ask_store(beat("store", 30)),
             "control": self._control.run(beat("control", 30)),
             "health": self._tell_health(),

@@ -198,9 +198,13 @@ class Buffer:
 
     # what is written when
 
-    async def run(self) -> None:
-        """Keeps D1 and D1b, and deletes what is delivered, until cancelled or a StoreError."""
+    async def run(self, beat: Callable[[], None] = lambda: None) -> None:
+        """Keeps D1 and D1b, and deletes what is delivered, until cancelled or a StoreError.
+
+        A round, and its `beat`, comes every AGE_CHECK seconds at the latest.
+        """
         while True:
+            beat()
             await self._until_due()
             await self.flush()
 
@@ -215,7 +219,11 @@ class Buffer:
             await self._give_up_aged()
 
     async def close(self) -> None:
-        """Everything that is not acknowledged, and every session, is on disk."""
+        """Everything that is not acknowledged, and every session, is on disk; else a StoreError.
+
+        Waits for a commit whose asker was cancelled first: what it could not write comes back.
+        """
+        await self._store.settled()
         while self._oldest_unwritten() < math.inf or self._chores.due < math.inf:
             await self._write_all()
 

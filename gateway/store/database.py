@@ -78,9 +78,13 @@ class Store:
             raise
         return store
 
+    async def settled(self) -> None:
+        """Every commit that was asked for has ended, well or not."""
+        await self._idle.wait()
+
     async def close(self) -> None:
         """After every commit that was asked for."""
-        await self._idle.wait()
+        await self.settled()
         try:
             await self._ask(self._close)
         finally:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 import tracemalloc
 from collections.abc import Coroutine, Generator
 from contextlib import suppress
@@ -261,6 +262,48 @@ async def test_close_after_run_was_cancelled_in_its_commit_writes_nothing_twice(
         await buffer.close()
     assert await world.stored() == [1]
     assert world.safe == {1: 1}
+
+
+async def test_close_says_so_when_the_commit_that_run_was_cancelled_in_fails(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def broken(*_: object) -> None:
+        begun.set()
+        go_on.wait(10)
+        raise sqlite3.OperationalError("disk I/O error")
+
+    async with world.buffer() as buffer:
+        buffer.add(reading(1))
+        world.time += 1
+        monkeypatch.setattr(tables, "write", broken)
+        flush = asyncio.create_task(buffer.flush())
+        await asyncio.to_thread(begun.wait, 10)
+        flush.cancel()
+        with suppress(asyncio.CancelledError):
+            await flush
+        closing = asyncio.create_task(buffer.close())
+        await asyncio.sleep(0)
+        go_on.set()
+        with pytest.raises(StoreError, match="disk I/O error"):
+            await closing
+
+
+async def test_every_round_of_run_is_a_beat(world: World) -> None:
+    beats = 0
+    second = asyncio.Event()
+
+    def beat() -> None:
+        nonlocal beats
+        beats += 1
+        if beats == 2:
+            second.set()
+
+    async with world.buffer() as buffer:
+        run = asyncio.create_task(buffer.run(beat))
+        await asyncio.wait_for(second.wait(), 10)
+        run.cancel()
 
 
 async def test_live_goes_first_and_backlog_oldest_first(world: World) -> None:
