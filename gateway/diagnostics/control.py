@@ -92,15 +92,22 @@ class Control:
     async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Send happenings until the asker hangs up, which is noticed while nothing happens too."""
         hung_up = asyncio.ensure_future(reader.read(1))
+        telling = asyncio.ensure_future(self._tell(writer))
+        try:
+            await asyncio.wait({hung_up, telling}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            hung_up.cancel()
+            telling.cancel()
+            ends = await asyncio.gather(hung_up, telling, return_exceptions=True)
+        for end in ends:
+            if isinstance(end, Exception):
+                raise end
+
+    async def _tell(self, writer: asyncio.StreamWriter) -> None:
         with self._watch.onlooker() as onlooker:
             await _send(writer, {"event": "watching"})
-            while not hung_up.done():
-                happening = asyncio.ensure_future(onlooker.next())
-                await asyncio.wait({hung_up, happening}, return_when=asyncio.FIRST_COMPLETED)
-                if happening.done():
-                    await _send(writer, happening.result())
-                else:
-                    happening.cancel()
+            while True:
+                await _send(writer, await onlooker.next())
 
 
 def _answers(path: Path) -> bool:

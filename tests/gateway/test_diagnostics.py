@@ -1,6 +1,7 @@
 """The control socket and its CLI client, the watchdog's judgement, the stream of happenings."""
 
 import asyncio
+import gc
 import json
 import threading
 from collections.abc import AsyncIterator
@@ -92,6 +93,26 @@ async def test_asker_that_still_listens_at_the_end_is_let_go_without_complaint(
     assert await reader.read() == b""
     writer.close()
     assert caplog.text == ""
+
+
+async def test_watcher_that_is_killed_with_lines_unread_leaves_no_complaint(
+    tmp_path: Path,
+) -> None:
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: complaints.append(what))
+    watch = Watch()
+    async with control(tmp_path / "c.sock", watch):
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "c.sock", limit=1)
+        writer.write(b'{"op":"watch"}\n')
+        await reader.read(1)
+        for _ in range(5000):  # more than the socket takes
+            watch.tell("drop", reason="x" * 100)
+        await asyncio.sleep(0)
+        writer.close()
+        while watch.watched:
+            await asyncio.sleep(0)
+    gc.collect()  # a task whose exception nobody asked for complains when it goes
+    assert complaints == []
 
 
 async def test_place_where_no_socket_can_be_made_is_named(tmp_path: Path) -> None:
