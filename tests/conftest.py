@@ -4,6 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 from blockbuster import blockbuster_ctx
+from hypothesis import HealthCheck, settings
+
+# pytest's time-out measures time, on any machine: Hypothesis would also count what it computes
+# once in a fresh checkout, the tables of Unicode for st.text()
+settings.register_profile("kogge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kogge")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
