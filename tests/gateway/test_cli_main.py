@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import shlex
 import subprocess
 import sys
 from argparse import Namespace
@@ -106,7 +107,7 @@ def test_reader_who_has_left_is_no_error_to_talk_about(
 
 
 def test_closed_stdout_is_no_fault() -> None:
-    command = f"{sys.executable} -m gateway --version >&-"
+    command = f"{shlex.quote(sys.executable)} -m gateway --version >&-"
     assert subprocess.run(command, shell=True, check=False, timeout=20, cwd=HOUSE).returncode == 0
 
 
