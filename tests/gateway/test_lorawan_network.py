@@ -209,5 +209,5 @@ class OneDevice(RuleBasedStateMachine):
         self.downlinks.add((on_disk.id, f_cnt))
 
 
-OneDevice.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+OneDevice.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestOneDevice = OneDevice.TestCase

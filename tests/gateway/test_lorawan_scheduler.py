@@ -184,7 +184,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(start=st.integers(0, COUNTER_MODULUS - 1), steps=steps)
 def test_nothing_overlaps_and_nothing_is_late(
     start: int, steps: list[tuple[int, int, int, int, bool]]
