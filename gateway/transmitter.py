@@ -78,10 +78,15 @@ class Transmitter:
     async def _program(self, due: Sequence[TxPacket]) -> None:
         for done, packet in enumerate(due):
             try:
-                self.answers[await self._concentrator.send(packet)] += 1
+                status = await self._concentrator.send(packet)
+                if status is not TxStatus.OK:
+                    now = await self._now()
+                    if self._scheduler.refused(packet, now.us):
+                        continue
             except DriverError:
                 self._refuse(len(due) - done)
                 raise
+            self.answers[status] += 1
 
     async def _now(self) -> Counter:
         """The counter; what was planned for a chip session that has ended is refused."""

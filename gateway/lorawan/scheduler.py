@@ -10,15 +10,16 @@ Rules:
   42.5 ms (programming ahead, start delay, margin); else the newcomer is a COLLISION_PACKET.
   That holds against what is queued and what was programmed until it is off the air.
 - At most 32 wait: QUEUE_FULL.
-- A packet is due 40 ms ahead and may be programmed until 2.5 ms ahead. What missed that is never
-  sent: `due` sets it apart and `late` hands it out to be reported.
+- A packet is due 40 ms ahead and may be programmed until 2.5 ms ahead. What missed that, or was
+  refused by the chip, goes to its answer's next window; without one it is never sent: `due` sets
+  it apart and `late` hands it out to be reported.
 - A chip session that ends takes its packets with it: `clear` before anything is placed in the next.
   Receiving stops while the chip sends; nothing here can help that.
 
 Figures: sx1302_hal 2.1.0, just-in-time queue (TX_START_DELAY, TX_MARGIN_DELAY, TX_JIT_DELAY).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from drivers.concentrator import COUNTER_MODULUS, TxPacket, TxStatus
@@ -45,11 +46,13 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """A packet's claim on the chip: from `start` for `airtime` µs."""
+    """A packet's claim on the chip: from `start` for `airtime` µs; `later`: its other windows."""
 
     packet: TxPacket
+    number: Literal[1, 2]
     start: int
     airtime: int
+    later: tuple["_Slot", ...] = ()
 
     def occupies(self, now_us: int) -> bool:
         """Whether the chip, having been given the packet, is not through with it yet."""
@@ -78,29 +81,47 @@ class Scheduler:
         self._forget_sent(now_us)
         if len(self._waiting) >= QUEUE_SIZE:
             return Placement(TxStatus.QUEUE_FULL)
+        slots = tuple(
+            _slot(answer.phy_payload, window, end_of_uplink_us, chip_session)
+            for window in answer.windows
+        )
+        return self._place(slots, now_us)
+
+    def _place(self, slots: tuple[_Slot, ...], now_us: int) -> Placement:
         status = TxStatus.TX_FREQ  # an answer without any window has no permitted frequency
-        for window in answer.windows:
-            slot = _slot(answer.phy_payload, window, end_of_uplink_us, chip_session)
+        for count, slot in enumerate(slots, 1):
             status = self._refusal(slot, now_us)
             if status is TxStatus.OK:
-                self._waiting.append(slot)
-                return Placement(status, slot.packet, window.number)
+                self._waiting.append(replace(slot, later=slots[count:]))
+                return Placement(status, slot.packet, slot.number)
         return Placement(status)
 
     def due(self, now_us: int) -> list[TxPacket]:
         """The packets to be programmed now; they are the caller's from here on."""
-        waiting, due = self._waiting, []
+        waiting, due, missed = self._waiting, [], []
         self._waiting = []
         for slot in waiting:
             ahead = _turn(slot.start - now_us)
             if ahead <= LAST_MOMENT_US or ahead > TOO_EARLY_US:
-                self._late.append(slot.packet)
+                missed.append(slot)
             elif ahead <= TX_JIT_US:
                 due.append(slot)
             else:
                 self._waiting.append(slot)
         self._programmed += due
+        self._late += [slot.packet for slot in missed if not self._placed_later(slot, now_us)]
         return [slot.packet for slot in due]
+
+    def refused(self, packet: TxPacket, now_us: int) -> bool:
+        """The chip did not take what `due` gave out; whether it goes out in a later window."""
+        slot = next((slot for slot in self._programmed if slot.packet is packet), None)
+        if slot is None:  # its chip session has ended since
+            return False
+        self._programmed.remove(slot)
+        return self._placed_later(slot, now_us)
+
+    def _placed_later(self, slot: _Slot, now_us: int) -> bool:
+        return self._place(slot.later, now_us).status is TxStatus.OK
 
     def late(self) -> list[TxPacket]:
         """The packets that `due` found too late since the last call; to be reported."""
@@ -149,7 +170,7 @@ def _slot(phy_payload: bytes, window: Window, end_of_uplink_us: int, chip_sessio
     airtime = airtime_us(
         len(phy_payload), packet.sf, packet.bandwidth, packet.coding_rate, packet.preamble
     )
-    return _Slot(packet, start, airtime)
+    return _Slot(packet, window.number, start, airtime)
 
 
 def _turn(us: int) -> int:

@@ -103,9 +103,23 @@ async def test_answer_is_refused_when_both_windows_are_past() -> None:
 async def test_answer_that_missed_its_time_in_the_queue_is_never_sent() -> None:
     async with transmitting(FakeConcentrator()) as bench:
         await bench.answer_at(UPLINK.counter_us)
-        bench.chip.now_us = UPLINK.counter_us + SECOND
+        bench.chip.now_us = UPLINK.counter_us + 2 * SECOND
         await bench.rounds(2)
         assert (bench.answers, bench.chip.sent) == ({TxStatus.TOO_LATE: 1}, [])
+
+
+@pytest.mark.parametrize("status", [TxStatus.TOO_LATE, TxStatus.COLLISION_PACKET])
+async def test_answer_that_the_chip_refused_for_rx1_goes_out_in_rx2(status: TxStatus) -> None:
+    async with transmitting(FakeConcentrator(sends=[status])) as bench:
+        await bench.answer_at(UPLINK.counter_us)
+        bench.chip.now_us = DUE
+        await bench.chip.until("send")
+        await bench.rounds(1)
+        bench.chip.now_us = DUE + SECOND
+        await bench.chip.until("send", 2)
+        await bench.rounds(1)
+        assert bench.answers == {TxStatus.OK: 1}
+        assert bench.chip.sent[-1].counter_us == UPLINK.counter_us + 2 * SECOND
 
 
 async def test_uplink_of_an_earlier_chip_session_gets_no_answer() -> None:
@@ -150,8 +164,9 @@ async def test_lost_link_refuses_what_waits_and_what_comes() -> None:
 
 
 async def test_refusal_of_the_concentrator_is_counted_by_its_word() -> None:
+    only_rx1 = replace(ANSWER, windows=(RX1,))
     async with transmitting(FakeConcentrator(sends=[TxStatus.TX_FREQ])) as bench:
-        await bench.answer_at(UPLINK.counter_us)
+        await bench.answer_at(UPLINK.counter_us, only_rx1)
         bench.chip.now_us = DUE
         await bench.chip.until("send")
         await bench.rounds(1)
