@@ -2,7 +2,7 @@
 
 One TaskGroup: receive, transmit, forward, keep (what brings readings to the disk before W ends),
 store, control and health. A fault of the port or the broker is retried by its own task; any other
-exception ends the process, and systemd starts it again.
+exception ends the process, a StoreError too, and systemd starts it again.
 """
 
 import asyncio
@@ -128,7 +128,7 @@ class Daemon:
             self._transmitter.answer,
             self._clock,
             self._watch,
-            self._tasks.create_task,
+            partial(self._tasks.create_task, name="answer"),
         )
         self._radio = Radio(
             self._concentrator, self._uplinks.heard, self._radio_changed, random.random
@@ -211,11 +211,16 @@ class Daemon:
             self._eui.set_result(eui)
 
     def _learn_eui(self) -> None:
+        """The first EUI that is known stays ours for this run; the next begins with the chip's."""
         chip = self._concentrator.status().eui
-        if chip is not None and not self._settings.config.gateway.eui:
-            self._tasks.create_task(self._store.remember(EUI, f"{chip:016x}"))
-            if not self._eui.done():
-                self._eui.set_result(f"{chip:016x}")
+        if chip is None or self._settings.config.gateway.eui:
+            return
+        eui = f"{chip:016x}"
+        if not self._eui.done():
+            self._eui.set_result(eui)
+        elif self._eui.result() == eui:
+            return
+        self._tasks.create_task(self._store.remember(EUI, eui), name="remember EUI")
 
     def _radio_changed(self, state: str, reason: str) -> None:
         if state == "receiving":

@@ -3,7 +3,7 @@
 Rules:
 
 - The session is the one of the frame's DevAddr whose MIC fits; the 32-bit counter follows from
-  it (both roll-over candidates are tried, however long the device was out of hearing).
+  it (both roll-over candidates are tried: up to 65 535 frames may have gone unheard).
 - A counter above the last is accepted, one below is a `replay`.
 - The last counter again: an unconfirmed uplink is a `duplicate` (a second demodulator, or one of
   NbTrans repetitions). A confirmed one is a `duplicate` when it ended together with the first,
