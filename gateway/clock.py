@@ -3,7 +3,7 @@
 A Raspberry Pi has no battery clock: after a power cut it wakes up in the past until the network
 tells it the time. So every moment is kept as monotonic time and boot id beside wall time, wall
 time is given only while it can be trusted, and a moment from before is dated from the monotonic
-difference once it can be (ARCHITECTURE §5).
+difference once it can be (docs/architecture.md §5).
 """
 
 import ctypes

@@ -12,7 +12,7 @@ Value: TypeAlias = float | int | bool | str
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """When something happened, as well as this box could know it (ARCHITECTURE §5)."""
+    """When something happened, as well as this box could know it (docs/architecture.md §5)."""
 
     at: float | None
     time_quality: str

@@ -1,4 +1,4 @@
-"""The way of an uplink, from the packet to the buffer and back to the air (ARCHITECTURE §4).
+"""An uplink's way, from the packet to the buffer and back to the air (docs/architecture.md §4).
 
 What is to be answered is committed at once, and only then answered; everything else is live at
 once and safe within W. Nothing here waits: receiving goes on.

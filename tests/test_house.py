@@ -1,4 +1,4 @@
-"""The direction of imports, and what stands in which room: ARCHITECTURE's rules, read with ast."""
+"""The direction of imports, and what stands in which room: docs/architecture.md, by ast."""
 
 import ast
 import sys

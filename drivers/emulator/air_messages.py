@@ -1,6 +1,6 @@
 """The air's JSON lines: what a device's software says, and what it is told.
 
-Source: INTERFACES.md, "The emulator's air". A line that makes no sense becomes an
+Source: docs/interfaces.md, "The emulator's air". A line that makes no sense becomes an
 `AirMessageError` whose text is the answer's reason. An `id` that comes with an uplink goes back
 with its answer, so that a client with several uplinks on the air can tell them apart.
 """

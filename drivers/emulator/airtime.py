@@ -1,6 +1,7 @@
 """Time on air, and the time the chip takes from a packet's end to its timestamp.
 
-Source: SX1302.md §4.6, §4.7, §5.8, SX1276 datasheet §4.1.1.7. Written from those formulas for the
+Source: docs/sx1302.md §4.6, §4.7, §5.8, SX1276 datasheet §4.1.1.7.
+Written from those formulas for the
 emulator alone: the driver has its own, and a mistake in one must show against the other.
 """
 

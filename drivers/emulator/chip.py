@@ -1,6 +1,6 @@
 """The SX1302 itself: an address space, the parts behind it, and the radios behind its mux.
 
-Source: SX1302.md §1.4, §2, §6, §9. One SPI frame in, one frame of the same length out.
+Source: docs/sx1302.md §1.4, §2, §6, §9. One SPI frame in, one frame of the same length out.
 """
 
 from collections.abc import Callable

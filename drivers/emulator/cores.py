@@ -1,6 +1,7 @@
 """The two microcontrollers inside the chip: gain control (AGC) and arbiter (ARB).
 
-Source: SX1302.md §3.11–3.13, §9. Their programs are Semtech's and are not run here: a core that
+Source: docs/sx1302.md §3.11–3.13, §9.
+Their programs are Semtech's and are not run here: a core that
 was loaded, is released (MCU_CLEAR 1→0 with HOST_PROG 0) and has a clock behaves as the recorded
 traces say. Any 8192 bytes will do for an image, with the parity flag clear.
 """

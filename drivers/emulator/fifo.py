@@ -1,6 +1,7 @@
 """The receive buffer: 4096 bytes of packets in the chip's layout.
 
-Source: SX1302.md §4.2, §4.4, §4.5. Reading pops; reading past the end gives 0. A packet that does
+Source: docs/sx1302.md §4.2, §4.4, §4.5.
+Reading pops; reading past the end gives 0. A packet that does
 not fit is lost.
 """
 

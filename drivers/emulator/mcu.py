@@ -1,6 +1,7 @@
 """The board's USB microcontroller: frames of requests in, frames of answers out.
 
-Source: SX1302.md §1.2–1.6. Bytes may come split anywhere. There is no start mark: a header with an
+Source: docs/sx1302.md §1.2–1.6.
+Bytes may come split anywhere. There is no start mark: a header with an
 impossible size is answered with CMD_ERROR and everything that came with it is thrown away; the
 beginning of a frame whose rest does not follow within `STALE_NS` was left by a program that died
 and is thrown away when the next bytes come. There is no SX1261: its target answers zeros.

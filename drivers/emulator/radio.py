@@ -1,6 +1,6 @@
 """An SX1250 behind the chip's SPI mux: modes, registers, its centre frequency.
 
-Source: SX1302.md §1.4, §3.4, §9. A radio without power or held in reset answers zeros.
+Source: docs/sx1302.md §1.4, §3.4, §9. A radio without power or held in reset answers zeros.
 A command frame is opcode and parameters; every byte clocked in after the opcode is the status
 byte unless the command reads something.
 """

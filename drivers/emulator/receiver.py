@@ -1,6 +1,7 @@
 """Which receive chain hears a packet, or why none does.
 
-Source: SX1302.md §3.3, §3.6–3.10, §9. A chain hears a packet whose centre lies within a quarter of
+Source: docs/sx1302.md §3.3, §3.6–3.10, §9.
+A chain hears a packet whose centre lies within a quarter of
 its bandwidth, while everything on the way is switched on: radio, channel, data rate, sync word.
 """
 

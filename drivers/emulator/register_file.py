@@ -1,6 +1,7 @@
 """The chip's register cells: 15-bit addresses, 8-bit cells, defaults and read-only bits.
 
-Source: SX1302.md §2 and the register table. Bits that the table does not name are plain memory,
+Source: docs/sx1302.md §2 and the register table.
+Bits that the table does not name are plain memory,
 0 after a reset. Two sides write: the host, whose writes leave read-only bits as they are, and the
 chip itself (`put`), which may set any bit.
 """

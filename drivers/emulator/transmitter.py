@@ -1,6 +1,6 @@
 """One transmit chain: set-up registers and a trigger become an emission.
 
-Source: SX1302.md §5, §9. The trigger fires at its 32 MHz tick; the first symbol leaves
+Source: docs/sx1302.md §5, §9. The trigger fires at its 32 MHz tick; the first symbol leaves
 TX_START_DELAY later (LoRa; FSK: at once). A trigger that has passed waits until the 32-bit count
 comes round.
 Writing the trigger bits to 0 cancels what is scheduled; what is on the air goes on to its end.

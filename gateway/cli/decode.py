@@ -81,7 +81,7 @@ def _misuse(args: argparse.Namespace) -> str | None:
 
 
 def _report(args: argparse.Namespace) -> Report:
-    """What the frame says, as INTERFACES.md fixes it for --json."""
+    """What the frame says, as docs/interfaces.md fixes it for --json."""
     m_type = args.frame[0] >> 5
     if m_type == 0:
         known = _join_request(args)

@@ -1,4 +1,4 @@
-"""A device's antenna: the client of the emulator's air (JSON lines over TCP, INTERFACES.md)."""
+"""A device's antenna: the emulator's air over TCP (docs/interfaces.md)."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -49,7 +49,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The last word; INTERFACES' object is `json()`."""
+    """The last word; docs/interfaces.md's object is `json()`."""
 
     sent: int
     received: int

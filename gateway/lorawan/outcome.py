@@ -10,7 +10,7 @@ from gateway.lorawan.session import Changes, Session
 
 
 class DropReason(StrEnum):
-    """Why a packet went no further (ARCHITECTURE D4)."""
+    """Why a packet went no further (docs/architecture.md D4)."""
 
     BAD_CRC = "bad_crc"
     """The modem saw a wrong payload CRC."""

@@ -1,4 +1,4 @@
-"""Puts a load on the emulator's air (JSON lines, INTERFACES.md), and notes what became of it.
+"""Puts a load on the emulator's air (JSON lines, docs/interfaces.md), and notes what became of it.
 
 Each frame is handed over ahead of its time and begins at its counter value, so that this process'
 own pace decides nothing. Counter and monotonic clock run at one rate on one machine: they are

@@ -1,4 +1,4 @@
-"""One 33-byte uplink from bytes to tuple: parse, MIC, decrypt (PERFORMANCE.md, "Uplink decode").
+"""One 33-byte uplink from bytes to tuple: parse, MIC, decrypt (docs/performance.md).
 
 Time is only believed as a ratio to C on the same libcrypto, measured in turns. Instructions are
 repeatable: callgrind's count for many frames less that for few, so the call, the loop and the

@@ -11,7 +11,7 @@ from random import Random
 
 from gateway.demo.device import Device, Keys
 
-PER_SECOND = 259  # 16 demodulators at SF7 (PERFORMANCE.md, "What physics allows")
+PER_SECOND = 259  # 16 demodulators at SF7 (docs/performance.md, "What physics allows")
 SIZE = 23
 CHANNELS = tuple(
     100_000 * n for n in (8671, 8673, 8675, 8677, 8679, 8681, 8683, 8685)

@@ -20,7 +20,7 @@ from gateway.store.segments import pack, slices, unpack
 from .row import Row
 
 RECORDS = 50_000
-ON_THE_AIR = 259  # readings/s that 16 demodulators can deliver at SF7 (PERFORMANCE.md)
+ON_THE_AIR = 259  # readings/s that 16 demodulators can deliver at SF7 (docs/performance.md)
 BATCH = 100
 
 

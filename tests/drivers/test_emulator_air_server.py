@@ -1,4 +1,4 @@
-"""Devices on the air over TCP: JSON lines as INTERFACES.md fixes them."""
+"""Devices on the air over TCP: JSON lines as docs/interfaces.md fixes them."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""The emulated chip's registers, cores, radios, counter and reset (SX1302.md §2, §3, §6, §9)."""
+"""The emulated chip's registers, cores, radios, counter and reset (docs/sx1302.md)."""
 
 import pytest
 from emulator_host import Clock, Host

@@ -1,4 +1,4 @@
-"""The emulated microcontroller speaks the protocol of SX1302.md §1, whatever it is fed."""
+"""The emulated microcontroller speaks the protocol of docs/sx1302.md §1, whatever it is fed."""
 
 import pytest
 from emulator_host import MS, Clock, Host, frame

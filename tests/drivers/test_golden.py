@@ -1,6 +1,6 @@
 """Figures recorded from Semtech's sx1302_hal 2.1.0: start-up, reception, transmission.
 
-The rules of comparison are those of INTERFACES.md, "Golden files".
+The rules of comparison are those of docs/interfaces.md, "Golden files".
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """The promise, whole: real daemon, real mosquitto, killed twenty times, the line cut and restored.
 
-The judge is INTERFACES.md's: a recording proxy before the broker (what was PUBACKed) and an
+The judge is docs/interfaces.md's: a recording proxy before the broker (what was PUBACKed) and an
 independent subscriber with a persistent session. `safe` is what the daemon itself reported safe
 over its socket before it was killed.
 """

@@ -23,7 +23,7 @@ SECOND = 1_000_000
 
 @dataclass
 class Air:
-    """INTERFACES' air with one client: `answers` gives the downlink to a PHYPayload, if any."""
+    """The air with one client: `answers` gives the downlink to a PHYPayload, if any."""
 
     answers: Answer
     deaf_to: set[int] = field(default_factory=set)

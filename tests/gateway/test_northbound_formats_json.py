@@ -1,4 +1,4 @@
-"""The messages of INTERFACES.md, byte by byte and against config/schema."""
+"""The messages of docs/interfaces.md, byte by byte and against config/schema."""
 
 import json
 from typing import Any

@@ -1,7 +1,7 @@
-"""`format = "json"`: the messages of INTERFACES.md, MQTT; their schemas stand in config/schema.
+"""`format = "json"`: the messages of docs/mqtt.md; their schemas stand in config/schema.
 
 Every moment is dated when the message is made, so that readings from before the clock was set
-carry the time that was learnt since (ARCHITECTURE §5).
+carry the time that was learnt since (docs/architecture.md §5).
 """
 
 from collections.abc import Callable, Iterable
