@@ -1,10 +1,12 @@
 """The broker as [mqtt] describes it: where it is, who we are, which protocol it speaks.
 
 `protocol = "auto"` tries MQTT 5 and then, at once, 3.1.1: where the server says that it does not
-know version 5 (CONNACK 0x84, or 0x01 of an old one), closes without a CONNACK, or says nothing
-(amqtt 0.12). What a server has accepted is remembered for the life of the process. A mere close
-or silence says nothing once MQTT 5 has worked: it is an outage, and 3.1.1 would lose the reason
-codes of PUBACKs.
+know version 5 (CONNACK 0x84, or 0x01 of an old one), closes without a CONNACK twice (once is a
+balancer whose broker is just starting), or says nothing (amqtt 0.12). Only what the server has said
+is remembered for the life of the process: 3.1.1 has no reason codes in PUBACKs, so readings that an
+access list forbids would be lost. After a close or a silence the next connect begins with MQTT 5
+again; a server that is always silent thus costs `CONNACK_SECONDS` at each. Once MQTT 5 has worked
+a close or a silence says nothing about it: it is an outage.
 
 Certificates are checked as Python 3.13 does by itself (RFC 5280 to the letter, and an intermediate
 CA in `ca_file` is enough), whatever the Python: a broker that is accepted stays accepted when the
@@ -55,6 +57,7 @@ class Broker:
         self._port = url.port or _DEFAULT_PORTS[url.scheme]
         self._tls = url.scheme == "mqtts"
         self.protocol = ""
+        self._said_older = False  # by a CONNACK
 
     @asynccontextmanager
     async def connected(self, will: Will) -> AsyncIterator[Client]:
@@ -63,29 +66,38 @@ class Broker:
             yield await self._connect(will, stack)
 
     async def _connect(self, will: Will, stack: AsyncExitStack) -> Client:
-        for protocol in self._candidates():
+        tried: list[str] = []
+        protocol = self._first()
+        while True:
             client = await self._client(protocol, will)
+            tried.append(protocol)
             try:
                 await stack.enter_async_context(client)
             except MqttError as error:
-                if protocol == "3.1.1" or not self._speaks_older(error):
-                    raise self._explained(error) from error
+                protocol = self._next(tried, error)
             else:
                 self.protocol = protocol
                 return client
-        raise Unreachable(
-            f"{self._mqtt.url} does not speak MQTT 5: set mqtt.protocol to 3.1.1 or auto", True
-        )
 
-    def _candidates(self) -> list[str]:
+    def _first(self) -> str:
         if self._mqtt.protocol != "auto":
-            return [self._mqtt.protocol]
-        return ["3.1.1"] if self.protocol == "3.1.1" else ["5", "3.1.1"]
+            return self._mqtt.protocol
+        return "3.1.1" if self._said_older else "5"
 
-    def _speaks_older(self, error: MqttError) -> bool:
-        if isinstance(error, NoConnack):
-            return self._mqtt.protocol == "auto" and not self.protocol
-        return isinstance(error, MqttConnectError) and _code(error) == _UNSUPPORTED_VERSION
+    def _next(self, tried: list[str], error: MqttError) -> str:
+        """What to speak after `error` ended the last of `tried`; raises `Unreachable`: nothing."""
+        auto = self._mqtt.protocol == "auto"
+        if tried[-1] == "5" and _says_older(error):
+            if not auto:
+                raise Unreachable(
+                    f"{self._mqtt.url} does not speak MQTT 5: set mqtt.protocol to 3.1.1 or auto",
+                    answered=True,
+                ) from error
+            self._said_older = True
+            return "3.1.1"
+        if tried[-1] == "5" and auto and isinstance(error, NoConnack) and self.protocol != "5":
+            return "3.1.1" if error.silent or len(tried) == 2 else "5"
+        raise self._explained(error) from error
 
     async def _client(self, protocol: str, will: Will) -> Client:
         password, tls_context = await asyncio.to_thread(self._secrets)
@@ -147,6 +159,10 @@ class Broker:
             hint = "is it an MQTT port" + ("?" if self._tls else ", and does it want mqtts://?")
             return Unreachable(f"{url} {error}: {hint}")
         return Unreachable(f"{url} cannot be reached: {error}{_certificate_hint(error)}")
+
+
+def _says_older(error: MqttError) -> bool:
+    return isinstance(error, MqttConnectError) and _code(error) == _UNSUPPORTED_VERSION
 
 
 def _code(error: MqttConnectError) -> int:

@@ -50,7 +50,11 @@ class Lost(MqttError):
 
 
 class NoConnack(MqttError):
-    """The server closed the connection, or was silent, instead of answering CONNECT."""
+    """The server closed the connection, or was `silent`, instead of answering CONNECT."""
+
+    def __init__(self, text: str, silent: bool = False) -> None:
+        super().__init__(text)
+        self.silent = silent
 
 
 class Refused(MqttError):
@@ -229,7 +233,7 @@ class Client(aiomqtt.Client):
         except BaseException as error:  # aiomqtt leaves the socket open, and its tasks
             self._hang_up()
             if isinstance(error, MqttError) and connected.cancelled():  # by aiomqtt's time-out
-                raise NoConnack("gave no answer") from error
+                raise NoConnack("gave no answer", silent=True) from error
             raise
         self._disconnected = disconnected  # aiomqtt forgets an end that came with the CONNACK
         return self

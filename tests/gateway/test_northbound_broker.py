@@ -55,7 +55,7 @@ async def test_mosquitto_speaks_what_is_configured(tmp_path: Path, protocol: str
         assert await spoken(broker_at(server.port, protocol=protocol)) == expected
 
 
-@pytest.mark.parametrize("answer", ["20 03 00 84 00", "20 02 00 84", "20 02 00 01", ""])
+@pytest.mark.parametrize("answer", ["20 03 00 84 00", "20 02 00 01"])
 async def test_old_server_is_spoken_to_in_its_protocol(answer: str) -> None:
     server = Server(answer)
     async with fake_broker(server) as port, asyncio.timeout(2):
@@ -65,7 +65,32 @@ async def test_old_server_is_spoken_to_in_its_protocol(answer: str) -> None:
     assert server.levels == [5, 4, 4]  # remembered
 
 
-async def test_silence_is_answered_with_the_older_protocol(
+@pytest.mark.parametrize("answer", ["", "20 02 00 84"])  # closed, and malformed as MQTT 5
+async def test_server_that_closes_is_asked_for_mqtt_5_twice_at_each_connect(answer: str) -> None:
+    server = Server(answer)
+    async with fake_broker(server) as port, asyncio.timeout(2):
+        broker = broker_at(port, protocol="auto")
+        assert await spoken(broker) == "3.1.1"
+        assert await spoken(broker) == "3.1.1"
+        server.answer = "20 03 00 00 00"
+        assert await spoken(broker) == "5"
+    assert server.levels == [5, 5, 4, 5, 5, 4, 5]
+
+
+async def test_one_close_does_not_lead_to_the_older_protocol() -> None:
+    """A balancer closes while its broker starts."""
+    server = Server("")
+
+    async def serve(wire: Wire) -> None:
+        await server(wire)
+        server.answer = "20 03 00 00 00"
+
+    async with fake_broker(serve) as port, asyncio.timeout(2):
+        assert await spoken(broker_at(port, protocol="auto")) == "5"
+    assert server.levels == [5, 5]
+
+
+async def test_silence_is_answered_with_the_older_protocol_and_not_remembered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """amqtt 0.12 reads an MQTT 5 CONNECT with a will wrongly, and waits for more of it."""
@@ -79,8 +104,10 @@ async def test_silence_is_answered_with_the_older_protocol(
         await wire.reader.read()
 
     async with fake_broker(serve) as port:
-        assert await spoken(broker_at(port, protocol="auto")) == "3.1.1"
-    assert levels == [5, 4]
+        broker = broker_at(port, protocol="auto")
+        assert await spoken(broker) == "3.1.1"
+        assert await spoken(broker) == "3.1.1"
+    assert levels == [5, 4, 5, 4]
 
 
 async def test_close_is_an_outage_once_mqtt_5_has_worked() -> None:
@@ -104,7 +131,7 @@ async def test_nothing_is_remembered_of_a_server_that_only_closes() -> None:
         for _ in range(2):
             with pytest.raises(Unreachable, match="does it want mqtts://"):
                 await spoken(broker)
-    assert server.levels == [5, 4, 5, 4]
+    assert server.levels == [5, 5, 4, 5, 5, 4]
 
 
 async def test_protocol_5_alone_does_not_fall_back() -> None:
