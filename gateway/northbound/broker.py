@@ -15,7 +15,7 @@ gateway's system is upgraded.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -60,15 +60,19 @@ class Broker:
         self._said_older = False  # by a CONNACK
 
     @asynccontextmanager
-    async def connected(self, will: Will) -> AsyncIterator[Client]:
-        """A connection for as long as the `async with` lasts; raises `Unreachable`."""
-        async with AsyncExitStack() as stack:
-            yield await self._connect(will, stack)
+    async def connected(self, will: Will, beat: Callable[[], None]) -> AsyncIterator[Client]:
+        """A connection for as long as the `async with` lasts; raises `Unreachable`.
 
-    async def _connect(self, will: Will, stack: AsyncExitStack) -> Client:
+        `beat` before each attempt: a resolver, several addresses and a silent server take a while.
+        """
+        async with AsyncExitStack() as stack:
+            yield await self._connect(will, beat, stack)
+
+    async def _connect(self, will: Will, beat: Callable[[], None], stack: AsyncExitStack) -> Client:
         tried: list[str] = []
         protocol = self._first()
         while True:
+            beat()
             client = await self._client(protocol, will)
             tried.append(protocol)
             try:

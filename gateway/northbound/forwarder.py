@@ -9,6 +9,10 @@ The rules of this file:
 - A refusal (PUBACK ≥ 0x80) holds the sending back for a while; the connection stays.
 - The back-off begins anew when readings or events were acknowledged, or the connection has held
   for a while: a broker that ends each connection soon is not asked four times a second.
+- The watchdog's beat: before each attempt to connect, before each wait, and while connected at each
+  look for which the sender has delivered since the last, or has no reason to: nothing is
+  undelivered, something awaits its PUBACK (`PUBACK_SILENCE` ends that), a batch may still fill up,
+  or a refusal holds the sending back. So a sender that hangs is noticed.
 - `{prefix}/{eui}/status` is retained: online while connected, offline as last will and at a stop.
 """
 
@@ -81,7 +85,7 @@ class Forwarder:
         self._dated, self._now, self._radio, self._told = dated, now, radio, told
         self._broker = Broker(mqtt, f"kogge-{eui}")
         self._reconnect, self._retry = Backoff(random), Backoff(random)
-        self._hold_until = 0.0  # on the loop's clock
+        self._hold_until = self._fills_until = 0.0  # on the loop's clock
         self._in_flight: dict[int, Batch] = {}  # by number
         self._state = State(now())
 
@@ -91,13 +95,12 @@ class Forwarder:
         return msgspec.structs.replace(self._state, in_flight=len(self._in_flight))
 
     async def run(self, beat: Callable[[], None]) -> None:
-        """Connect, forward, connect again; ends only by cancellation. `beat` at each round."""
+        """Connect, forward, connect again; ends only by cancellation."""
         task = asyncio.current_task()
         while True:
-            beat()
             wait = 0.0
             try:
-                async with self._broker.connected(self._will()) as client:
+                async with self._broker.connected(self._will(), beat) as client:
                     await self._session(client, beat)
             except* MqttError as group:
                 wait = self._disconnected(_first(group))
@@ -130,6 +133,7 @@ class Forwarder:
             await room.acquire()
             idle = 2 * len(self._in_flight) < client.window
             linger = 0.0 if idle else self._mqtt.batch_seconds
+            self._fills_until = asyncio.get_running_loop().time() + linger
             batch = await self._buffer.next_batch(self._mqtt.batch_readings, linger)
             # noted before the task exists: one that is cancelled before its first step does nothing
             self._in_flight[batch.number] = batch
@@ -179,8 +183,11 @@ class Forwarder:
         said_at = 0.0
         loop = asyncio.get_running_loop()
         began = loop.time()
+        published = self._state.published
         while True:
-            beat()
+            if self._state.published != published or self._may_rest():
+                beat()
+            published = self._state.published
             if loop.time() - began >= STEADY_SECONDS:
                 self._reconnect.reset()
             news = (RadioState(*self._radio()), self._buffer.backlog)
@@ -189,6 +196,11 @@ class Forwarder:
                 said, said_at = news, loop.time()
                 await self._publish_status(client, "online")
             await asyncio.sleep(LOOK_SECONDS)
+
+    def _may_rest(self) -> bool:
+        """Whether the sender has no reason to deliver just now."""
+        waits = asyncio.get_running_loop().time() < max(self._hold_until, self._fills_until)
+        return waits or bool(self._in_flight) or not self._buffer.backlog
 
     async def _publish_status(self, client: Client, state: Literal["online", "offline"]) -> None:
         payload = self._status(state, self._dated(self._state.since))

@@ -29,7 +29,7 @@ def broker_at(port: int, **settings: str) -> Broker:
 
 async def spoken(broker: Broker) -> str:
     """The protocol of a connection that can be made just now."""
-    async with broker.connected(WILL):
+    async with broker.connected(WILL, lambda: None):
         return broker.protocol
 
 
@@ -240,7 +240,7 @@ async def test_tls_trusts_ca_file_and_shows_our_certificate(
     ours = {"cert_file": f"{certificates}/client.pem", "key_file": f"{certificates}/client.key"}
     async with mosquitto(tmp_path, settings=settings, scheme="mqtts") as server:
         broker = broker_at(server.port, url=server.url, ca_file=f"{certificates}/ca.pem", **ours)
-        async with broker.connected(WILL) as client:
+        async with broker.connected(WILL, lambda: None) as client:
             await client.publish("a", b"x" * 200_000)
         nameless = broker_at(server.port, url=server.url, ca_file=f"{certificates}/ca.pem")
         with pytest.raises(Unreachable):
