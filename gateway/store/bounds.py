@@ -19,7 +19,7 @@ from gateway.clock import rfc3339
 from gateway.records import Event, Moment, Record, Value
 from gateway.store.segments import SEGMENT_RECORDS
 
-Reason = Literal["age", "bytes", "disk"]
+Reason = Literal["age", "bytes", "disk", "damaged"]
 
 DAY: Final = 86_400.0  # seconds
 MIB: Final = 1024 * 1024  # bytes

@@ -14,6 +14,7 @@ What holds here (ARCHITECTURE.md §4):
 - D3. Before a commit breaks a bound, and every AGE_CHECK seconds, the oldest records are given up,
   but for those that are in memory as live or in a batch. The deletion, and the `gap` event that
   tells the city, are one transaction. A little more goes than must, so that gaps stay few.
+  What cannot be read back from disk is given up in the same way, when it is found.
 - D4. Nothing here is a stranger's: every fault is ours, is raised, and ends `run`.
 - D5. A reading that was not decoded is a record as any other.
 
@@ -34,7 +35,7 @@ from functools import partial
 from gateway.clock import Clock
 from gateway.errors import StoreError
 from gateway.lorawan.session import Changes, Session
-from gateway.records import Record
+from gateway.records import Event, Record
 from gateway.store import tables
 from gateway.store.bounds import NO_BOUNDS, Bounds, Reason, gap, is_gap
 from gateway.store.chores import Chores, Taken
@@ -42,6 +43,7 @@ from gateway.store.database import Store
 from gateway.store.lanes import Entry, Lanes, Segment, take
 from gateway.store.numbers import Numbers
 from gateway.store.segments import slices
+from gateway.store.tables import DAMAGED
 
 COMMIT_TAKES = 0.5  # seconds that a commit on a slow card may need before W ends
 READ_RECORDS = 1000  # backlog records brought into memory at a time, or given up
@@ -187,9 +189,16 @@ class Buffer:
         await _wait(self._arrived, self._ripe_at(linger) - self._now())
 
     async def _read_backlog(self) -> None:
-        after = self._lanes.cursor
-        found = partial(self._lanes.found, after, at=self._now())
+        after, damaged = self._lanes.cursor, False
+
+        def found(rows: list[tables.Segment]) -> None:
+            nonlocal damaged
+            damaged = any(row.is_damaged for row in rows)
+            self._lanes.found(after, rows, self._now())
+
         await self._store.read_segments(after, READ_RECORDS, found)
+        if damaged:
+            await self._give_up_damaged(after)
 
     async def _reserve_batch_number(self) -> None:
         reservation = self._batches.reservation(1)
@@ -322,6 +331,12 @@ class Buffer:
             if await self._give_up(lambda: "age", last):
                 self._age_check = self._now()
 
+    async def _give_up_damaged(self, after: int) -> None:
+        """What stands with live records, or with some in a batch, goes out as DAMAGED events."""
+        async with self._giving_up:
+            rows = await self._read_oldest(after)
+            await self._lose([row for row in rows if row.is_damaged], "damaged")
+
     async def _give_up(self, reason: Callable[[], Reason | None], last: float) -> bool:
         """The oldest segments up to `last`, while there is a reason; whether there may be more."""
         after, lost = 0, False
@@ -353,19 +368,27 @@ class Buffer:
         records = [record for _, lost in given_up for record in lost]
         if not records:
             return False
-        told = gap(records, reason, self._clock.now(), self._clock.dated)
-        entries, segments = [Entry(told, self._now())], [segment for segment, _ in given_up]
+        entries = [Entry(told, self._now()) for told in self._told(records, reason)]
+        segments = [segment for segment, _ in given_up]
 
         def ended(error: StoreError | None) -> None:
             if error is None:
                 self._lanes.forget(segments)
-                self._lost_records += sum(not is_gap(record) for record in records)
+                self._lost_records += sum(r is DAMAGED or not is_gap(r) for r in records)
             else:
                 self._lanes.take_back(segments)
             self._kept(entries, error)
 
         await self._commit(entries, Changes(), ended, given_up=segments)
         return True
+
+    def _told(self, records: Sequence[Record], reason: Reason) -> list[Event]:
+        """A gap for what was damaged, and one for the others."""
+        now, dated = self._clock.now(), self._clock.dated
+        damaged: list[Record] = [record for record in records if record is DAMAGED]
+        others = [record for record in records if record is not DAMAGED]
+        told: list[tuple[list[Record], Reason]] = [(damaged, "damaged"), (others, reason)]
+        return [gap(lost, why, now, dated) for lost, why in told if lost]
 
     def _say_safe(self, entries: Sequence[Entry]) -> None:
         news = [entry for entry in entries if not entry.safe]

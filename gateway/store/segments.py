@@ -6,13 +6,15 @@ is left out, for one bad number must not hold up the readings behind it.
 
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
 from gateway.records import Record
 
 SEGMENT_RECORDS = 256
+
+UNREADABLE: Final = (zlib.error, msgspec.DecodeError, UnicodeDecodeError)
 
 T = TypeVar("T")
 
@@ -31,7 +33,7 @@ def pack(records: Sequence[Record]) -> bytes:
 
 
 def unpack(blob: bytes) -> list[Record]:
-    """Raises zlib.error or msgspec.DecodeError for what `pack` has not made."""
+    """Raises one of UNREADABLE for what `pack` has not made."""
     text = zlib.decompress(blob)
     try:
         return _decoder.decode(text)

@@ -6,16 +6,25 @@ the caller's. What crosses over from the event loop is a copy or cannot change.
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from gateway.lorawan.session import Changes, Join, KnownState, Session
-from gateway.records import Record
-from gateway.store.segments import pack, unpack
+from gateway.records import Event, Moment, Record
+from gateway.store.segments import UNREADABLE, pack, unpack
 
 AGED_AT_ONCE = 1000  # segments looked at for their age
 
 Row: TypeAlias = tuple[object, ...]
+
+
+# stands for each record of a row that cannot be read: nothing is known of it but that it was
+DAMAGED: Final = Event(
+    "gap",
+    Moment(None, "unsynchronised", "", 0.0),
+    {"from": None, "to": None, "count": 1, "reason": "damaged"},
+)
 
 
 class Segment(NamedTuple):
@@ -23,6 +32,10 @@ class Segment(NamedTuple):
 
     first: int
     records: Sequence[Record]
+
+    @property
+    def is_damaged(self) -> bool:
+        return any(record is DAMAGED for record in self.records)
 
 
 class Stock(NamedTuple):
@@ -97,12 +110,21 @@ def read_segments(connection: sqlite3.Connection, after: int, records: int) -> l
         "SELECT first, count, records FROM segment WHERE first > ? ORDER BY first", (after,)
     )
     for first, count, blob in rows:
-        found.append(Segment(first, unpack(blob)))
+        found.append(Segment(first, _records(blob, count)))
         records -= count
         if records <= 0:
             break
     rows.close()
     return found
+
+
+def _records(blob: bytes, count: int) -> Sequence[Record]:
+    """Of one row, or as many times DAMAGED: a bit on the card may flip."""
+    with suppress(*UNREADABLE):
+        records = unpack(blob)
+        if len(records) == count:
+            return records
+    return [DAMAGED] * count
 
 
 def _newest(records: Sequence[Record]) -> float | None:

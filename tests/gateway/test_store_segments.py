@@ -1,6 +1,8 @@
 """What goes into a segment comes out of it."""
 
 import math
+import zlib
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from store_tools import reading
 
 from gateway.records import Event, Moment, Record
-from gateway.store.segments import SEGMENT_RECORDS, pack, slices, unpack
+from gateway.store.segments import SEGMENT_RECORDS, UNREADABLE, pack, slices, unpack
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 words = st.text(st.characters(exclude_categories=["Cs"]))
@@ -36,6 +38,22 @@ def test_measurement_that_is_no_number_is_left_out_and_holds_up_nothing(value: f
     bad = reading(1, measurements={"level": value, "battery": 3.6})
     good = reading(2)
     assert unpack(pack([bad, good])) == [reading(1, measurements={"battery": 3.6}), good]
+
+
+@given(st.data(), st.lists(readings, min_size=1))
+def test_flipped_bit_is_noticed(data: st.DataObject, records: list[Record]) -> None:
+    blob = bytearray(pack(records))
+    bit = data.draw(st.integers(16, 8 * len(blob) - 1))
+    blob[bit // 8] ^= 1 << bit % 8
+    with suppress(*UNREADABLE):
+        assert unpack(bytes(blob)) == records
+
+
+@given(st.binary().filter(lambda text: text.strip() != b"[]"))
+def test_what_is_no_segment_is_unreadable(text: bytes) -> None:
+    for blob in (text, zlib.compress(text)):
+        with pytest.raises(UNREADABLE):
+            unpack(blob)
 
 
 @given(st.integers(0, 5 * SEGMENT_RECORDS))
