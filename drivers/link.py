@@ -76,6 +76,8 @@ def _why_not_opened(url: str, error: Exception) -> str:
         return f"no permission to open {url}: add this program's user to the group {group}"
     if "exclusively lock" in str(error):
         return f"{url} is in use by another program; stop it first"
+    if "No such file" in str(error):
+        return f"cannot open {url}: there is no such port; plug the board in, or name its port"
     return f"cannot open {url}: {error}"
 
 

@@ -29,7 +29,7 @@ def read_toml(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(
-            file, "", None, f"there is no such file; start from {shipped() / 'kogge.toml'}"
+            file, "", None, f"there is no such file; start from the examples in {shipped()}"
         ) from None
     except PermissionError as error:
         raise PermissionError(

@@ -11,7 +11,9 @@ HELP = "Check kogge.toml and devices.toml, and say what is wrong where."
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["check"])
-    parser.add_argument("--config", type=Path, default=None, metavar="FILE")
+    parser.add_argument(
+        "--config", type=Path, default=None, metavar="FILE", help="instead of /etc/kogge/kogge.toml"
+    )
     parser.add_argument("--json", action="store_true", help="one object as the last line")
 
 

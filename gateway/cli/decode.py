@@ -50,7 +50,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     root.add_argument("--app-key", type=_key, metavar="K", help="for joins, LoRaWAN 1.0.x")
     root.add_argument("--nwk-key", type=_key, metavar="K", help="for joins, LoRaWAN 1.1")
     parser.add_argument("--f-cnt", type=_f_cnt, metavar="N", help="the whole 32-bit FCnt")
-    parser.add_argument("--codec", metavar="NAME", help="decode the payload, e.g. bosch/tps110")
+    parser.add_argument("--codec", metavar="NAME", help="decode the payload, e.g. dingtek/df702")
     parser.add_argument("--json", action="store_true", help="one object as the last line")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from drivers.emulator import DEFAULT_EUI, Running, serve
 from gateway.cli import EX_FAILED, complain
 
-HELP = "stand in for a concentrator board on a serial port"
+HELP = "Stand in for a concentrator board on a serial port."
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--air",
         type=_loopback,
         metavar="HOST:PORT",
-        help="where devices connect, on loopback; port 0 takes a free one",
+        help="where devices speak to the board, on loopback; 0 = a free port",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="for what is random")
     parser.add_argument(

@@ -10,7 +10,9 @@ HELP = "Install Semtech's firmware images for the concentrator, or list what is 
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, default=None, metavar="FILE")
+    parser.add_argument(
+        "--config", type=Path, default=None, metavar="FILE", help="instead of /etc/kogge/kogge.toml"
+    )
     parser.add_argument("--dir", type=Path, default=None, help="instead of the one in kogge.toml")
     actions = parser.add_subparsers(dest="action", required=True)
     source = actions.add_parser("import", help="find the images in PATH, check and install them")

@@ -7,7 +7,9 @@ HELP = "The daemon: receives, stores and forwards until it is stopped (SIGTERM o
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, default=None, metavar="FILE")
+    parser.add_argument(
+        "--config", type=Path, default=None, metavar="FILE", help="instead of /etc/kogge/kogge.toml"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

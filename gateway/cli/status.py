@@ -12,8 +12,12 @@ EXIT = {"healthy": 0, "degraded": 1, "broken": 2}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, default=None, metavar="FILE")
-    parser.add_argument("--socket", type=Path, default=None, metavar="PATH")
+    parser.add_argument(
+        "--config", type=Path, default=None, metavar="FILE", help="instead of /etc/kogge/kogge.toml"
+    )
+    parser.add_argument(
+        "--socket", type=Path, default=None, metavar="PATH", help="instead of the one in kogge.toml"
+    )
     parser.add_argument("--json", action="store_true", help="one object as the last line")
 
 

@@ -225,7 +225,7 @@ async def test_second_opening_of_one_port_is_refused() -> None:
 
 
 async def test_absent_port_is_named() -> None:
-    with pytest.raises(LinkLost, match="cannot open /dev/no-such-board"):
+    with pytest.raises(LinkLost, match="cannot open /dev/no-such-board: there is no such port"):
         await open_link("/dev/no-such-board")
 
 
