@@ -4,12 +4,15 @@
 - By free disk: what is written goes into free pages of the file once `min_free` is all that the
   disk has left. Deleting gives pages to the file, not to the disk: it stops the growth.
 - In both the write-ahead log counts as if it had already grown to what it needs.
-- By age: a segment whose newest record is older than `max_age`, when both times are known.
+- By age: a segment whose newest record is older than `max_age`. What this run has stored is aged
+  by monotonic time, whatever the wall clock does; what an earlier run has stored by wall time,
+  when both times come from a source in JUDGED.
 
 The pages that a commit needs are estimated, a little too high, before it is written.
 """
 
 import math
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
@@ -21,8 +24,10 @@ from gateway.store.segments import SEGMENT_RECORDS
 
 Reason = Literal["age", "bytes", "disk", "damaged"]
 
+JUDGED: Final = ("gnss", "ntp")  # a battery-backed clock may be years off, its battery being dead
 DAY: Final = 86_400.0  # seconds
 MIB: Final = 1024 * 1024  # bytes
+MARK: Final = 3600.0  # seconds; what this run has stored is given up for its age so much too late
 _WAL_BYTES: Final = MIB + MIB // 4  # it begins anew after 1000 pages, with the commit that has them
 _COMMIT_BYTES: Final = 16 * 1024  # counters, sessions, nodes of the trees
 _SEGMENT_BYTES: Final = 1024
@@ -63,11 +68,33 @@ class Bounds:
         return None
 
     def aged(self, now: Moment) -> float | None:
-        """What was received before this wall time is too old; None while the time is unknown."""
-        return None if now.at is None or self.max_age == math.inf else now.at - self.max_age
+        """What was received before this wall time is too old; None while that cannot be judged."""
+        return None if now.at is None or now.time_quality not in JUDGED else now.at - self.max_age
 
 
 NO_BOUNDS: Final = Bounds()
+
+
+class Ages:
+    """How old is what this run has stored? Times are monotonic, one mark is kept for each MARK."""
+
+    def __init__(self, at: float, first: int) -> None:
+        """The run begins: its sequence numbers are `first` and those that follow."""
+        self._marks = deque([(at, first)])
+
+    def mark(self, at: float, following: int) -> None:
+        """Sequence numbers below `following` were stored before `at`."""
+        if at >= self._marks[-1][0] + MARK:
+            self._marks.append((at, following))
+
+    def oldest(self, before: float) -> tuple[int, bool]:
+        """The number below which all is older than `before`, if this run has lived so long;
+        else its first number.
+        """
+        while len(self._marks) > 1 and self._marks[1][0] <= before:
+            self._marks.popleft()
+        at, following = self._marks[0]
+        return following, at <= before
 
 
 def gap(

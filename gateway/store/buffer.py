@@ -37,7 +37,7 @@ from gateway.errors import StoreError
 from gateway.lorawan.session import Changes, Session
 from gateway.records import Event, Record
 from gateway.store import tables
-from gateway.store.bounds import NO_BOUNDS, Bounds, Reason, gap, is_gap
+from gateway.store.bounds import NO_BOUNDS, Ages, Bounds, Reason, gap, is_gap
 from gateway.store.chores import Chores, Taken
 from gateway.store.database import Store
 from gateway.store.lanes import Entry, Lanes, Segment, take
@@ -96,6 +96,7 @@ class Buffer:
         self._lanes = Lanes(stock.records)
         self._sequence = Numbers.after("sequence", stock.reserved.get("sequence", 1))
         self._batches = Numbers.after("batch", stock.reserved.get("batch", 1))
+        self._ages = Ages(self._now(), self._sequence.next)
 
     @property
     def backlog(self) -> int:
@@ -323,13 +324,21 @@ class Buffer:
     async def _give_up_aged(self) -> None:
         self._age_check = self._now() + AGE_CHECK
         await self._store.measure()
-        before = self._bounds.aged(self._clock.now())
-        if before is None:
+        if self._bounds.max_age == math.inf:
             return
         async with self._giving_up:
-            last = await self._store.last_aged(before)
-            if await self._give_up(lambda: "age", last):
+            last = await self._last_aged()
+            if last and await self._give_up(lambda: "age", last):
                 self._age_check = self._now()
+
+    async def _last_aged(self) -> int:
+        """The oldest segments up to this `first` are too old; 0: none that are known to be."""
+        self._ages.mark(self._now(), self._sequence.next)
+        following, old = self._ages.oldest(self._now() - self._bounds.max_age)
+        if old:
+            return following - 1
+        before = self._bounds.aged(self._clock.now())
+        return 0 if before is None else min(following - 1, await self._store.last_aged(before))
 
     async def _give_up_damaged(self, after: int) -> None:
         """What stands with live records, or with some in a batch, goes out as DAMAGED events."""

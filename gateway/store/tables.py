@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from gateway.lorawan.session import Changes, Join, KnownState, Session
 from gateway.records import Event, Moment, Record
+from gateway.store.bounds import JUDGED
 from gateway.store.segments import UNREADABLE, pack, unpack
 
 AGED_AT_ONCE = 1000  # segments looked at for their age
@@ -128,13 +129,14 @@ def _records(blob: bytes, count: int) -> Sequence[Record]:
 
 
 def _newest(records: Sequence[Record]) -> float | None:
-    return max((at for record in records if (at := record.moment.at) is not None), default=None)
+    moments = [record.moment for record in records if record.moment.time_quality in JUDGED]
+    return max((moment.at for moment in moments if moment.at is not None), default=None)
 
 
 def last_aged(connection: sqlite3.Connection, before: float) -> int:
     """The oldest segments up to this `first` were received before that wall time; 0: none.
 
-    Those of unknown time in front of an aged one came before it. A search looks at
+    Those of unknown or doubtful time in front of an aged one came before it. A search looks at
     AGED_AT_ONCE segments and ends at the first that is young enough.
     """
     last = 0

@@ -21,7 +21,7 @@ from gateway.errors import StoreError
 from gateway.lorawan.session import Changes
 from gateway.records import Event, Moment, Reading, Record
 from gateway.store import tables
-from gateway.store.bounds import DAY, MIB, NO_BOUNDS, Bounds, Room, gap
+from gateway.store.bounds import DAY, MARK, MIB, NO_BOUNDS, Bounds, Room, gap
 from gateway.store.buffer import AGE_CHECK, GIVE_UP_STEPS, READ_RECORDS, Batch, Buffer
 from gateway.store.database import Store, free_disk
 
@@ -36,10 +36,10 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path / "kogge.db")
 
 
-def at(number: int, seconds: float | None, boot: str = "boot") -> Reading:
+def at(number: int, seconds: float | None, boot: str = "boot", quality: str = "ntp") -> Reading:
     """Takes some 80 bytes on disk, in company."""
     payload = random.Random(number).randbytes(50).hex()
-    return reading(number, moment=Moment(seconds, "ntp", boot, 12.5), payload=payload)
+    return reading(number, moment=Moment(seconds, quality, boot, 12.5), payload=payload)
 
 
 def many(numbers: range) -> list[Record]:
@@ -246,6 +246,7 @@ async def test_d3_age_what_is_older_is_given_up_and_the_younger_stays(world: Wor
     async with world.buffer(bounds=MONTH) as buffer:
         await keep(buffer, at(1, START), at(2, START + 60))
         await keep(buffer, at(3, START + 2 * DAY))
+    async with world.buffer(bounds=MONTH) as buffer:
         await left_memory(world, buffer)
         assert buffer.lost_records == 0
         world.wall, world.time = START + 31 * DAY, world.time + AGE_CHECK
@@ -279,9 +280,10 @@ async def test_d3_age_is_judged_soon_after_the_start_and_all_that_is_aged_goes(
 
 
 async def test_d3_age_of_unknown_time_is_not_judged(world: World) -> None:
-    async with world.buffer(bounds=MONTH) as buffer:
+    async with world.buffer() as buffer:
         await keep(buffer, at(1, None))
         await keep(buffer, at(2, START))
+    async with world.buffer(bounds=MONTH) as buffer:
         world.time += AGE_CHECK
         world.wall = None
         await buffer.flush()
@@ -292,6 +294,52 @@ async def test_d3_age_of_unknown_time_is_not_judged(world: World) -> None:
         assert buffer.lost_records == 0
 
 
+async def test_d3_age_clock_that_steps_ahead_gives_up_nothing_of_this_run(world: World) -> None:
+    async with world.buffer(bounds=MONTH) as buffer:
+        await keep(buffer, *many(range(10)))
+        await left_memory(world, buffer)
+        world.wall, world.time = START + 3650 * DAY, world.time + AGE_CHECK
+        await buffer.flush()
+        assert (buffer.lost_records, buffer.backlog) == (0, 10)
+
+
+@pytest.mark.parametrize("wall", [START, None])
+async def test_d3_age_of_what_this_run_has_stored_is_monotonic(
+    world: World, wall: float | None
+) -> None:
+    world.wall = wall
+    async with world.buffer(bounds=MONTH) as buffer:
+        begin = world.time
+        await keep(buffer, at(1, wall))
+        await left_memory(world, buffer)
+        world.time = begin + MARK
+        await buffer.flush()
+        await keep(buffer, at(2, wall))
+        world.time = begin + MARK + 30 * DAY - 1
+        await buffer.flush()
+        await buffer.flush()
+        assert (buffer.lost_records, buffer.backlog) == (0, 2)
+        world.time = begin + MARK + 30 * DAY + AGE_CHECK
+        await buffer.flush()
+        numbers, (told,) = await drained(buffer)
+        assert (numbers, told.detail["count"], told.detail["reason"]) == ([2], 1, "age")
+
+
+async def test_d3_age_of_a_battery_backed_clock_is_not_judged(world: World) -> None:
+    """Its battery is dead: it begins in 1970, and one day the network tells the time."""
+    async with world.buffer() as buffer:
+        await keep(buffer, at(1, 60.0, quality="rtc"))
+    async with world.buffer(bounds=MONTH) as buffer:
+        world.time += AGE_CHECK
+        await buffer.flush()
+        assert (buffer.lost_records, buffer.backlog) == (0, 1)
+
+
+def test_d3_age_is_not_judged_by_a_battery_backed_clock() -> None:
+    assert MONTH.aged(MOMENT) == START - 30 * DAY
+    assert MONTH.aged(Moment(START, "rtc", "boot", 0.0)) is None
+
+
 async def test_d3_age_what_came_before_an_aged_one_is_aged_and_dated_if_it_can_be(
     world: World,
 ) -> None:
@@ -299,7 +347,7 @@ async def test_d3_age_what_came_before_an_aged_one_is_aged_and_dated_if_it_can_b
         await keep(buffer, at(1, None, boot="before"))
         await keep(buffer, at(2, START))
         await keep(buffer, at(3, None, boot="before"))
-        await left_memory(world, buffer)
+    async with world.buffer(bounds=MONTH) as buffer:
         world.time += AGE_CHECK
         world.wall = START + 31 * DAY
         await buffer.flush()

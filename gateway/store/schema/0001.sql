@@ -6,7 +6,7 @@ CREATE TABLE counter (
 
 -- Records not yet acknowledged: sequence numbers first .. first + count - 1, oldest first,
 -- as a zlib-compressed JSON array. A row goes when all of its records are delivered, or given up.
--- received_at is the wall time of the newest, in Unix seconds, NULL while it was unknown.
+-- received_at is the wall time of the newest, in Unix seconds, NULL while unknown or doubtful.
 CREATE TABLE segment (
     first INTEGER PRIMARY KEY,
     count INTEGER NOT NULL,
