@@ -6,6 +6,8 @@ The rules of this file:
   `Refused`; a connection that is gone raises `Lost` at once, not after a time-out.
 - Never more than `window` messages are without a PUBACK: the smaller of ours and the server's
   Receive Maximum (MQTT 5 §3.3.4). paho's own queue is switched off: the store is the only buffer.
+- A message above the server's Maximum Packet Size (MQTT 5 §3.2.2.3.6) is not sent, the server would
+  end the connection: it is `Refused` with 0x95 instead. MQTT 3.1.1 has no such property.
 - A Client connects once, with a clean session (paho's default for a first connection). Whatever
   ends it, its socket is closed when `async with` is left; after a handshake that failed at once.
 
@@ -33,6 +35,8 @@ CONNACK_SECONDS: Final = 10.0
 PUBACK_SILENCE: Final = 60.0  # seconds without any PUBACK while one is due: the broker is stuck
 GOODBYE_SECONDS: Final = 2.0
 RECEIVE_MAXIMUM: Final = 65_535  # where the server names none (MQTT 5 §3.2.2.3.3)
+MAXIMUM_PACKET_SIZE: Final = 268_435_460  # the most that its length can say (MQTT 5 §2.1.4)
+TOO_LARGE: Final = 0x95
 
 _SOCKET_OPTIONS: Final = (
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
@@ -58,7 +62,7 @@ class NoConnack(MqttError):
 
 
 class Refused(MqttError):
-    """The server answered a PUBLISH with a failure: it does not have the message."""
+    """The server does not have the message: it answered with a failure, or takes none so large."""
 
     def __init__(self, reason_code: int, name: str) -> None:
         super().__init__(f"{name} (0x{reason_code:02x})")
@@ -111,6 +115,7 @@ class Client(aiomqtt.Client):
             socket_options=socket_options,
         )
         self.window = in_flight
+        self._largest = MAXIMUM_PACKET_SIZE
         self._slots = asyncio.Semaphore(in_flight)
         self._pubacks: dict[int, asyncio.Future[ReasonCode]] = {}
         self._puback_silence = puback_silence
@@ -127,6 +132,9 @@ class Client(aiomqtt.Client):
         self, topic: str, payload: bytes, *, retain: bool = False
     ) -> None:
         """Publish with QoS 1; returns after the PUBACK. Raises `Refused` or `Lost`."""
+        size = _packet_size(topic, payload)
+        if size > self._largest:
+            raise Refused(TOO_LARGE, f"{size} bytes, and the broker takes {self._largest}")
         async with self._slots:
             sent = self._client.publish(topic, payload, 1, retain)
             if sent.rc != paho.MQTT_ERR_SUCCESS:
@@ -174,6 +182,7 @@ class Client(aiomqtt.Client):
         if not self._connected.done():
             self.window = min(self.window, getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM))
             self._slots = asyncio.Semaphore(self.window)
+            self._largest = getattr(properties, "MaximumPacketSize", MAXIMUM_PACKET_SIZE)
         super()._on_connect(client, userdata, flags, reason_code, properties)
 
     def _on_disconnect(
@@ -260,3 +269,9 @@ class Client(aiomqtt.Client):
         if not self._disconnected.done():
             self._disconnected.set_result(None)
         self._disconnected.exception()  # seen: nobody else may have waited for it
+
+
+def _packet_size(topic: str, payload: bytes) -> int:
+    """Bytes of a PUBLISH with QoS 1 in MQTT 5 (§3.3), without properties."""
+    rest = 2 + len(topic.encode()) + 2 + 1 + len(payload)
+    return 1 + -(-rest.bit_length() // 7) + rest  # type, length of the rest, rest

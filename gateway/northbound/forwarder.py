@@ -7,6 +7,8 @@ The rules of this file:
   end). So at least once, and never never.
 - While less than half of the window is in flight a batch is sent as it is; beyond that it fills up.
 - A refusal (PUBACK ≥ 0x80) holds the sending back for a while; the connection stays.
+- A batch that is too large for the broker goes out again in halves, and so do all that follow on
+  this connection; one record that is too large is a refusal.
 - The back-off begins anew when readings or events were acknowledged, or the connection has held
   for a while: a broker that ends each connection soon is not asked four times a second.
 - The watchdog's beat: before each attempt to connect, before each wait, and while connected at each
@@ -26,7 +28,7 @@ from aiomqtt import MqttError, Will
 from gateway.config import Mqtt
 from gateway.northbound.backoff import Backoff
 from gateway.northbound.broker import Broker, Unreachable
-from gateway.northbound.client import GOODBYE_SECONDS, Client, Lost, Refused
+from gateway.northbound.client import GOODBYE_SECONDS, TOO_LARGE, Client, Lost, Refused
 from gateway.northbound.formats import json
 from gateway.northbound.formats.json import RadioState
 from gateway.records import Event, Moment, Reading
@@ -86,6 +88,7 @@ class Forwarder:
         self._broker = Broker(mqtt, f"kogge-{eui}")
         self._reconnect, self._retry = Backoff(random), Backoff(random)
         self._hold_until = self._fills_until = 0.0  # on the loop's clock
+        self._most = mqtt.batch_readings  # records in a batch of this connection
         self._in_flight: dict[int, Batch] = {}  # by number
         self._state = State(now())
 
@@ -134,7 +137,7 @@ class Forwarder:
             idle = 2 * len(self._in_flight) < client.window
             linger = 0.0 if idle else self._mqtt.batch_seconds
             self._fills_until = asyncio.get_running_loop().time() + linger
-            batch = await self._buffer.next_batch(self._mqtt.batch_readings, linger)
+            batch = await self._buffer.next_batch(self._most, linger)
             # noted before the task exists: one that is cancelled before its first step does nothing
             self._in_flight[batch.number] = batch
             sending = tasks.create_task(self._deliver(client, batch), name="forward.batch")
@@ -146,7 +149,10 @@ class Forwarder:
             await client.publish(self._topic(kind), payload)
         except Refused as refusal:
             self._buffer.returned(self._in_flight.pop(batch.number))
-            self._hold(kind, refusal)
+            if refusal.reason_code == TOO_LARGE and len(batch.records) > 1:
+                self._most = min(self._most, len(batch.records) // 2)
+            else:
+                self._hold(kind, refusal)
         else:
             self._buffer.delivered(self._in_flight.pop(batch.number))
             self._state.published += 1
@@ -171,10 +177,16 @@ class Forwarder:
             return
         wait = self._retry.next(quick=False)
         self._hold_until = now + wait
+        advice = "check the broker's access list and quota for this gateway"
+        if refusal.reason_code == TOO_LARGE:
+            advice = (
+                "this is one record, a smaller mqtt.batch_readings does not help: raise the "
+                "broker's Maximum Packet Size"
+            )
         self._told(
             "refused",
             f"the broker refused {self._topic(kind)}: {refusal}. Nothing is lost, it is sent again "
-            f"in {wait:.0f} s; check the broker's access list and quota for this gateway",
+            f"in {wait:.0f} s; {advice}",
         )
 
     async def _announce(self, client: Client, beat: Callable[[], None]) -> None:
@@ -230,6 +242,7 @@ class Forwarder:
 
     def _connected(self) -> None:
         self._changed(True, "")
+        self._most = self._mqtt.batch_readings
         self._state.connections += 1
         self._state.protocol = self._broker.protocol
         self._told("connected", f"{self._mqtt.url}, MQTT {self._broker.protocol}")

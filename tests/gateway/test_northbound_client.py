@@ -63,6 +63,24 @@ async def test_window_is_the_smaller_of_ours_and_receive_maximum(
         await asyncio.gather(*(ours.publish("a", b"") for _ in range(100)))
 
 
+async def test_message_above_the_maximum_packet_size_is_refused_unsent() -> None:
+    sizes = []
+
+    async def serve(wire: Wire) -> None:
+        await wire.connect()
+        wire.send("20 08 00 00 05 27 00 00 00 c8")  # CONNACK, Maximum Packet Size 200
+        _, body = await wire.packet()
+        sizes.append(1 + 2 + len(body))  # type, length in two bytes
+        wire.puback(int.from_bytes(body[3:5]))
+        await wire.reader.read()
+
+    async with fake_broker(serve) as port, client(port) as ours:
+        with pytest.raises(Refused, match=r"201 bytes, and the broker takes 200 \(0x95\)"):
+            await ours.publish("a", bytes(192))
+        await ours.publish("a", bytes(191))
+    assert sizes == [200]
+
+
 async def test_never_more_in_flight_than_receive_maximum() -> None:
     most = 0
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -234,6 +235,33 @@ async def test_refused_batch_arrives_once_the_broker_takes_it(
     async with fake_broker(serve) as port, running(port, buffer):
         await buffer.until(lambda: len(buffer.done) == 3)
         assert [record.f_cnt for record in buffer.done if isinstance(record, Reading)] == [0, 1, 2]
+
+
+async def test_batches_are_made_as_small_as_the_broker_wants_them(tmp_path: Path) -> None:
+    buffer = MemoryBuffer(200)
+    async with (
+        mosquitto(tmp_path, settings=["max_packet_size 5000"]) as broker,
+        subscriber(broker.port, f"kogge/{EUI}/readings") as readings,
+        running(broker.port, buffer, batch_readings=50) as gateway,
+    ):
+        async with asyncio.timeout(5):
+            assert sorted(set(await received(readings, 200))) == list(range(200))
+            await buffer.until(lambda: len(buffer.done) == 200)
+        assert gateway.forwarder.state.connections == 1
+        assert gateway.words.of("refused") == []
+
+
+async def test_record_that_is_too_large_for_the_broker_is_held_and_said(tmp_path: Path) -> None:
+    buffer = MemoryBuffer(2)
+    async with (
+        mosquitto(tmp_path, settings=["max_packet_size 400"]) as broker,
+        running(broker.port, buffer) as gateway,
+    ):
+        text = await gateway.words.wait("refused")
+        assert re.search(r"readings: \d+ bytes, and the broker takes 400 \(0x95\)", text)
+        assert "a smaller mqtt.batch_readings does not help" in text
+        assert (buffer.backlog, buffer.done) == (2, [])
+        assert gateway.forwarder.state.connected
 
 
 async def test_cut_in_mid_flight_returns_every_batch_in_order() -> None:
