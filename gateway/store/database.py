@@ -7,7 +7,8 @@
   when the coroutine that asked was cancelled meanwhile: what is on disk is always known to be.
 - `NAME.lock` is held (flock) as long as the database is open: there is never a second connection,
   and SQLite is told so (`locking_mode=EXCLUSIVE`), so it needs no shared memory.
-- `room` is measured when the file is opened, after each transaction, and by `measure`.
+- `room` is measured when the file is opened, after each transaction, and by `measure`, which alone
+  is told when that fails: what is on disk is not called lost because the disk cannot be measured.
 """
 
 import asyncio
@@ -205,7 +206,10 @@ class Store:
 
     def _write(self, connection: sqlite3.Connection, writes: list[Write]) -> Room:
         tables.write(connection, writes)
-        return self._room(connection)
+        try:
+            return self._room(connection)
+        except (OSError, sqlite3.Error):
+            return self.room
 
     def _room(self, connection: sqlite3.Connection) -> Room:
         used, spare = tables.read_pages(connection)

@@ -204,6 +204,23 @@ async def test_transaction_that_fails_leaves_nothing_behind_and_the_next_goes_on
     assert await stored(path) == [2]
 
 
+async def test_commit_stands_though_the_disk_cannot_be_measured_which_measure_tells(
+    path: Path,
+) -> None:
+    def dead(_: Path) -> int:
+        raise OSError("Input/output error")
+
+    store = await Store.open(path, lambda _: 1234)
+    heard: list[StoreError | None] = []
+    store._free_disk = dead
+    await store.commit(one(1), heard.append)
+    assert (heard, store.room.free) == ([None], 1234)
+    with pytest.raises(StoreError, match="Input/output error"):
+        await store.measure()
+    await store.close()
+    assert await stored(path) == [1]
+
+
 async def test_fault_in_what_follows_a_commit_is_the_waiters(path: Path) -> None:
     def then(_: StoreError | None) -> None:
         raise ZeroDivisionError
