@@ -81,6 +81,7 @@ class Buffer:
         self._bounds = bounds
         self._clock = clock
         self._age_check = now()
+        self._turn = asyncio.Lock()
         self._giving_up = asyncio.Lock()
         self._lost_records = 0
         self._out: dict[int, list[Entry]] = {}
@@ -312,14 +313,17 @@ class Buffer:
     # what is given up
 
     async def _make_room(self, records: int) -> None:
-        """For a commit of so many, as far as giving up the oldest can make it."""
+        """For a commit of so many, as far as giving up the oldest can make it. In turn: who needs
+        little does not overtake who needs more and came before, whose answer goes first.
+        """
 
         def reason() -> Reason | None:
-            return self._bounds.exceeded(self._store.room, records)
+            return self._bounds.exceeded(self._store.room, max(1, records))
 
-        if reason():
-            async with self._giving_up:
-                await self._give_up(reason, math.inf)
+        async with self._turn:
+            if reason():
+                async with self._giving_up:
+                    await self._give_up(reason, math.inf)
 
     async def _give_up_aged(self) -> None:
         self._age_check = self._now() + AGE_CHECK

@@ -673,6 +673,27 @@ async def test_d3_segment_that_was_deleted_while_the_oldest_were_read_is_not_los
         assert (numbers, missing(told), buffer.backlog) == ([], 1000 - 256, 0)
 
 
+async def test_d3_keep_that_needs_little_does_not_overtake_one_that_waits_for_room(
+    world: World,
+) -> None:
+    async with world.buffer() as buffer:
+        await keep(buffer, *many(range(3000)))
+    async with world.buffer() as buffer:
+        room = buffer._store.room
+        buffer._bounds = Bounds(max_bytes=room.used + MIB + MIB // 4 + 30_000)
+        assert buffer._bounds.exceeded(room, 1) is None
+        assert buffer._bounds.exceeded(room, 600) == "bytes"
+        ended: list[str] = []
+
+        async def kept(name: str, *records: Record) -> None:
+            await keep(buffer, *records)
+            ended.append(name)
+
+        await asyncio.gather(kept("much", *many(range(3000, 3600))), kept("nothing"))
+        assert ended == ["much", "nothing"]
+        assert buffer.lost_records > 0
+
+
 class Life:
     """Records that come, go, return and age, on a disk that others fill, all at random."""
 
