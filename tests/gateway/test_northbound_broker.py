@@ -270,14 +270,13 @@ async def test_untrusted_certificate_says_what_to_check(tmp_path: Path, certific
             await spoken(broker_at(server.port, url=server.url))
 
 
-async def test_certificates_without_the_extensions_of_rfc_5280_are_refused_on_every_python(
-    tmp_path: Path,
-) -> None:
+async def test_certificates_of_older_recipes_are_accepted_on_every_python(tmp_path: Path) -> None:
+    """Python 3.13 asks for the extensions of RFC 5280; a gateway outlives its operating system."""
     made = await asyncio.to_thread(make_certificates, tmp_path, extensions=False)
     settings = [f"certfile {made}/server.pem", f"keyfile {made}/server.key"]
     async with mosquitto(tmp_path, settings=settings, scheme="mqtts") as server:
-        with pytest.raises(Unreachable, match=r"RFC 5280 .* docs/mqtt\.md"):
-            await spoken(broker_at(server.port, url=server.url, ca_file=f"{made}/ca.pem"))
+        broker = broker_at(server.port, url=server.url, ca_file=f"{made}/ca.pem")
+        assert await spoken(broker) == "5"
 
 
 async def test_unusable_certificates_are_named(tmp_path: Path) -> None:
