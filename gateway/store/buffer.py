@@ -11,10 +11,7 @@ What holds here (ARCHITECTURE.md §4):
   60 s. Commits come every W while the broker is away.
 - D2. A record keeps its identity; what is handed out twice is the same record. Batch numbers and
   sequence numbers rise for ever.
-- D3. Before a commit breaks a bound, and every AGE_CHECK seconds, the oldest records are given up,
-  but for those that are in memory as live or in a batch. The deletion, and the `gap` event that
-  tells the city, are one transaction. A little more goes than must, so that gaps stay few.
-  What cannot be read back from disk is given up in the same way, when it is found.
+- D3. The oldest records are given up before a bound is broken, and told: giving_up.py.
 - D4. Nothing here is a stranger's: every fault is ours, is raised, and ends `run`.
 - D5. A reading that was not decoded is a record as any other.
 
@@ -37,18 +34,15 @@ from gateway.errors import StoreError
 from gateway.lorawan.session import Changes, Session
 from gateway.records import Event, Record
 from gateway.store import tables
-from gateway.store.bounds import NO_BOUNDS, Ages, Bounds, Reason, gap, is_gap
+from gateway.store.bounds import NO_BOUNDS, Bounds
 from gateway.store.chores import Chores, Taken
 from gateway.store.database import Store
+from gateway.store.giving_up import READ_RECORDS, GivingUp
 from gateway.store.lanes import Entry, Lanes, Segment, take
 from gateway.store.numbers import Numbers
 from gateway.store.segments import slices
-from gateway.store.tables import DAMAGED
 
 COMMIT_TAKES = 0.5  # seconds that a commit on a slow card may need before W ends
-READ_RECORDS = 1000  # backlog records brought into memory at a time, or given up
-GIVE_UP_STEPS = 8  # times READ_RECORDS: more is given up with later commits, none takes too long
-AGE_CHECK = 60.0  # seconds
 UNTIMED = Clock(lambda: "unsynchronised", "")
 
 
@@ -80,10 +74,6 @@ class Buffer:
         self._now = now
         self._bounds = bounds
         self._clock = clock
-        self._age_check = now()
-        self._turn = asyncio.Lock()
-        self._giving_up = asyncio.Lock()
-        self._lost_records = 0
         self._out: dict[int, list[Entry]] = {}
         self._unwritten: deque[Entry] = deque()
         self._chores = Chores()
@@ -97,7 +87,15 @@ class Buffer:
         self._lanes = Lanes(stock.records)
         self._sequence = Numbers.after("sequence", stock.reserved.get("sequence", 1))
         self._batches = Numbers.after("batch", stock.reserved.get("batch", 1))
-        self._ages = Ages(self._now(), self._sequence.next)
+        self._giving_up = GivingUp(
+            self._store,
+            self._lanes,
+            self._tell,
+            self._now,
+            bounds=self._bounds,
+            clock=self._clock,
+            first=self._sequence.next,
+        )
 
     @property
     def backlog(self) -> int:
@@ -107,7 +105,7 @@ class Buffer:
     @property
     def lost_records(self) -> int:
         """Given up undelivered by this run, each told to the city in a gap event."""
-        return self._lost_records
+        return self._giving_up.lost_records
 
     # records come in
 
@@ -129,7 +127,7 @@ class Buffer:
 
     async def keep(self, records: Sequence[Record], changes: Changes) -> None:
         """D1a. Raises StoreError when they are not on disk; then they have not been taken in."""
-        await self._make_room(len(records))
+        await self._giving_up.make_room(len(records))
         entries = [Entry(record, self._now()) for record in records]
         await self._commit(entries, changes, partial(self._kept, entries))
 
@@ -138,6 +136,21 @@ class Buffer:
             self._lanes.enter(entries)
             self._arrived.set()
             self._wake_run()
+
+    async def _tell(
+        self,
+        gaps: Sequence[Event],
+        given_up: Sequence[Segment],
+        then: Callable[[StoreError | None], None],
+    ) -> None:
+        """D3: gap events come in, and the segments that they tell of go, in one transaction."""
+        entries = [Entry(event, self._now()) for event in gaps]
+
+        def ended(error: StoreError | None) -> None:
+            then(error)
+            self._kept(entries, error)
+
+        await self._commit(entries, Changes(), ended, given_up=given_up)
 
     # records go out
 
@@ -200,7 +213,7 @@ class Buffer:
 
         await self._store.read_segments(after, READ_RECORDS, found)
         if damaged:
-            await self._give_up_damaged(after)
+            await self._giving_up.damaged(after)
 
     async def _reserve_batch_number(self) -> None:
         reservation = self._batches.reservation(1)
@@ -212,7 +225,7 @@ class Buffer:
     async def run(self, beat: Callable[[], None] = lambda: None) -> None:
         """Keeps D1 and D1b, and deletes what is delivered, until cancelled or a StoreError.
 
-        A round, and its `beat`, comes every AGE_CHECK seconds at the latest.
+        A round, and its `beat`, comes every minute at the latest (AGE_CHECK).
         """
         while True:
             beat()
@@ -226,8 +239,8 @@ class Buffer:
             await self._write_all()
         self._lanes.retire(due)
         self._arrived.set()
-        if self._age_check <= self._now():
-            await self._give_up_aged()
+        if self._giving_up.due <= self._now():
+            await self._giving_up.aged(self._sequence.next)
 
     async def close(self) -> None:
         """Everything that is not acknowledged, and every session, is on disk; else a StoreError.
@@ -250,7 +263,7 @@ class Buffer:
         return min(
             min(self._oldest_unwritten(), leaves_memory) + self._slack,
             self._chores.due,
-            self._age_check,
+            self._giving_up.due,
         )
 
     def _wake_run(self) -> None:
@@ -263,7 +276,7 @@ class Buffer:
         return self._unwritten[0].at if self._unwritten else math.inf
 
     async def _write_all(self) -> None:
-        await self._make_room(len(self._unwritten))
+        await self._giving_up.make_room(len(self._unwritten))
         entries = [entry for entry in self._unwritten if not entry.delivered]
         self._unwritten.clear()
         await self._commit(entries, Changes(), partial(self._put_back, entries))
@@ -309,99 +322,6 @@ class Buffer:
         for first, entries in parts:
             self._chores.delete(self._lanes.on_disk(first, entries), self._now())
             self._say_safe(entries)
-
-    # what is given up
-
-    async def _make_room(self, records: int) -> None:
-        """For a commit of so many, as far as giving up the oldest can make it. In turn: who needs
-        little does not overtake who needs more and came before, whose answer goes first.
-        """
-
-        def reason() -> Reason | None:
-            return self._bounds.exceeded(self._store.room, max(1, records))
-
-        async with self._turn:
-            if reason():
-                async with self._giving_up:
-                    await self._give_up(reason, math.inf)
-
-    async def _give_up_aged(self) -> None:
-        self._age_check = self._now() + AGE_CHECK
-        await self._store.measure()
-        if self._bounds.max_age == math.inf:
-            return
-        async with self._giving_up:
-            last = await self._last_aged()
-            if last and await self._give_up(lambda: "age", last):
-                self._age_check = self._now()
-
-    async def _last_aged(self) -> int:
-        """The oldest segments up to this `first` are too old; 0: none that are known to be."""
-        self._ages.mark(self._now(), self._sequence.next)
-        following, old = self._ages.oldest(self._now() - self._bounds.max_age)
-        if old:
-            return following - 1
-        before = self._bounds.aged(self._clock.now())
-        return 0 if before is None else min(following - 1, await self._store.last_aged(before))
-
-    async def _give_up_damaged(self, after: int) -> None:
-        """What stands with live records, or with some in a batch, goes out as DAMAGED events."""
-        async with self._giving_up:
-            rows = await self._read_oldest(after)
-            await self._lose([row for row in rows if row.is_damaged], "damaged")
-
-    async def _give_up(self, reason: Callable[[], Reason | None], last: float) -> bool:
-        """The oldest segments up to `last`, while there is a reason; whether there may be more."""
-        after, lost = 0, False
-        for _ in range(GIVE_UP_STEPS):
-            why = reason()
-            rows = await self._read_oldest(after) if why else []
-            if why is None or not rows or rows[0].first > last:
-                return False
-            lost = await self._lose([row for row in rows if row.first <= last], why)
-            after = rows[-1].first
-        return lost
-
-    async def _read_oldest(self, after: int) -> list[tables.Segment]:
-        """Segments that are on disk still when this returns."""
-        found: list[tables.Segment] = []
-        deletions = -1
-
-        def then(rows: list[tables.Segment]) -> None:
-            nonlocal found, deletions
-            found, deletions = rows, self._lanes.deletions
-
-        while deletions != self._lanes.deletions:
-            await self._store.read_segments(after, READ_RECORDS, then)
-        return found
-
-    async def _lose(self, rows: Sequence[tables.Segment], reason: Reason) -> bool:
-        """One transaction: as many of these as may go, and what the city is told."""
-        given_up = self._lanes.give_up(rows)
-        records = [record for _, lost in given_up for record in lost]
-        if not records:
-            return False
-        entries = [Entry(told, self._now()) for told in self._told(records, reason)]
-        segments = [segment for segment, _ in given_up]
-
-        def ended(error: StoreError | None) -> None:
-            if error is None:
-                self._lanes.forget(segments)
-                self._lost_records += sum(r is DAMAGED or not is_gap(r) for r in records)
-            else:
-                self._lanes.take_back(segments)
-            self._kept(entries, error)
-
-        await self._commit(entries, Changes(), ended, given_up=segments)
-        return True
-
-    def _told(self, records: Sequence[Record], reason: Reason) -> list[Event]:
-        """A gap for what was damaged, and one for the others."""
-        now, dated = self._clock.now(), self._clock.dated
-        damaged: list[Record] = [record for record in records if record is DAMAGED]
-        others = [record for record in records if record is not DAMAGED]
-        told: list[tuple[list[Record], Reason]] = [(damaged, "damaged"), (others, reason)]
-        return [gap(lost, why, now, dated) for lost, why in told if lost]
 
     def _say_safe(self, entries: Sequence[Entry]) -> None:
         news = [entry for entry in entries if not entry.safe]

@@ -22,8 +22,9 @@ from gateway.lorawan.session import Changes
 from gateway.records import Event, Moment, Reading, Record
 from gateway.store import tables
 from gateway.store.bounds import DAY, MARK, MIB, NO_BOUNDS, Bounds, Room, gap
-from gateway.store.buffer import AGE_CHECK, GIVE_UP_STEPS, READ_RECORDS, Batch, Buffer
+from gateway.store.buffer import Batch, Buffer
 from gateway.store.database import Store, free_disk
+from gateway.store.giving_up import AGE_CHECK, GIVE_UP_STEPS, READ_RECORDS
 
 HOUSE = Path(__file__).parents[2]
 START = MOMENT.at or 0.0
@@ -665,10 +666,7 @@ async def test_d3_segment_that_was_deleted_while_the_oldest_were_read_is_not_los
         world.free = 1 << 40
         await buffer._store.measure()
         monkeypatch.setattr(Store, "read_segments", read_and_wait)
-        buffer._bounds = Bounds(max_bytes=1)
-        keeping = asyncio.create_task(buffer._give_up(lambda: "bytes", 10**9))
-        buffer._bounds = NO_BOUNDS
-        await keeping
+        await buffer._giving_up._give_up(lambda: "bytes", 10**9)
         numbers, told = await drained(buffer)
         assert (numbers, missing(told), buffer.backlog) == ([], 1000 - 256, 0)
 
@@ -680,9 +678,9 @@ async def test_d3_keep_that_needs_little_does_not_overtake_one_that_waits_for_ro
         await keep(buffer, *many(range(3000)))
     async with world.buffer() as buffer:
         room = buffer._store.room
-        buffer._bounds = Bounds(max_bytes=room.used + MIB + MIB // 4 + 30_000)
-        assert buffer._bounds.exceeded(room, 1) is None
-        assert buffer._bounds.exceeded(room, 600) == "bytes"
+        buffer._giving_up._bounds = Bounds(max_bytes=room.used + MIB + MIB // 4 + 30_000)
+        assert buffer._giving_up._bounds.exceeded(room, 1) is None
+        assert buffer._giving_up._bounds.exceeded(room, 600) == "bytes"
         ended: list[str] = []
 
         async def kept(name: str, *records: Record) -> None:

@@ -1,0 +1,149 @@
+"""D3: which records are given up, and how the city hears of it.
+
+- Before a commit breaks a bound, and every AGE_CHECK seconds for their age, the oldest records go,
+  but for those that are in memory as live or in a batch. What cannot be read back from disk goes
+  when it is found.
+- The deletion, and the `gap` events that tell the city, are one transaction.
+- A little more goes than must, so that gaps stay few; and never so much that a commit takes long.
+- One at a time reads and deletes the oldest. Commits that wait for room keep their order.
+"""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeAlias
+
+from gateway.clock import Clock
+from gateway.errors import StoreError
+from gateway.records import Event, Record
+from gateway.store import tables
+from gateway.store.bounds import Ages, Bounds, Reason, gap, is_gap
+from gateway.store.database import Store
+from gateway.store.lanes import Lanes, Segment
+from gateway.store.tables import DAMAGED
+
+READ_RECORDS: Final = 1000  # brought into memory at a time, or given up
+GIVE_UP_STEPS: Final = 8  # times READ_RECORDS; more is given up with later commits
+AGE_CHECK: Final = 60.0  # seconds
+
+# commits these events with the deletion of these segments; the last hears how it ended
+Tell: TypeAlias = Callable[
+    [Sequence[Event], Sequence[Segment], Callable[[StoreError | None], None]], Awaitable[None]
+]
+
+
+class GivingUp:
+    """For one buffer. `due` is when the ages have to be looked at, in seconds of `now`."""
+
+    def __init__(
+        self,
+        store: Store,
+        lanes: Lanes,
+        tell: Tell,
+        now: Callable[[], float],
+        *,
+        bounds: Bounds,
+        clock: Clock,
+        first: int,
+    ) -> None:
+        """`first` is the first sequence number of this run."""
+        self._store, self._lanes, self._tell, self._now = store, lanes, tell, now
+        self._bounds, self._clock = bounds, clock
+        self._ages = Ages(now(), first)
+        self._turn = asyncio.Lock()
+        self._deleting = asyncio.Lock()
+        self.due = now()
+        self.lost_records = 0
+
+    async def make_room(self, records: int) -> None:
+        """For a commit of so many, as far as giving up the oldest can make it. In turn: who needs
+        little does not overtake who needs more and came before, whose answer goes first.
+        """
+
+        def reason() -> Reason | None:
+            return self._bounds.exceeded(self._store.room, max(1, records))
+
+        async with self._turn:
+            if reason():
+                async with self._deleting:
+                    await self._give_up(reason, math.inf)
+
+    async def aged(self, following: int) -> None:
+        """Those that are too old. `following` is the next sequence number."""
+        self.due = self._now() + AGE_CHECK
+        await self._store.measure()
+        if self._bounds.max_age == math.inf:
+            return
+        self._ages.mark(self._now(), following)
+        async with self._deleting:
+            last = await self._last_aged()
+            if last and await self._give_up(lambda: "age", last):
+                self.due = self._now()
+
+    async def damaged(self, after: int) -> None:
+        """Those that cannot be read, among the oldest segments above sequence number `after`.
+
+        What stands with live records, or with some in a batch, goes out as DAMAGED events.
+        """
+        async with self._deleting:
+            rows = await self._read_oldest(after)
+            await self._lose([row for row in rows if row.is_damaged], "damaged")
+
+    async def _last_aged(self) -> int:
+        """The oldest segments up to this `first` are too old; 0: none that are known to be."""
+        following, old = self._ages.oldest(self._now() - self._bounds.max_age)
+        if old:
+            return following - 1
+        before = self._bounds.aged(self._clock.now())
+        return 0 if before is None else min(following - 1, await self._store.last_aged(before))
+
+    async def _give_up(self, reason: Callable[[], Reason | None], last: float) -> bool:
+        """The oldest segments up to `last`, while there is a reason; whether there may be more."""
+        after, lost = 0, False
+        for _ in range(GIVE_UP_STEPS):
+            why = reason()
+            rows = await self._read_oldest(after) if why else []
+            if why is None or not rows or rows[0].first > last:
+                return False
+            lost = await self._lose([row for row in rows if row.first <= last], why)
+            after = rows[-1].first
+        return lost
+
+    async def _read_oldest(self, after: int) -> list[tables.Segment]:
+        """Segments that are on disk still when this returns."""
+        found: list[tables.Segment] = []
+        deletions = -1
+
+        def then(rows: list[tables.Segment]) -> None:
+            nonlocal found, deletions
+            found, deletions = rows, self._lanes.deletions
+
+        while deletions != self._lanes.deletions:
+            await self._store.read_segments(after, READ_RECORDS, then)
+        return found
+
+    async def _lose(self, rows: Sequence[tables.Segment], reason: Reason) -> bool:
+        """One transaction: as many of these as may go, and what the city is told."""
+        given_up = self._lanes.give_up(rows)
+        records = [record for _, lost in given_up for record in lost]
+        if not records:
+            return False
+        segments = [segment for segment, _ in given_up]
+
+        def ended(error: StoreError | None) -> None:
+            if error is None:
+                self._lanes.forget(segments)
+                self.lost_records += sum(r is DAMAGED or not is_gap(r) for r in records)
+            else:
+                self._lanes.take_back(segments)
+
+        await self._tell(self._gaps(records, reason), segments, ended)
+        return True
+
+    def _gaps(self, records: Sequence[Record], reason: Reason) -> list[Event]:
+        """A gap for what was damaged, and one for the others."""
+        now, dated = self._clock.now(), self._clock.dated
+        damaged: list[Record] = [record for record in records if record is DAMAGED]
+        others = [record for record in records if record is not DAMAGED]
+        told: list[tuple[list[Record], Reason]] = [(damaged, "damaged"), (others, reason)]
+        return [gap(lost, why, now, dated) for lost, why in told if lost]
