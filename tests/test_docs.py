@@ -76,6 +76,19 @@ def test_decode_command_of_the_readme_runs() -> None:
     assert "49be7df1" in done.stdout.lower()
 
 
+def test_frames_of_the_emulator_guide_are_its_bins() -> None:
+    """With the keys of its own devices.toml; the second is only named, so it gets the first's."""
+    guide = HOUSE / "docs" / "emulator.md"
+    (words,) = [words for words in commands(guide) if words[:2] == ["kogge", "decode"]]
+    frames = sorted(set(re.findall(r"40da1b01[0-9a-f]+", text(guide))))
+    assert words[2] in frames
+    assert len(frames) == 2
+    for frame in frames:
+        done = kogge("decode", frame, *words[3:], "--json")
+        assert done.returncode == 0, done.stderr
+        assert '"distance": 0.24' in done.stdout
+
+
 def test_readme_tells_every_exit_code() -> None:
     for code in (cli.EX_USAGE, cli.EX_UNAVAILABLE, cli.EX_PERMISSION, cli.EX_CONFIG):
         assert f"{code} " in README
