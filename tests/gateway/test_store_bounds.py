@@ -758,6 +758,7 @@ async def test_d3_whatever_happens_each_record_arrives_once_or_is_in_a_gap(
     async with world.buffer() as buffer:
         await keep(buffer, *many(range(700)))
         await keep(buffer, *many(range(700, 1000)))
+    damage(world, [1])
     async with world.buffer(bounds=Bounds(max_age=30 * DAY, min_free=1000)) as buffer:
         life = Life(world, buffer, seed, 1000)
         for _ in range(150):
