@@ -83,6 +83,9 @@ def load(file: Path) -> Config:
     """Read and check kogge.toml; raises ConfigError."""
     file = file.absolute()
     config = convert(read_toml(file), Config, file)
+    if not config.concentrator.port:
+        allowed = "name the board's port, such as /dev/serial/by-id/…"
+        raise ConfigError(file, "concentrator.port", "", allowed)
     _make_paths_absolute(config, file.parent)
     _check_mqtt(config.mqtt, file)
     return config
@@ -131,6 +134,8 @@ def _make_paths_absolute(config: Config, base: Path) -> None:
     gateway, concentrator, mqtt = config.gateway, config.concentrator, config.mqtt
     for name in ("state_dir", "control_socket", "devices"):
         setattr(gateway, name, str(base / getattr(gateway, name)))
+    if concentrator.port and "://" not in concentrator.port:
+        concentrator.port = str(base / concentrator.port)
     firmware = concentrator.firmware_dir
     default = Path(gateway.state_dir) / "firmware"
     concentrator.firmware_dir = str(base / firmware if firmware else default)

@@ -69,7 +69,7 @@ class Uplinks:
             "dev_eui": None if drop.dev_eui is None else f"{drop.dev_eui:016x}",
         }
         known = {key: value for key, value in whose.items() if value is not None}
-        self._watch.tell("drop", reason=drop.reason, **known, rssi=packet.rssi)
+        self._watch.tell("drop", reason=drop.reason, **known, rssi=round(packet.rssi, 1))
 
     def _uplink(self, uplink: Uplink, packet: RxPacket) -> None:
         records = self._records(uplink, packet)

@@ -10,20 +10,24 @@ HELP = "Install Semtech's firmware images for the concentrator, or list what is 
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=["import", "list"], help="install, or look")
     parser.add_argument(
-        "--config", type=Path, default=None, metavar="FILE", help="instead of /etc/kogge/kogge.toml"
+        "path",
+        type=Path,
+        nargs="?",
+        help="import: the source of sx1302_hal 2.1.0",
     )
-    parser.add_argument("--dir", type=Path, default=None, help="instead of the one in kogge.toml")
-    actions = parser.add_subparsers(dest="action", required=True)
-    source = actions.add_parser("import", help="find the images in PATH, check and install them")
-    source.add_argument("path", type=Path, help="the source of sx1302_hal 2.1.0, or one file of it")
-    listing = actions.add_parser("list", help="what is installed")
-    listing.add_argument("--json", action="store_true", help="one object as the last line")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="kogge.toml")
+    parser.add_argument("--dir", type=Path, help="the images' place, instead of kogge.toml's")
+    parser.add_argument("--json", action="store_true", help="list: one object as the last line")
 
 
 def run(args: argparse.Namespace) -> int:
     from gateway import config
 
+    if (args.action == "import") != (args.path is not None):
+        print("kogge: firmware import PATH, or firmware list", file=sys.stderr)
+        return 64
     directory = args.dir or Path(
         config.load(args.config or config.DEFAULT_FILE).concentrator.firmware_dir
     )

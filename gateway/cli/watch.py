@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
 
 def line(happening: dict[str, Any]) -> str:
     """One happening in words; "" for what only programs care about."""
-    detail = {key: value for key, value in happening.items() if key != "event"}
+    detail = {key: value for key, value in happening.items() if key != "event" and value != ""}
     match happening["event"]:
         case "reading":
             return reading_line(happening)
@@ -47,9 +47,13 @@ def line(happening: dict[str, Any]) -> str:
 def reading_line(reading: dict[str, Any]) -> str:
     units = reading["units"]
     values = ", ".join(
-        f"{name} {value} {units.get(name, '')}".rstrip()
+        f"{name} {plain(value)} {units.get(name, '')}".rstrip()
         for name, value in reading["measurements"].items()
     )
     radio = reading["radio"]
     said = values or reading["error"] or "no measurements"
     return f"reading   {reading['name']}: {said}  ({radio['rssi']:.0f} dBm, SF{radio['sf']})"
+
+
+def plain(value: float | bool | str) -> str:
+    return ("no", "yes")[value] if isinstance(value, bool) else str(value)

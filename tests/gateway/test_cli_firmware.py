@@ -13,7 +13,7 @@ def test_import_without_the_images_says_where_they_are(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "unknown.bin").write_bytes(bytes(IMAGE_SIZE))
-    code = main(["firmware", "--dir", str(tmp_path / "installed"), "import", str(tmp_path)])
+    code = main(["firmware", "import", str(tmp_path), "--dir", str(tmp_path / "installed")])
     assert code == 1
     assert "sx1302_hal" in capsys.readouterr().err
     assert list((tmp_path / "installed").iterdir()) == []
@@ -40,3 +40,8 @@ def test_without_a_verb_of_its_own_it_is_wrong_usage() -> None:
     with pytest.raises(SystemExit) as ended:
         main(["firmware"])
     assert ended.value.code == 64
+
+
+def test_import_without_a_path_is_wrong_usage(tmp_path: Path) -> None:
+    assert main(["firmware", "import", "--dir", str(tmp_path)]) == 64
+    assert main(["firmware", "list", "path", "--dir", str(tmp_path)]) == 64

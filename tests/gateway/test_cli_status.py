@@ -152,7 +152,7 @@ async def test_watch_tells_people_in_words(daemon: Daemon) -> None:
     daemon.watch.tell("drop", reason="bad_mic", dev_addr="26011bda", rssi=-90.0)
     assert process.stdout is not None
     assert await process.stdout.readline() == (
-        b"reading   bin-04: distance 0.4 m, full False  (-97 dBm, SF7)\n"
+        b"reading   bin-04: distance 0.4 m, full no  (-97 dBm, SF7)\n"
     )
     assert b"bad_mic" in await process.stdout.readline()
     process.send_signal(signal.SIGINT)

@@ -114,6 +114,22 @@ def test_unknown_key_in_a_table_that_may_be_left_out_is_named_too() -> None:
         config.convert(plan, Plan, Path("plan.toml"))
 
 
+@pytest.mark.parametrize(
+    ("port", "found"),
+    [("board", "{}/board"), ("/dev/ttyACM0", "/dev/ttyACM0"), ("socket://a:1", "socket://a:1")],
+)
+def test_port_is_a_path_relative_to_the_file_or_a_url(
+    tmp_path: Path, port: str, found: str
+) -> None:
+    loaded = config.load(write(tmp_path, f'[concentrator]\nport = "{port}"\n{PLAIN}'))
+    assert loaded.concentrator.port == found.format(tmp_path)
+
+
+def test_empty_port_is_refused(tmp_path: Path) -> None:
+    error = refused(tmp_path, f'[concentrator]\nport = ""\n{PLAIN}')
+    assert error.key == "concentrator.port"
+
+
 def test_missing_file_says_where_to_start_from(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no such file; start from .*config"):
         config.load(tmp_path / "absent.toml")
