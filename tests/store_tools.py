@@ -11,7 +11,7 @@ from gateway.clock import Clock
 from gateway.lorawan.session import Session
 from gateway.records import Event, Moment, Radio, Reading, Record
 from gateway.store.bounds import NO_BOUNDS, Bounds
-from gateway.store.buffer import Buffer
+from gateway.store.buffer import Batch, Buffer
 from gateway.store.database import Store
 
 MOMENT = Moment(1_790_000_000.125, "ntp", "boot", 12.5)
@@ -44,6 +44,10 @@ def number_of(record: Record) -> int:
     if isinstance(record, Reading):
         return int(record.id, 16)
     return int(record.detail.get("number", -1) or 0)
+
+
+def numbers_of(batch: Batch) -> list[int]:
+    return [number_of(record) for record in batch.records]
 
 
 def session(dev_eui: int = 1, id_: bytes = b"\x00\x00\x01\x00\x02", f_cnt_up: int = 0) -> Session:
@@ -111,6 +115,10 @@ class World:
         """The numbers of all records that a new run finds."""
         async with self.buffer() as buffer:
             return await drain(buffer)
+
+
+async def next_batch(buffer: Buffer, limit: int = 100, linger: float = 0) -> Batch:
+    return await asyncio.wait_for(buffer.next_batch(limit, linger), 10)
 
 
 async def drain(buffer: Buffer, limit: int = 100) -> list[int]:

@@ -1,40 +1,17 @@
-"""The contracts D1, D1a, D1b, D2, D4, D5 on real files, and the two lanes."""
+"""The contracts D1, D1a, D1b, D2, D4, D5 on real files."""
 
 import asyncio
 import sqlite3
-import threading
-import tracemalloc
-from collections.abc import Coroutine, Generator
-from contextlib import suppress
-from itertools import count
-from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
-from store_tools import FAR, World, drain, event, number_of, reading, session
+from store_tools import World, drain, event, next_batch, numbers_of, reading, session
 
 from gateway.errors import StoreError
 from gateway.lorawan.session import Changes, Join
 from gateway.records import Record
 from gateway.store import tables
-from gateway.store.buffer import Batch, Buffer
-from gateway.store.chores import DELETE_RECORDS
+from gateway.store.buffer import Buffer
 from gateway.store.numbers import BLOCK
-
-T = TypeVar("T")
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path / "kogge.db")
-
-
-def numbers(batch: Batch) -> list[int]:
-    return [number_of(record) for record in batch.records]
-
-
-async def next_batch(buffer: Buffer, limit: int = 100, linger: float = 0) -> Batch:
-    return await asyncio.wait_for(buffer.next_batch(limit, linger), 10)
 
 
 async def test_d1_unacknowledged_reading_is_on_disk_within_the_window(world: World) -> None:
@@ -125,7 +102,7 @@ async def test_d1a_kept_record_is_known_although_keep_was_cancelled(world: World
         keeping.cancel()
         with pytest.raises(asyncio.CancelledError):
             await keeping
-        assert numbers(await next_batch(buffer)) == [1]
+        assert numbers_of(await next_batch(buffer)) == [1]
         assert world.safe == {1: 1}
 
 
@@ -169,6 +146,14 @@ async def test_d1b_ended_session_does_not_come_back(world: World) -> None:
         await buffer.close()
     async with world.store() as store:
         assert (await store.load()).sessions == (new,)
+
+
+def test_write_copies_session_values() -> None:
+    changing = session(f_cnt_up=1)
+    write = tables.Write.of(Changes(sessions=(changing,)))
+    changing.f_cnt_up = 2
+    assert 1 in write.sessions[0]
+    assert 2 not in write.sessions[0]
 
 
 async def test_d2_record_comes_back_from_disk_as_it_went_in(world: World) -> None:
@@ -238,58 +223,6 @@ async def test_d5_undecoded_reading_is_stored_as_any_other(world: World) -> None
         assert (await next_batch(buffer)).records == (undecoded,)
 
 
-async def test_close_has_everything_on_disk(world: World) -> None:
-    async with world.buffer() as buffer:
-        buffer.add(reading(1), session())
-        buffer.add(reading(2))
-        await next_batch(buffer, limit=1)
-        await buffer.close()
-        assert world.safe == {1: 1, 2: 1}
-    assert await world.stored() == [1, 2]
-
-
-async def test_close_after_run_was_cancelled_in_its_commit_writes_nothing_twice(
-    world: World,
-) -> None:
-    async with world.buffer() as buffer:
-        buffer.add(reading(1))
-        world.time += 1
-        flush = asyncio.create_task(buffer.flush())
-        await asyncio.sleep(0)
-        flush.cancel()
-        with suppress(asyncio.CancelledError):
-            await flush
-        await buffer.close()
-    assert await world.stored() == [1]
-    assert world.safe == {1: 1}
-
-
-async def test_close_says_so_when_the_commit_that_run_was_cancelled_in_fails(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun, go_on = threading.Event(), threading.Event()
-
-    def broken(*_: object) -> None:
-        begun.set()
-        go_on.wait(10)
-        raise sqlite3.OperationalError("disk I/O error")
-
-    async with world.buffer() as buffer:
-        buffer.add(reading(1))
-        world.time += 1
-        monkeypatch.setattr(tables, "write", broken)
-        flush = asyncio.create_task(buffer.flush())
-        await asyncio.to_thread(begun.wait, 10)
-        flush.cancel()
-        with suppress(asyncio.CancelledError):
-            await flush
-        closing = asyncio.create_task(buffer.close())
-        await asyncio.sleep(0)
-        go_on.set()
-        with pytest.raises(StoreError, match="disk I/O error"):
-            await closing
-
-
 async def test_every_round_of_run_is_a_beat(world: World) -> None:
     beats = 0
     second = asyncio.Event()
@@ -304,244 +237,3 @@ async def test_every_round_of_run_is_a_beat(world: World) -> None:
         run = asyncio.create_task(buffer.run(beat))
         await asyncio.wait_for(second.wait(), 10)
         run.cancel()
-
-
-async def test_live_goes_first_and_backlog_oldest_first(world: World) -> None:
-    async with world.buffer() as buffer:
-        for number in range(6):
-            await buffer.keep([reading(number)], Changes())
-    async with world.buffer() as buffer:
-        buffer.add(reading(99))
-        batches = [await next_batch(buffer, limit=4) for _ in range(3)]
-        assert [numbers(batch) for batch in batches] == [[99], [0, 1, 2, 3], [4, 5]]
-        assert [batch.historical for batch in batches] == [False, True, True]
-
-
-async def test_backlog_does_not_starve_while_live_readings_linger(world: World) -> None:
-    async with world.buffer() as buffer:
-        await buffer.keep([reading(1)], Changes())
-    async with world.buffer(window=10) as buffer:
-        buffer.add(reading(2))
-        assert numbers(await next_batch(buffer, limit=10, linger=1)) == [1]
-        world.time += 1
-        assert numbers(await next_batch(buffer, limit=10, linger=1)) == [2]
-
-
-async def test_batch_goes_when_it_is_full_or_its_oldest_has_lingered(world: World) -> None:
-    async with world.buffer(window=10) as buffer:
-        buffer.add(reading(1))
-        waiting = asyncio.create_task(buffer.next_batch(2, 3600))
-        await asyncio.sleep(0)
-        buffer.add(reading(2))
-        assert numbers(await asyncio.wait_for(waiting, 10)) == [1, 2]
-    async with world.store() as store:
-        buffer = Buffer(store, 10, world.say_safe)
-        await buffer.open()
-        buffer.add(reading(3))
-        assert numbers(await next_batch(buffer, 2, linger=0.02)) == [3]
-
-
-async def test_lingering_leaves_the_broker_time_before_the_window_ends(world: World) -> None:
-    async with world.store() as store:
-        buffer = Buffer(store, 0.4, world.say_safe)
-        await buffer.open()
-        run = asyncio.create_task(buffer.run())
-        buffer.add(reading(1))
-        buffer.delivered(await next_batch(buffer, 100, linger=3600))
-        assert "sequence" not in (await store.stock()).reserved
-        run.cancel()
-
-
-async def test_readings_and_events_go_in_batches_of_their_own(world: World) -> None:
-    async with world.buffer() as buffer:
-        for record in (reading(1), event(2), reading(3), event(4)):
-            buffer.add(record)
-        assert numbers(await next_batch(buffer)) == [1, 3]
-        assert numbers(await next_batch(buffer)) == [2, 4]
-
-
-async def test_returned_live_batch_goes_out_again_in_front(world: World) -> None:
-    async with world.buffer() as buffer:
-        for number in range(3):
-            buffer.add(reading(number))
-        first, second = await next_batch(buffer, 1), await next_batch(buffer, 1)
-        buffer.returned(second)
-        buffer.returned(first)
-        again = await next_batch(buffer)
-        assert (numbers(again), again.historical) == ([0, 1, 2], False)
-        assert again.number > second.number
-
-
-async def test_returned_batch_that_is_on_disk_is_left_to_the_backlog(world: World) -> None:
-    async with world.buffer() as buffer:
-        buffer.add(reading(1))
-        batch = await next_batch(buffer)
-        world.time += 1
-        await buffer.flush()
-        buffer.returned(batch)
-        again = await next_batch(buffer)
-        assert (numbers(again), again.historical) == ([1], True)
-        buffer.delivered(again)
-        assert (buffer.backlog, world.safe) == (0, {1: 1})
-
-
-async def test_memory_holds_only_the_window_while_the_broker_is_away(world: World) -> None:
-    async with world.buffer() as buffer:
-        for number in range(500):
-            buffer.add(reading(number))
-            world.time += 0.01
-            await buffer.flush()
-            lanes = buffer._lanes
-            assert len(lanes.live) <= 51
-            assert len(lanes._segments) <= 51
-        assert buffer.backlog == 500
-        world.time += 1
-        await buffer.flush()
-        assert not lanes.live
-        assert not lanes._segments
-        assert await drain(buffer) == list(range(500))
-
-
-async def test_backlog_of_50_000_drains_in_bounded_memory(world: World) -> None:
-    async with world.buffer() as buffer:
-        for start in range(0, 50_000, 2500):
-            await buffer.keep([reading(n) for n in range(start, start + 2500)], Changes())
-            world.time += 1
-            await buffer.flush()
-    async with world.store() as store:
-        buffer = Buffer(store, 1.0, world.say_safe, lambda: world.time)
-        await buffer.open()
-        assert buffer.backlog == 50_000
-        run = asyncio.create_task(buffer.run())
-        drained: list[int] = []
-        tracemalloc.start()
-        try:
-            while buffer.backlog:
-                batch = await next_batch(buffer)
-                drained += numbers(batch)
-                buffer.delivered(batch)
-            _, peak = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
-        assert drained == list(range(50_000))
-        assert peak < 16_000_000
-        await buffer.close()
-        assert (await store.stock()).records == 0
-        run.cancel()
-
-
-async def test_delivered_segment_is_deleted_with_the_next_commit(world: World) -> None:
-    async with world.store() as store:
-        buffer = Buffer(store, 1.0, world.say_safe, lambda: world.time)
-        await buffer.open()
-        await buffer.keep([reading(1), reading(2)], Changes())
-        half, rest = await next_batch(buffer, 1), await next_batch(buffer, 1)
-        buffer.delivered(half)
-        await buffer.keep([], Changes())
-        assert (await store.stock()).records == 2
-        buffer.delivered(rest)
-        await buffer.keep([], Changes())
-        assert (await store.stock()).records == 0
-
-
-async def test_many_delivered_records_are_deleted_at_once_though_nothing_comes_in(
-    world: World,
-) -> None:
-    async with world.store() as store:
-        buffer = Buffer(store, 1.0, world.say_safe, lambda: world.time)
-        await buffer.open()
-        await buffer.keep([reading(n) for n in range(DELETE_RECORDS)], Changes())
-        await drain(buffer)
-        await buffer.flush()
-        assert (await store.stock()).records == 0
-        assert not buffer._lanes._segments
-
-
-async def test_sequence_numbers_are_reserved_rarely(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A reservation costs the card a page."""
-    reservations: list[dict[str, int]] = []
-
-    def counted(connection: sqlite3.Connection, writes: list[tables.Write]) -> None:
-        reservations.extend(write.reserved for write in writes if write.reserved)
-        write(connection, writes)
-
-    write = tables.write
-    monkeypatch.setattr(tables, "write", counted)
-    async with world.buffer() as buffer:
-        for number in range(20):
-            await buffer.keep([reading(number)], Changes())
-    assert reservations == [{"sequence": 1 + 1 + BLOCK}]
-
-
-async def cancelled_at(suspension: int, coroutine: Coroutine[Any, Any, T]) -> T | None:
-    """Run it, cancelled at its n-th suspension; None if it was, its result if it ended before."""
-
-    class Steps:
-        def __await__(self) -> Generator[Any, Any, T | None]:
-            steps = coroutine.__await__()
-            for n in count():
-                try:
-                    future = next(steps)
-                except StopIteration as end:
-                    return end.value  # type: ignore[no-any-return]
-                if n == suspension:
-                    future.cancel()
-                    with suppress(asyncio.CancelledError):
-                        steps.throw(asyncio.CancelledError())
-                    return None
-                yield future
-            raise AssertionError
-
-    return await Steps()
-
-
-async def test_next_batch_cancelled_at_any_await_loses_and_doubles_nothing(world: World) -> None:
-    async with world.buffer() as buffer:
-        await buffer.keep([reading(n) for n in range(5)], Changes())
-    for suspension in count():
-        again = world.after_power_cut()
-        async with again.buffer() as buffer:
-            batch = await cancelled_at(suspension, buffer.next_batch(3, 0))
-            buffer.add(reading(5))
-            drained = numbers(batch) if batch else []
-            if batch:
-                buffer.delivered(batch)
-            assert sorted(drained + await drain(buffer, 3)) == list(range(6))
-            if batch:
-                break
-    assert suspension >= 2  # the batch number's reservation and the reading of the backlog
-
-
-async def test_waiting_for_a_live_reading_can_be_cancelled(world: World) -> None:
-    async with world.buffer() as buffer:
-        assert await cancelled_at(1, buffer.next_batch(3, 0)) is None
-        buffer.add(reading(1))
-        world.time -= FAR  # nothing is ripe
-        assert await cancelled_at(0, buffer.next_batch(3, 3600)) is None
-        world.time += FAR
-        assert await drain(buffer) == [1]
-
-
-async def test_backlog_read_again_after_a_live_record_has_left_memory(world: World) -> None:
-    """The reading is under way while the record leaves: it is found, and found once."""
-    async with world.buffer() as buffer:
-        await buffer.keep([reading(n) for n in range(3)], Changes())
-    async with world.buffer() as buffer:
-        await buffer.keep([reading(3)], Changes())
-        reading_back = asyncio.create_task(buffer.next_batch(100, 3600))
-        await asyncio.sleep(0)
-        world.time += 1
-        await buffer.flush()
-        batch = await asyncio.wait_for(reading_back, 10)
-        buffer.delivered(batch)
-        assert sorted(numbers(batch) + await drain(buffer)) == [0, 1, 2, 3]
-
-
-def test_write_copies_session_values() -> None:
-    changing = session(f_cnt_up=1)
-    write = tables.Write.of(Changes(sessions=(changing,)))
-    changing.f_cnt_up = 2
-    assert 1 in write.sessions[0]
-    assert 2 not in write.sessions[0]

@@ -1,0 +1,87 @@
+"""Which records go in which batch: the two lanes, lingering, what is returned."""
+
+import asyncio
+
+from store_tools import World, event, next_batch, numbers_of, reading
+
+from gateway.lorawan.session import Changes
+from gateway.store.buffer import Buffer
+
+
+async def test_live_goes_first_and_backlog_oldest_first(world: World) -> None:
+    async with world.buffer() as buffer:
+        for number in range(6):
+            await buffer.keep([reading(number)], Changes())
+    async with world.buffer() as buffer:
+        buffer.add(reading(99))
+        batches = [await next_batch(buffer, limit=4) for _ in range(3)]
+        assert [numbers_of(batch) for batch in batches] == [[99], [0, 1, 2, 3], [4, 5]]
+        assert [batch.historical for batch in batches] == [False, True, True]
+
+
+async def test_backlog_does_not_starve_while_live_readings_linger(world: World) -> None:
+    async with world.buffer() as buffer:
+        await buffer.keep([reading(1)], Changes())
+    async with world.buffer(window=10) as buffer:
+        buffer.add(reading(2))
+        assert numbers_of(await next_batch(buffer, limit=10, linger=1)) == [1]
+        world.time += 1
+        assert numbers_of(await next_batch(buffer, limit=10, linger=1)) == [2]
+
+
+async def test_batch_goes_when_it_is_full_or_its_oldest_has_lingered(world: World) -> None:
+    async with world.buffer(window=10) as buffer:
+        buffer.add(reading(1))
+        waiting = asyncio.create_task(buffer.next_batch(2, 3600))
+        await asyncio.sleep(0)
+        buffer.add(reading(2))
+        assert numbers_of(await asyncio.wait_for(waiting, 10)) == [1, 2]
+    async with world.store() as store:
+        buffer = Buffer(store, 10, world.say_safe)
+        await buffer.open()
+        buffer.add(reading(3))
+        assert numbers_of(await next_batch(buffer, 2, linger=0.02)) == [3]
+
+
+async def test_lingering_leaves_the_broker_time_before_the_window_ends(world: World) -> None:
+    async with world.store() as store:
+        buffer = Buffer(store, 0.4, world.say_safe)
+        await buffer.open()
+        run = asyncio.create_task(buffer.run())
+        buffer.add(reading(1))
+        buffer.delivered(await next_batch(buffer, 100, linger=3600))
+        assert "sequence" not in (await store.stock()).reserved
+        run.cancel()
+
+
+async def test_readings_and_events_go_in_batches_of_their_own(world: World) -> None:
+    async with world.buffer() as buffer:
+        for record in (reading(1), event(2), reading(3), event(4)):
+            buffer.add(record)
+        assert numbers_of(await next_batch(buffer)) == [1, 3]
+        assert numbers_of(await next_batch(buffer)) == [2, 4]
+
+
+async def test_returned_live_batch_goes_out_again_in_front(world: World) -> None:
+    async with world.buffer() as buffer:
+        for number in range(3):
+            buffer.add(reading(number))
+        first, second = await next_batch(buffer, 1), await next_batch(buffer, 1)
+        buffer.returned(second)
+        buffer.returned(first)
+        again = await next_batch(buffer)
+        assert (numbers_of(again), again.historical) == ([0, 1, 2], False)
+        assert again.number > second.number
+
+
+async def test_returned_batch_that_is_on_disk_is_left_to_the_backlog(world: World) -> None:
+    async with world.buffer() as buffer:
+        buffer.add(reading(1))
+        batch = await next_batch(buffer)
+        world.time += 1
+        await buffer.flush()
+        buffer.returned(batch)
+        again = await next_batch(buffer)
+        assert (numbers_of(again), again.historical) == ([1], True)
+        buffer.delivered(again)
+        assert (buffer.backlog, world.safe) == (0, {1: 1})
