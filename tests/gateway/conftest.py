@@ -9,3 +9,9 @@ from store_tools import World
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return World(tmp_path / "kogge.db")
+
+
+@pytest.fixture
+def short_goodbyes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripted servers do not answer the last status."""
+    monkeypatch.setattr("gateway.northbound.forwarder.GOODBYE_SECONDS", 0.05)

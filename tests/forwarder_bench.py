@@ -1,0 +1,124 @@
+"""A `Forwarder` with a buffer in memory, and what was told."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from messages import EUI, MOMENT, replaced
+
+from gateway.config import Mqtt
+from gateway.northbound.forwarder import Forwarder
+from gateway.records import Reading, Record
+from gateway.store.buffer import Batch
+
+CONNACK = "20 03 00 00 00"
+
+
+class MemoryBuffer:
+    """The contract of gateway.store.buffer: a record is `waiting`, `out` or `done`."""
+
+    def __init__(self, records: int = 0) -> None:
+        self.waiting: deque[Record] = deque(reading(n) for n in range(records))
+        self.out: dict[int, Batch] = {}
+        self.done: list[Record] = []
+        self.asked: list[tuple[int, float]] = []
+        self._changed = asyncio.Event()
+        self._number = 0
+
+    @property
+    def backlog(self) -> int:
+        return len(self.waiting) + sum(len(batch.records) for batch in self.out.values())
+
+    async def next_batch(self, limit: int, linger: float) -> Batch:
+        self.asked.append((limit, linger))
+        await self.until(lambda: bool(self.waiting))
+        kind = type(self.waiting[0])
+        records: list[Record] = []
+        while self.waiting and len(records) < limit and type(self.waiting[0]) is kind:
+            records.append(self.waiting.popleft())
+        self._number += 1
+        batch = Batch(tuple(records), False, self._number)
+        self.out[batch.number] = batch
+        self._changed.set()
+        return batch
+
+    def delivered(self, batch: Batch) -> None:
+        self.done.extend(self.out.pop(batch.number).records)
+        self._changed.set()
+
+    def returned(self, batch: Batch) -> None:
+        self.waiting.extendleft(reversed(self.out.pop(batch.number).records))
+        self._changed.set()
+
+    def add(self, record: Record) -> None:
+        self.waiting.append(record)
+        self._changed.set()
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        while not holds():
+            self._changed.clear()
+            await self._changed.wait()
+
+
+class Words:
+    """What was told, and a way to wait for the next word of a kind."""
+
+    def __init__(self) -> None:
+        self.all: list[tuple[str, str]] = []
+        self._news = asyncio.Event()
+
+    def __call__(self, kind: str, text: str) -> None:
+        self.all.append((kind, text))
+        self._news.set()
+
+    def of(self, kind: str) -> list[str]:
+        return [text for said, text in self.all if said == kind]
+
+    async def wait(self, kind: str, times: int = 1) -> str:
+        while len(self.of(kind)) < times:
+            self._news.clear()
+            await self._news.wait()
+        return self.of(kind)[times - 1]
+
+
+class Gateway:
+    """A forwarder under test, with the clock still and no jitter."""
+
+    def __init__(self, port: int, buffer: MemoryBuffer, **settings: Any) -> None:
+        self.buffer, self.words = buffer, Words()
+        self.radio = ("receiving", "")
+        self.beats = 0
+        self.forwarder = Forwarder(
+            Mqtt(url=f"mqtt://127.0.0.1:{port}", plain_is_ok=True, **settings),
+            EUI,
+            buffer,
+            dated=lambda moment: moment,
+            now=lambda: MOMENT,
+            radio=lambda: self.radio,
+            random=lambda: 0.9,
+            told=self.words,
+        )
+
+    def beat(self) -> None:
+        self.beats += 1
+
+
+@asynccontextmanager
+async def running(port: int, buffer: MemoryBuffer, **settings: Any) -> AsyncIterator[Gateway]:
+    gateway = Gateway(port, buffer, **settings)
+    task = asyncio.create_task(gateway.forwarder.run(gateway.beat))
+    try:
+        yield gateway
+    finally:
+        assert not task.done() or task.exception() is None
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert buffer.out == {}, "a batch was neither delivered nor returned"
+
+
+def reading(number: int) -> Reading:
+    return replaced(id=f"{number:032x}", f_cnt=number)
