@@ -6,6 +6,8 @@ was loaded, is released (MCU_CLEAR 1→0 with HOST_PROG 0) and has a clock behav
 traces say. Any 8192 bytes will do for an image, with the parity flag clear.
 """
 
+from abc import ABC, abstractmethod
+
 from drivers.emulator.register_file import RegisterFile
 
 PROGRAM_SIZE = 8192
@@ -38,7 +40,7 @@ ARB_VERSION = 2
 ARB_WAITING, ARB_RUNNING = 0x01, 0x00
 
 
-class Core:
+class Core(ABC):
     """Program memory and the two control bits that both cores share."""
 
     def __init__(self, registers: RegisterFile, status: int) -> None:
@@ -73,9 +75,9 @@ class Core:
             self.released = True
             self.start()
 
+    @abstractmethod
     def start(self) -> None:
         """The program shows its first status and its version."""
-        raise NotImplementedError
 
 
 class Agc(Core):
