@@ -20,4 +20,5 @@ def _journal() -> logging.Handler | None:
     except ImportError:
         return None
     handler: logging.Handler = JournalHandler(SYSLOG_IDENTIFIER="kogge")
+    handler.setFormatter(logging.Formatter("%(message)s"))  # the journal has level and name apart
     return handler

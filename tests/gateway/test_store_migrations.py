@@ -20,11 +20,6 @@ ADDED = "CREATE TABLE added (x);"
 BROKEN = "CREATE TABLE half_done (x);\nCREATE TABLE more (no such syntax;"
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path / "kogge.db")
-
-
 def version(path: Path) -> object:
     return ask(path, "PRAGMA user_version")[0][0]
 
