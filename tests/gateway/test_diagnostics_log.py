@@ -8,7 +8,7 @@ from gateway.diagnostics.log import open_log
 
 
 def said() -> str:
-    """A warning in the words of the handler that `open_log` sets up; pytest's own stay out of it."""
+    """A warning in the words of the handler that `open_log` sets up, without those of pytest."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     root.handlers.clear()
