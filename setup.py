@@ -36,7 +36,7 @@ setup(
         compiler_directives={"language_level": "3", "embedsignature": True},
     ),
     options={"build_ext": {"parallel": os.cpu_count()}},
-    # a wheel carries config/ inside the package; gateway.config.shipped() finds it everywhere
+    # a wheel carries config/ inside the package; gateway.files.shipped() finds it everywhere
     packages=[*find_packages(include=["gateway*", "drivers*", "native*"]), "gateway.shipped"],
     package_dir={"gateway.shipped": "config"},
     include_package_data=False,  # what a wheel holds stands here, whatever an sdist holds

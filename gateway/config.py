@@ -14,10 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.errors import ConfigError
-from gateway.files import DEFAULT_CONTROL_SOCKET
-from gateway.files import DEFAULT_FILE as DEFAULT_FILE  # also by this name: config.DEFAULT_FILE
-from gateway.files import read_toml as read_toml
-from gateway.files import shipped as shipped
+from gateway.files import DEFAULT_CONTROL_SOCKET, read_toml
 
 Text = TypeVar("Text", bound=msgspec.Struct)
 

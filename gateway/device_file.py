@@ -11,8 +11,9 @@ import msgspec
 from msgspec import Meta
 
 from gateway.codecs.catalogue import Catalogue
-from gateway.config import convert, read_toml
+from gateway.config import convert
 from gateway.errors import ConfigError
+from gateway.files import read_toml
 from gateway.lorawan.device import Device
 
 _KEYS = ("app_key", "nwk_key", "nwk_s_key", "app_s_key")

@@ -23,7 +23,7 @@ from drivers.sx1302.settings import (
     SettingError,
     Settings,
 )
-from gateway import config
+from gateway import config, files
 from gateway.errors import ConfigError
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
@@ -98,7 +98,7 @@ def load(concentrator: config.Concentrator, file: Path) -> Settings:
 
 
 def _find(kind: str, name: str, key: str, file: Path) -> Path:
-    shipped = config.shipped() / kind
+    shipped = files.shipped() / kind
     for path in (shipped / f"{name.lower()}.toml", file.parent / name):
         if path.is_file():
             return path
@@ -107,7 +107,7 @@ def _find(kind: str, name: str, key: str, file: Path) -> Path:
 
 
 def _read(file: Path, shape: type[Shape]) -> Shape:
-    return config.convert(config.read_toml(file), shape, file)
+    return config.convert(files.read_toml(file), shape, file)
 
 
 def _settings(board: Board, plan: Plan) -> Settings:

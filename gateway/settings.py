@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.sx1302.settings import Settings as RadioSettings
-from gateway import config, device_file, radio_plan
+from gateway import config, device_file, files, radio_plan
 from gateway.codecs.catalogue import Catalogue, Codec
 from gateway.config import Config
 from gateway.errors import ConfigError
@@ -27,7 +27,7 @@ class Settings:
 def load(file: Path) -> Settings:
     """Read kogge.toml and all that it names; raises ConfigError."""
     found = config.load(file)
-    catalogue = Catalogue.load(config.shipped())
+    catalogue = Catalogue.load(files.shipped())
     devices = device_file.load(Path(found.gateway.devices), catalogue)
     return Settings(
         found,

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from jsonschema import Draft202012Validator
 
-from gateway import config
+from gateway import files
 from gateway.records import Moment, Radio, Reading
 
 EUI = "0016c001ff10a235"
@@ -32,7 +32,7 @@ def replaced(**fields: Any) -> Reading:
 
 
 def _validator(kind: str) -> Draft202012Validator:
-    schema = json.loads((config.shipped() / "schema" / f"{kind}.json").read_text())
+    schema = json.loads((files.shipped() / "schema" / f"{kind}.json").read_text())
     Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema)
 

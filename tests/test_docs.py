@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from kogge import HOUSE, kogge
 
-from gateway import cli, config
+from gateway import cli, files
 from gateway.cli import VERBS, main
 from gateway.config import Config
 from gateway.device_file import Entry
@@ -139,7 +139,7 @@ def keys() -> set[str]:
 
 
 def test_every_configuration_key_stands_in_the_shipped_file() -> None:
-    shown = tomllib.loads(text(config.shipped() / "kogge.toml"))
+    shown = tomllib.loads(text(files.shipped() / "kogge.toml"))
     assert {f"{table}.{key}" for table, values in shown.items() for key in values} == keys()
 
 
@@ -151,7 +151,7 @@ def test_configuration_keys_that_documents_name_exist(document: Path) -> None:
 
 
 def test_every_key_of_a_device_is_shown_in_the_shipped_file_or_is_of_later_versions() -> None:
-    example = text(config.shipped() / "devices.toml")
+    example = text(files.shipped() / "devices.toml")
     names = {field.encode_name for field in msgspec.structs.fields(Entry)}
     assert {name for name in names if f"# {name} = " not in example} == {"nwk_key"}
 

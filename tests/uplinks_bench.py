@@ -8,7 +8,7 @@ from typing import Any
 from lorawan_network import ABP, AIR, network, otaa
 
 from drivers.concentrator import RxPacket
-from gateway import config
+from gateway import files
 from gateway.clock import Clock
 from gateway.codecs.catalogue import Catalogue
 from gateway.diagnostics.watch import Watch
@@ -19,7 +19,7 @@ from gateway.lorawan.session import Changes, Session
 from gateway.records import Reading, Record
 from gateway.uplinks import Uplinks
 
-CATALOGUE = Catalogue.load(config.shipped())
+CATALOGUE = Catalogue.load(files.shipped())
 LEVEL = "dingtek/df702"
 LEVEL_PAYLOAD = bytes.fromhex("80000101110190001e002d100100000081")  # 400 mm
 GAUGE = replace(ABP, codec=LEVEL, depth=2.0)

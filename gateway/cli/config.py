@@ -18,9 +18,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from gateway import config, settings
+    from gateway import files, settings
 
-    file = args.config or config.DEFAULT_FILE
+    file = args.config or files.DEFAULT_FILE
     try:
         found = settings.load(file)
     except ConfigError as error:

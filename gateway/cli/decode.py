@@ -164,7 +164,7 @@ def _measured(codec: str | None, f_port: int | None, frm_payload: bytes) -> Repo
     if codec is None:
         return {"measurements": None, "units": None}
     from gateway.codecs.catalogue import Catalogue
-    from gateway.config import shipped
+    from gateway.files import shipped
 
     decoded = Catalogue.load(shipped()).codec(codec).decode(f_port, frm_payload)
     error = {"error": decoded.error} if decoded.error else {}

@@ -23,13 +23,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from gateway import config
+    from gateway import config, files
 
     if (args.action == "import") != (args.path is not None):
         print("kogge: firmware import PATH, or firmware list", file=sys.stderr)
         return 64
     directory = args.dir or Path(
-        config.load(args.config or config.DEFAULT_FILE).concentrator.firmware_dir
+        config.load(args.config or files.DEFAULT_FILE).concentrator.firmware_dir
     )
     return bring(args.path, directory) if args.action == "import" else show(directory, args.json)
 

@@ -12,13 +12,18 @@ EXIT = {"healthy": 0, "degraded": 1, "broken": 2}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
+    arguments_for_the_socket(parser)
+    parser.add_argument("--json", action="store_true", help="one object as the last line")
+
+
+def arguments_for_the_socket(parser: argparse.ArgumentParser) -> None:
+    """How to say which daemon is meant; read by `socket_path`."""
     parser.add_argument(
         "--config", type=Path, default=None, metavar="FILE", help="instead of /etc/kogge/kogge.toml"
     )
     parser.add_argument(
         "--socket", type=Path, default=None, metavar="PATH", help="instead of the one in kogge.toml"
     )
-    parser.add_argument("--json", action="store_true", help="one object as the last line")
 
 
 def run(args: argparse.Namespace) -> int:

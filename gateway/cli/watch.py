@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 from gateway.cli import status
@@ -12,12 +11,7 @@ HELP = "Live readings, joins and drops of the daemon, until you press Ctrl-C."
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--config", type=Path, default=None, metavar="FILE", help="instead of /etc/kogge/kogge.toml"
-    )
-    parser.add_argument(
-        "--socket", type=Path, default=None, metavar="PATH", help="instead of the one in kogge.toml"
-    )
+    status.arguments_for_the_socket(parser)
     parser.add_argument("--json", action="store_true", help="one object a line")
 
 

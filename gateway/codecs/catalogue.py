@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from gateway import config
+from gateway import config, files
 from gateway.codecs import native_codecs, vocabulary
 from gateway.codecs.mapping import Row, Rows
 from gateway.codecs.vocabulary import Vocabulary
@@ -168,7 +168,7 @@ class Catalogue:
 
 
 def _codecs_of(file: Path, words: Vocabulary) -> Iterator[Codec]:
-    device = config.convert(config.read_toml(file), Device, file)
+    device = config.convert(files.read_toml(file), Device, file)
     rows = Rows(device.measurement, words, file)
     for name in device.codecs:
         yield Codec(name, device, _decode_of(name, device, file), rows)

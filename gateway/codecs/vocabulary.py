@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from gateway import config
+from gateway import config, files
 from gateway.errors import ConfigError
 
 Kind: TypeAlias = Literal["number", "integer", "boolean", "text"]
@@ -34,7 +34,7 @@ Vocabulary: TypeAlias = dict[str, Measurement]
 def load(file: Path) -> Vocabulary:
     """Read and check the vocabulary; raises ConfigError."""
     vocabulary: Vocabulary = {}
-    for entry in config.convert(config.read_toml(file), _File, file).measurement:
+    for entry in config.convert(files.read_toml(file), _File, file).measurement:
         if entry.name in vocabulary:
             raise ConfigError(file, entry.name, None, "stands here twice; keep one")
         if entry.range is not None and entry.range[0] > entry.range[1]:

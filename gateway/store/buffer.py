@@ -1,6 +1,6 @@
 """The buffer between the radio and the city: every record, until the broker has acknowledged it.
 
-What holds here (ARCHITECTURE.md §4):
+What holds here (docs/architecture.md §4):
 
 - D1. A record is *safe* when the broker has acknowledged it or it is on disk (fsynced). Within W
   (`window`) of `add` it is one of the two. `safe` is told once a record, whichever is first.

@@ -30,7 +30,7 @@ from gateway.store.tables import Segment, Stock, Write
 
 T = TypeVar("T")
 
-# page_size comes before the first table; small pages spare the card (PERFORMANCE.md)
+# page_size comes before the first table; small pages spare the card (docs/performance.md)
 PRAGMAS = (
     "PRAGMA page_size = 1024",
     "PRAGMA locking_mode = EXCLUSIVE",

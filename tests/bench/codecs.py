@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 from gateway.codecs.catalogue import Catalogue
-from gateway.config import shipped
+from gateway.files import shipped
 
 from .row import Row
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from kogge import HOUSE, kogge, loaded_by
 
-from gateway import VERSION, cli, config
+from gateway import VERSION, cli, files
 from gateway.cli import VERBS, main
 from gateway.errors import ConfigError, ControlError, GatewayError, StoreError
 
@@ -149,5 +149,5 @@ def test_what_only_asks_needs_no_event_loop(arguments: list[str]) -> None:
 
 def test_default_configuration_is_where_the_service_has_it() -> None:
     service = (HOUSE / "systemd" / "kogge.service").read_text(encoding="utf-8")
-    assert f"kogge run --config {config.DEFAULT_FILE}" in service
+    assert f"kogge run --config {files.DEFAULT_FILE}" in service
     assert f"RestartPreventExitStatus={cli.EX_CONFIG}" in service

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from vectors import codec_name, differs, optional, shipped
 
 from gateway.codecs.catalogue import Catalogue, Codec, UnknownCodecError
-from gateway.config import shipped as shipped_config
 from gateway.errors import ConfigError
+from gateway.files import shipped as shipped_config
 
 CATALOGUE = Catalogue.load(shipped_config())
 

@@ -1,7 +1,7 @@
 """The shipped vocabulary: registered units, both labels, and the names that others rely on."""
 
 from gateway.codecs import vocabulary
-from gateway.config import shipped
+from gateway.files import shipped
 
 WORDS = vocabulary.load(shipped() / "vocabulary.toml")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway import config
+from gateway import config, files
 from gateway.errors import ConfigError
 
 PLAIN = '[mqtt]\nurl = "mqtt://localhost"\nplain_is_ok = true\n'
@@ -25,12 +25,12 @@ def refused(directory: Path, text: str) -> ConfigError:
 
 
 def test_shipped_file_shows_every_key_with_its_default() -> None:
-    shown = tomllib.loads((config.shipped() / "kogge.toml").read_text(encoding="utf-8"))
+    shown = tomllib.loads((files.shipped() / "kogge.toml").read_text(encoding="utf-8"))
     assert shown == msgspec.to_builtins(config.Config())
 
 
 def test_every_key_of_the_shipped_file_has_a_comment() -> None:
-    lines = (config.shipped() / "kogge.toml").read_text(encoding="utf-8").splitlines()
+    lines = (files.shipped() / "kogge.toml").read_text(encoding="utf-8").splitlines()
     undocumented = {line.split("=")[0].strip() for line in lines if "=" in line and "#" not in line}
     assert undocumented == {"username", "key_file"}
 

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 import vectors
 
-from gateway import config
+from gateway import files
 from gateway.codecs.catalogue import Catalogue
 from gateway.demo import sensors
 from gateway.demo.street import Resident, residents
@@ -16,7 +16,7 @@ CITY = residents(Random(3))
 
 @pytest.fixture(scope="module")
 def catalogue() -> Catalogue:
-    return Catalogue.load(config.shipped())
+    return Catalogue.load(files.shipped())
 
 
 def published(vendor: str, codec: str) -> list[tuple[int, bytes]]:

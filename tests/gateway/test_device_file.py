@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from gateway import config, device_file
+from gateway import device_file, files
 from gateway.codecs.catalogue import Catalogue
 from gateway.errors import ConfigError
 from gateway.lorawan.device import Device
 
-CATALOGUE = Catalogue.load(config.shipped())
+CATALOGUE = Catalogue.load(files.shipped())
 KEY, OTHER = "00112233445566778899aabbccddeeff", "0123456789abcdef0123456789abcdef"
 OTAA = {
     "dev_eui": "70b3d57ed0000001",

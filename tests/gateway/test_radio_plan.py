@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from drivers.sx1302 import semtech
-from gateway import config, radio_plan
+from gateway import files, radio_plan
 from gateway.config import Concentrator
 from gateway.errors import ConfigError
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "start-eu868.json"
-REGIONS = config.shipped() / "regions"
-BOARDS = config.shipped() / "boards"
+REGIONS = files.shipped() / "regions"
+BOARDS = files.shipped() / "boards"
 
 
 def test_eu868_on_the_reference_board_is_the_references_configuration() -> None:
