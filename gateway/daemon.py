@@ -15,10 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from drivers.link import open_link
-from drivers.sx1302 import firmware
-from drivers.sx1302.concentrator import Sx1302
-from gateway import clock
+from gateway import clock, hardware
 from gateway.clock import Clock
 from gateway.diagnostics import report
 from gateway.diagnostics.control import Control
@@ -111,15 +108,7 @@ class Daemon:
             bounds=Bounds.of(config.store),
             clock=self._clock,
         )
-        self._concentrator = Sx1302(
-            settings.radio,
-            partial(open_link, config.concentrator.port),
-            partial(
-                firmware.load,
-                Path(config.concentrator.firmware_dir),
-                check=config.concentrator.firmware_check,
-            ),
-        )
+        self._concentrator = hardware.concentrator(config.concentrator, settings.radio)
         self._transmitter = Transmitter(self._concentrator)
         self._uplinks = Uplinks(
             Network(settings.devices, known, settings.region, secrets.token_bytes),
