@@ -147,7 +147,10 @@ class Fsk(Channel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that start-up writes; a radio or chain that is None is off."""
+    """Everything that start-up writes; a radio or chain that is None is off.
+
+    `antenna_gain` is in dBi, cable losses taken off: what a transmission's power is lowered by.
+    """
 
     radios: tuple[Radio | None, Radio | None]
     clock_source: int = 0
@@ -157,6 +160,7 @@ class Settings:
     fsk: Fsk | None = None
     public: bool = True
     fine_timestamps: FineTimestamps = FineTimestamps.OFF
+    antenna_gain: float = 0.0
 
     def __post_init__(self) -> None:
         self._check_radios()
