@@ -7,9 +7,10 @@ was planned against the old counter is refused.
 Errors::
 
     DriverError
-    ├── LinkLost     the port is gone, or can no longer be trusted
-    ├── McuError     a bad or late answer of the board's microcontroller
-    └── ChipError    wrong chip, firmware refused, verification failed
+    ├── LinkLost         the port is gone, or can no longer be trusted
+    ├── McuError         a bad or late answer of the board's microcontroller
+    ├── ChipError        wrong chip, firmware refused, verification failed
+    └── CounterUnknown   no packet has told the counter yet: only `send` immediately
 """
 
 from dataclasses import dataclass, field
@@ -33,6 +34,10 @@ class McuError(DriverError):
 
 class ChipError(DriverError):
     """The concentrator chip is not what it should be: wrong id, firmware refused, verify failed."""
+
+
+class CounterUnknown(DriverError):
+    """Nothing has told the chip's counter yet; receiving and immediate sending go on."""
 
 
 class Modulation(StrEnum):
@@ -129,7 +134,15 @@ class ConcentratorStatus:
 
 
 class Concentrator(Protocol):
-    """Few verbs. Each may raise a `DriverError`; after that only `start` and `stop` make sense."""
+    """Few verbs. Each may raise a `DriverError`; after that only `start` and `stop` make sense.
+
+    That of `counter` alone may be `CounterUnknown`, which ends nothing.
+    """
+
+    @property
+    def lead_us(self) -> int:
+        """How long before its time a packet is best handed to `send`, in µs."""
+        ...
 
     async def start(self) -> None:
         """Open the port and bring the chip to receiving; opens a new chip session."""

@@ -30,7 +30,7 @@ class Transmitter:
     def __init__(self, concentrator: Concentrator) -> None:
         self._concentrator = concentrator
         self.answers: Tally[str] = Tally()
-        self._scheduler = Scheduler()
+        self._scheduler = Scheduler(concentrator.lead_us)
         self._chip_session = 0
         self._placed = asyncio.Event()
 

@@ -26,6 +26,7 @@ class FakeConcentrator:
     sends: list[TxStatus | DriverError] = field(default_factory=list)
     now_us: int = 0
     chip_session: int = 1
+    lead_us: int = 40_000
     gone: bool = False
     done: list[str] = field(default_factory=list)
     sent: list[TxPacket] = field(default_factory=list)

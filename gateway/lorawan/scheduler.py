@@ -10,9 +10,10 @@ Rules:
   42.5 ms (programming ahead, start delay, margin); else the newcomer is a COLLISION_PACKET.
   That holds against what is queued and what was programmed until it is off the air.
 - At most 32 wait: QUEUE_FULL.
-- A packet is due 40 ms ahead and may be programmed until 2.5 ms ahead. What missed that, or was
-  refused by the chip, goes to its answer's next window; without one it is never sent: `due` sets
-  it apart and `late` hands it out to be reported.
+- A packet is due `lead_us` ahead, as its concentrator likes it (40 ms for a chip that holds one
+  packet, more where a queue lies before it), and may be programmed until 2.5 ms ahead. What missed
+  that, or was refused by the chip, goes to its answer's next window; without one it is never sent:
+  `due` sets it apart and `late` hands it out to be reported.
 - A chip session that ends takes its packets with it: `clear` before anything is placed in the next.
   Receiving stops while the chip sends; nothing here can help that.
 
@@ -54,10 +55,10 @@ class _Slot:
     airtime: int
     later: tuple["_Slot", ...] = ()
 
-    def occupies(self, now_us: int) -> bool:
+    def occupies(self, now_us: int, lead_us: int) -> bool:
         """Whether the chip, having been given the packet, is not through with it yet."""
         left = _turn(self.start + self.airtime - now_us)
-        return 0 < left <= self.airtime + TX_JIT_US
+        return 0 < left <= self.airtime + lead_us
 
     def meets(self, other: "_Slot") -> bool:
         """Whether the two cannot both be sent."""
@@ -69,7 +70,8 @@ class _Slot:
 class Scheduler:
     """The downlinks that wait for their moment, and the one that the chip has."""
 
-    def __init__(self) -> None:
+    def __init__(self, lead_us: int = TX_JIT_US) -> None:
+        self._lead_us = lead_us
         self._waiting: list[_Slot] = []
         self._programmed: list[_Slot] = []
         self._late: list[TxPacket] = []
@@ -104,7 +106,7 @@ class Scheduler:
             ahead = _turn(slot.start - now_us)
             if ahead <= LAST_MOMENT_US or ahead > TOO_EARLY_US:
                 missed.append(slot)
-            elif ahead <= TX_JIT_US:
+            elif ahead <= self._lead_us:
                 due.append(slot)
             else:
                 self._waiting.append(slot)
@@ -134,7 +136,7 @@ class Scheduler:
             return None
         base = self._waiting[0].start
         first = min(self._waiting, key=lambda slot: _signed(slot.start - base))
-        return _turn(first.start - TX_JIT_US)
+        return _turn(first.start - self._lead_us)
 
     def clear(self) -> list[TxPacket]:
         """The chip session ended: none of these packets will be sent."""
@@ -153,7 +155,9 @@ class Scheduler:
         return TxStatus.OK
 
     def _forget_sent(self, now_us: int) -> None:
-        self._programmed = [slot for slot in self._programmed if slot.occupies(now_us)]
+        self._programmed = [
+            slot for slot in self._programmed if slot.occupies(now_us, self._lead_us)
+        ]
 
 
 def _slot(phy_payload: bytes, window: Window, end_of_uplink_us: int, chip_session: int) -> _Slot:

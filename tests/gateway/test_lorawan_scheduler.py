@@ -121,6 +121,17 @@ def test_packet_is_due_40_ms_ahead_and_once(start: int) -> None:
 
 
 @nearly_wrapping
+def test_packet_is_due_as_far_ahead_as_its_concentrator_likes_it(start: int) -> None:
+    scheduler = Scheduler(lead_us=500_000)
+    packet = scheduler.place(ANSWER, start, SESSION, start).packet
+    assert scheduler.next_due_us() == at(start + 500_000)
+    assert scheduler.due(at(start + 499_999)) == []
+    assert scheduler.due(at(start + 500_000)) == [packet]
+    between = scheduler.place(ANSWER, start, SESSION, at(start + 510_000))
+    assert between.window == 2, "what was handed over early still has its place"
+
+
+@nearly_wrapping
 def test_next_due_is_the_earliest_of_all(start: int) -> None:
     scheduler = Scheduler()
     for after in (300_000, 0, 600_000):

@@ -84,6 +84,16 @@ async def test_answer_goes_out_in_rx1_just_before_its_time() -> None:
         assert bench.answers == {TxStatus.OK: 1}
 
 
+async def test_concentrator_with_a_queue_of_its_own_gets_the_answer_earlier() -> None:
+    async with transmitting(FakeConcentrator(lead_us=SECOND // 2)) as bench:
+        await bench.answer_at(UPLINK.counter_us + 100_000)
+        await bench.rounds(2)
+        assert bench.chip.sent == []
+        bench.chip.now_us = UPLINK.counter_us + SECOND // 2
+        await bench.chip.until("send")
+        assert bench.chip.sent[0].counter_us == UPLINK.counter_us + SECOND
+
+
 async def test_answer_goes_out_in_rx2_when_rx1_is_past() -> None:
     async with transmitting(FakeConcentrator()) as bench:
         await bench.answer_at(UPLINK.counter_us + SECOND)
