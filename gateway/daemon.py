@@ -111,7 +111,9 @@ class Daemon:
         self._concentrator = hardware.concentrator(config.concentrator, settings.radio)
         self._transmitter = Transmitter(self._concentrator)
         self._uplinks = Uplinks(
-            Network(settings.devices, known, settings.region, secrets.token_bytes),
+            Network(
+                settings.devices, known, settings.region, secrets.token_bytes, heard=settings.heard
+            ),
             settings.codecs,
             self._buffer,
             self._transmitter.answer,

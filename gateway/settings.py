@@ -4,13 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from drivers.sx1302.settings import Channel
 from drivers.sx1302.settings import Settings as RadioSettings
 from gateway import config, device_file, files, radio_plan
 from gateway.codecs.catalogue import Catalogue, Codec
 from gateway.config import Config
 from gateway.errors import ConfigError
 from gateway.lorawan.device import Device
-from gateway.lorawan.region import REGIONS, Region
+from gateway.lorawan.region import Region
+from gateway.lorawan.regions import REGIONS
+
+WIDE_CHANNEL = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,18 @@ class Settings:
     codecs: Mapping[str, Codec]
     radio: RadioSettings
     region: Region
+
+    @property
+    def heard(self) -> frozenset[int]:
+        """The frequencies in Hz on which channels are received, as devices are told them.
+
+        Among them the service channel's where it is 500 kHz wide: US915 and AU915 number those too.
+        """
+        radio, service = self.radio, self.radio.service
+        chains: list[Channel] = [chain for chain in radio.channels if chain is not None]
+        if service is not None and service.bandwidth == WIDE_CHANNEL:
+            chains.append(service)
+        return frozenset(map(radio.centre, chains))
 
 
 def load(file: Path) -> Settings:

@@ -10,13 +10,14 @@ from drivers.concentrator import Crc, RxPacket
 from gateway.lorawan.device import Device, Version
 from gateway.lorawan.network import Network
 from gateway.lorawan.outcome import Drop, DropReason, Joined, Uplink
-from gateway.lorawan.region import EU868
+from gateway.lorawan.regions.europe import EU868
 from gateway.lorawan.session import KnownState
 
 APP_KEY, JOIN_EUI, DEV_EUI = bytes(range(16)), 0x70B3D57ED0000000, 0x70B3D57ED0000001
 ABP_EUI, ABP_ADDR = 0x70B3D57ED0000002, 0x01AB12CD
 AIR = Air(ABP_ADDR, b"N" * 16, b"A" * 16)
 ABP = Device(ABP_EUI, "gauge", dev_addr=ABP_ADDR, nwk_s_key=b"N" * 16, app_s_key=b"A" * 16)
+HEARD = (*EU868.channels, 867_100_000, 867_300_000, 867_500_000, 867_700_000, 867_900_000)
 
 _counter = itertools.count(10_000_000, 10_000_000)  # far apart: no two packets are copies
 
@@ -42,7 +43,7 @@ def counted() -> Callable[[int], bytes]:
 
 
 def network(devices: Iterable[Device], known: KnownState | None = None) -> Network:
-    return Network(devices, known or KnownState(), EU868, counted())
+    return Network(devices, known or KnownState(), EU868, counted(), heard=HEARD)
 
 
 def uplink(outcome: object) -> Uplink:

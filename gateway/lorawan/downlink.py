@@ -1,9 +1,9 @@
 """What the network answers an uplink with, and when the device listens for it.
 
-A class A device listens twice after each uplink: RX1 on the uplink's frequency at a data rate
-that follows the uplink's, RX2 on the region's fixed frequency and data rate. An answer goes out
-in one of them. RX1 is left out where it cannot be served: an uplink in FSK, at an unknown data
-rate, or on a frequency that may not be transmitted on.
+A class A device listens twice after each uplink: RX1 at a frequency and data rate that follow
+the uplink's, RX2 at the region's fixed frequency and data rate. An answer goes out in one of them.
+RX1 is left out where it cannot be served: an uplink in FSK, at an unknown data rate, or on a
+frequency that may not be transmitted on. Where nothing may be sent there is no window at all.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ DEFAULT_RX1_DR_OFFSET = 0
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """RX1 or RX2: µs from the uplink's end to the downlink's first symbol, Hz, and dBm e.r.p."""
+    """RX1 or RX2: µs from the uplink's end to the downlink's first symbol, Hz, and dBm e.i.r.p."""
 
     number: Literal[1, 2]
     delay_us: int
@@ -52,11 +52,12 @@ def join_windows(region: Region, uplink: RxPacket) -> tuple[Window, ...]:
 
 def _windows(region: Region, uplink: RxPacket, delay1: int, delay2: int) -> tuple[Window, ...]:
     data_rate = region.data_rate(uplink.sf, uplink.bandwidth)
+    rx1_frequency = region.rx1_frequency(uplink.frequency)
     rx2 = _window(region, 2, delay2, region.rx2_frequency, region.rx2_data_rate)
-    if data_rate is None:
+    if data_rate is None or rx1_frequency is None:
         return rx2
-    rx1_data_rate = region.rx1_data_rates[data_rate][DEFAULT_RX1_DR_OFFSET]
-    return _window(region, 1, delay1, uplink.frequency, rx1_data_rate) + rx2
+    rx1_data_rate = region.rx1_data_rate(data_rate, DEFAULT_RX1_DR_OFFSET)
+    return _window(region, 1, delay1, rx1_frequency, rx1_data_rate) + rx2
 
 
 def _window(
@@ -65,7 +66,7 @@ def _window(
     power = region.power(frequency)
     if power is None:
         return ()
-    rate = region.data_rates[data_rate]
+    rate = region.rate(data_rate)
     return (Window(number, delay_us, frequency, rate.sf, rate.bandwidth, power),)
 
 

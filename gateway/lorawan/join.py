@@ -38,9 +38,10 @@ class JoinServer:
         region: Region,
         net_id: int,
         random_bytes: Callable[[int], bytes],
+        cf_list: bytes,
     ) -> None:
         self._devices, self._region, self._net_id = devices, region, net_id
-        self._random_bytes = random_bytes
+        self._random_bytes, self._cf_list = random_bytes, cf_list
         self._dev_nonces: dict[tuple[int, int], set[int]] = {}
         self._join_nonces: dict[int, int] = {}
         for join in joins:
@@ -107,7 +108,7 @@ class JoinServer:
             session.dev_addr,
             dl_settings(self._region),
             self._region.receive_delay1_us // 1_000_000,
-            self._region.cf_list(),
+            self._cf_list,
         )
         answer = Answer(phy_payload, join_windows(self._region, packet))
         return Joined(device, session, answer, Changes((session,), ended, (join,)))

@@ -11,7 +11,7 @@ Rules:
 - A device that left devices.toml is not heard any more; what the store keeps of it stays there.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from drivers.concentrator import Crc, RxPacket
 from gateway.lorawan.activations import Activations
@@ -36,11 +36,15 @@ class Network:
         region: Region,
         random_bytes: Callable[[int], bytes],
         net_id: int = PRIVATE_NET_ID,
+        heard: Collection[int] = (),
     ) -> None:
+        """`heard` are the frequencies of this gateway's channels: joining devices are told them."""
         by_dev_eui = {device.dev_eui: device for device in devices}
         self._region = region
         self._activations = Activations(by_dev_eui.values(), known)
-        self._join_server = JoinServer(by_dev_eui, known.joins, region, net_id, random_bytes)
+        self._join_server = JoinServer(
+            by_dev_eui, known.joins, region, net_id, random_bytes, region.cf_list(heard)
+        )
 
     def receive(self, packet: RxPacket) -> Outcome:
         """Judge one packet off the air; sessions that it alters are altered in place."""

@@ -4,13 +4,13 @@ Time is the concentrator's counter alone; it starts shortly before it wraps.
 """
 
 import pytest
-from lorawan_network import ABP, AIR, APP_KEY, DEV_EUI, JOIN_EUI, counted, otaa
+from lorawan_network import ABP, AIR, APP_KEY, DEV_EUI, HEARD, JOIN_EUI, counted, otaa
 
 from drivers.concentrator import COUNTER_MODULUS, Crc, RxPacket, TxStatus
 from gateway.demo import device as far
 from gateway.lorawan.network import Network
 from gateway.lorawan.outcome import Drop
-from gateway.lorawan.region import EU868
+from gateway.lorawan.regions.europe import EU868
 from gateway.lorawan.scheduler import Scheduler
 from gateway.lorawan.session import KnownState
 
@@ -24,7 +24,7 @@ class Street:
 
     def __init__(self, keys: far.Keys, busy_us: int) -> None:
         self.device = far.Device(keys)
-        self.network = Network([ABP, otaa()], KnownState(), EU868, counted())
+        self.network = Network([ABP, otaa()], KnownState(), EU868, counted(), heard=HEARD)
         self.scheduler, self.busy_us = Scheduler(), busy_us
         self.now = COUNTER_MODULUS - 3_000_000
 

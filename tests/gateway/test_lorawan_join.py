@@ -25,7 +25,7 @@ from gateway.lorawan.downlink import Window
 from gateway.lorawan.join import dev_addr_prefix, free_dev_addr
 from gateway.lorawan.network import Network
 from gateway.lorawan.outcome import Drop, DropReason, Joined
-from gateway.lorawan.region import EU868
+from gateway.lorawan.regions.europe import EU868
 from gateway.lorawan.session import Join, KnownState
 
 
@@ -46,7 +46,8 @@ def test_join_accept_says_what_the_device_needs() -> None:
     accept = accepted(got, 0x1234)
     assert (accept.join_nonce, accept.net_id) == (1, 0)
     assert (accept.dl_settings, accept.rx_delay) == (0, 1)
-    assert accept.cf_list == EU868.cf_list()
+    # 8 671 000 = 0x844f18 in units of 100 Hz, least significant byte first; type 0
+    assert accept.cf_list.hex() == "184f84" + "e85684" + "b85e84" + "886684" + "586e84" + "00"
     assert accept.air.dev_addr == got.session.dev_addr
     assert accept.air.nwk_s_key == got.session.f_nwk_s_int_key
     assert accept.air.app_s_key == got.session.app_s_key
@@ -63,8 +64,8 @@ def test_join_leaves_its_nonces_and_a_pending_session() -> None:
 def test_join_is_answered_after_five_or_six_seconds() -> None:
     got = joined(network([otaa()]).receive(packet(request(1))))
     assert got.answer.windows == (
-        Window(1, 5_000_000, 868_300_000, 9, 125_000, 14),
-        Window(2, 6_000_000, 869_525_000, 12, 125_000, 27),
+        Window(1, 5_000_000, 868_300_000, 9, 125_000, 16),
+        Window(2, 6_000_000, 869_525_000, 12, 125_000, 29),
     )
 
 

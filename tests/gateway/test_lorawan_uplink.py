@@ -58,8 +58,8 @@ def test_answer_has_both_receive_windows() -> None:
     answer = uplink(network([ABP]).receive(heard)).answer
     assert answer is not None
     assert answer.windows == (
-        Window(1, 1_000_000, 867_500_000, 8, 125_000, 14),
-        Window(2, 2_000_000, 869_525_000, 12, 125_000, 27),
+        Window(1, 1_000_000, 867_500_000, 8, 125_000, 16),
+        Window(2, 2_000_000, 869_525_000, 12, 125_000, 29),
     )
 
 

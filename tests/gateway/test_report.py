@@ -15,9 +15,10 @@ from gateway.cli import status as verb
 from gateway.config import Config
 from gateway.diagnostics import report
 from gateway.lorawan.outcome import DropReason
-from gateway.lorawan.region import EU868
+from gateway.lorawan.regions.europe import EU868
 from gateway.northbound.forwarder import State
-from gateway.radio import Radio
+from gateway.radio import Fault, Radio
+from gateway.rhythm import Rhythm
 from gateway.settings import Settings
 from gateway.uplinks import Uplinks
 
@@ -37,14 +38,19 @@ def made(
     city: State | None = CONNECTED,
     radio: str = "receiving",
     chip: ConcentratorStatus = CHIP,
+    fault: Fault | None = None,
     **change: Any,
 ) -> dict[str, Any]:
     """A report as the socket passes it on: through JSON."""
-    one = Radio(FakeConcentrator(), lambda _: None, lambda *_: None, lambda: 0.0)
+    one = Radio(
+        FakeConcentrator(), lambda _: None, lambda *_: None, lambda: 0.0, lambda: MOMENT, Rhythm()
+    )
     one.state, one.reason = radio, "" if radio == "receiving" else "no port"  # type: ignore[assignment]
+    one.starts, one.last_fault = 3, fault
+    one.faults.update([fault.kind] * 2 if fault else [])
     settings = Settings(Config(), (GAUGE,), {}, None, EU868)  # type: ignore[arg-type]
     arguments: dict[str, Any] = {
-        "since": MOMENT, "now": MOMENT, "radio": one, "chip": chip, "city": city,
+        "since": MOMENT, "dated": lambda moment: moment, "now": MOMENT, "radio": one, "chip": chip, "city": city,
         "backlog": 5, "lost": 2,
         "uplinks": cast(Uplinks, Counted()), "answers": {TxStatus.OK: 4}, "stuck": [],
     } | change  # fmt: skip
@@ -81,6 +87,30 @@ def test_report_carries_what_was_counted() -> None:
     assert (found["city"]["state"], found["city"]["protocol"]) == ("connected", "5")
 
 
+def test_last_fault_of_the_radio_is_told_after_it_has_healed() -> None:
+    assert made()["radio"]["last_fault_at"] is None
+    assert "faults" not in "\n".join(verb.lines(made()))
+    found = made(fault=Fault("link", "the port ended", MOMENT))
+    radio = found["radio"]
+    assert (radio["reason"], radio["last_reason"]) == ("", "the port ended")
+    assert (radio["restarts"], radio["faults"], radio["last_fault_at"]) == (
+        2,
+        {"link": 2},
+        MOMENT.at,
+    )
+    assert (
+        "  faults   link 2, restarts 2; last 2026-05-01T12:00:00.123Z: the port ended"
+        in verb.lines(found)
+    )
+
+
+def test_fault_of_an_unsynchronised_moment_is_dated_once_the_time_is_known() -> None:
+    early = msgspec.structs.replace(MOMENT, at=None)
+    fault = Fault("link", "the port ended", early)
+    assert made(fault=fault)["radio"]["last_fault_at"] is None
+    assert made(fault=fault, dated=lambda _: MOMENT)["radio"]["last_fault_at"] == MOMENT.at
+
+
 def test_report_before_the_first_start_says_what_is_missing() -> None:
     found = made(city=None, radio="fault", chip=ConcentratorStatus())
     assert found["city"] == {"state": "disconnected", "reason": report.NO_EUI}
@@ -89,7 +119,11 @@ def test_report_before_the_first_start_says_what_is_missing() -> None:
 
 @pytest.mark.parametrize(
     "found",
-    [made(), made(city=None, radio="fault", chip=ConcentratorStatus()), made(stuck=["store"])],
+    [
+        made(),
+        made(city=None, radio="fault", chip=ConcentratorStatus()),
+        made(stuck=["store"], fault=Fault("link", "the port ended", MOMENT)),
+    ],
 )
 def test_technician_reads_it_in_ten_lines_of_a_terminal(found: dict[str, Any]) -> None:
     lines = list(verb.lines(found))

@@ -1,9 +1,11 @@
 """Everything that files tell the daemon, read together; whichever is wrong is named."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from drivers.sx1302.settings import Service
 from gateway import settings
 from gateway.errors import ConfigError
 
@@ -54,7 +56,7 @@ def test_missing_devices_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "key"),
     [
-        ('region = "US915"', "concentrator.region"),
+        ('region = "EU999"', "concentrator.region"),
         ('region = "XX"', "concentrator.region"),
         ('board = "toaster"', "concentrator.board"),
         ('plan = "absent.toml"', "concentrator.plan"),
@@ -67,3 +69,15 @@ def test_unknown_region_board_or_plan_is_refused_by_key(
     error = refused(write(tmp_path, f"[concentrator]\n{line}\n"))
     assert error.key == key
     assert str(tmp_path / "kogge.toml") in str(error)
+
+
+def test_channels_that_the_plan_receives_are_known(tmp_path: Path) -> None:
+    found = settings.load(write(tmp_path))
+    tenths = (8671, 8673, 8675, 8677, 8679, 8681, 8683, 8685)
+    assert found.heard == {tenth * 100_000 for tenth in tenths}
+
+
+def test_service_channel_of_500_khz_is_a_channel_of_its_own(tmp_path: Path) -> None:
+    found = settings.load(write(tmp_path))
+    wide = replace(found.radio, service=Service(radio=0, offset=250_000, bandwidth=500_000))
+    assert replace(found, radio=wide).heard - found.heard == {867_750_000}
