@@ -27,6 +27,7 @@ from gateway.lorawan.session import KnownState
 from gateway.northbound.forwarder import Forwarder
 from gateway.radio import Radio
 from gateway.records import Event, Reading, Record
+from gateway.rhythm import Rhythm
 from gateway.settings import Settings
 from gateway.store.bounds import Bounds
 from gateway.store.buffer import Buffer
@@ -110,6 +111,7 @@ class Daemon:
         )
         self._concentrator = hardware.concentrator(config.concentrator, settings.radio)
         self._transmitter = Transmitter(self._concentrator)
+        rhythm = Rhythm()
         self._uplinks = Uplinks(
             Network(
                 settings.devices, known, settings.region, secrets.token_bytes, heard=settings.heard
@@ -120,9 +122,15 @@ class Daemon:
             self._clock,
             self._watch,
             partial(self._tasks.create_task, name="answer"),
+            rhythm,
         )
         self._radio = Radio(
-            self._concentrator, self._uplinks.heard, self._radio_changed, random.random
+            self._concentrator,
+            self._uplinks.heard,
+            self._radio_changed,
+            random.random,
+            self._clock.now,
+            rhythm,
         )
         self._control = Control(Path(config.gateway.control_socket), self.status, self._watch)
         self._since = self._clock.now()
@@ -156,7 +164,8 @@ class Daemon:
         return report.status(
             self._settings,
             self._eui.result() if self._eui.done() else "",
-            since=self._clock.dated(self._since),
+            since=self._since,
+            dated=self._clock.dated,
             now=self._clock.now(),
             radio=self._radio,
             chip=self._concentrator.status(),
@@ -178,7 +187,7 @@ class Daemon:
             self._buffer,
             dated=self._clock.dated,
             now=self._clock.now,
-            radio=lambda: (self._radio.state, self._radio.reason),
+            radio=lambda: report.radio_state(self._radio),
             random=random.random,
             told=self._city_changed,
         )

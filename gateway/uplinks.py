@@ -17,6 +17,7 @@ from gateway.lorawan.network import Network
 from gateway.lorawan.outcome import Drop, Joined, Uplink
 from gateway.lorawan.session import Changes, Session
 from gateway.records import Event, Moment, Radio, Reading, Record
+from gateway.rhythm import Rhythm
 
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
 Send: TypeAlias = Callable[[Answer, RxPacket], Awaitable[None]]
@@ -33,7 +34,9 @@ class Buffer(Protocol):
 
 
 class Uplinks:
-    """`codecs` by name; `spawn` starts what may take a while, in the daemon's task group."""
+    """`codecs` by name; `spawn` starts what may take a while, in the daemon's task group; `rhythm`
+    learns when devices speak.
+    """
 
     def __init__(
         self,
@@ -44,9 +47,10 @@ class Uplinks:
         clock: Clock,
         watch: Watch,
         spawn: Spawn,
+        rhythm: Rhythm,
     ) -> None:
         self._network, self._codecs, self._buffer, self._send = network, codecs, buffer, send
-        self._clock, self._watch, self._spawn = clock, watch, spawn
+        self._clock, self._watch, self._spawn, self._rhythm = clock, watch, spawn, rhythm
         self.drops: Counter[str] = Counter()
         self.counts: Counter[str] = Counter(readings=0, joins=0, without_payload=0, repeated=0)
 
@@ -72,6 +76,7 @@ class Uplinks:
         self._watch.tell("drop", reason=drop.reason, **known, rssi=round(packet.rssi, 1))
 
     def _uplink(self, uplink: Uplink, packet: RxPacket) -> None:
+        self._rhythm.uplink(uplink.device.dev_eui, uplink.f_cnt, self._clock.now().monotonic_s)
         records = self._records(uplink, packet)
         if uplink.answer is not None or uplink.changes != Changes():
             self._spawn(self._keep_and_answer(records, uplink.changes, uplink.answer, packet))

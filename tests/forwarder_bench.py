@@ -10,6 +10,7 @@ import pytest
 from messages import EUI, MOMENT, replaced
 
 from gateway.config import Mqtt
+from gateway.northbound.formats.json import RadioState
 from gateway.northbound.forwarder import Forwarder
 from gateway.records import Reading, Record
 from gateway.store.buffer import Batch
@@ -89,7 +90,7 @@ class Gateway:
 
     def __init__(self, port: int, buffer: MemoryBuffer, **settings: Any) -> None:
         self.buffer, self.words = buffer, Words()
-        self.radio = ("receiving", "")
+        self.radio = RadioState("receiving", "")
         self.beats = 0
         self.forwarder = Forwarder(
             Mqtt(url=f"mqtt://127.0.0.1:{port}", plain_is_ok=True, **settings),

@@ -17,6 +17,7 @@ from gateway.lorawan.device import Device
 from gateway.lorawan.downlink import Answer
 from gateway.lorawan.session import Changes, Session
 from gateway.records import Reading, Record
+from gateway.rhythm import Rhythm
 from gateway.uplinks import Uplinks
 
 CATALOGUE = Catalogue.load(files.shipped())
@@ -68,6 +69,7 @@ class Bench:
             Clock(lambda: "ntp", "boot", lambda: 1_777_636_800.0, lambda: 12.5),
             self.watch,
             tasks.create_task,
+            Rhythm(),
         )
 
     async def send(self, answer: Answer, uplink: RxPacket) -> None:

@@ -52,6 +52,7 @@ def lines(status: dict[str, Any]) -> Iterator[str]:
     if radio["model"]:
         heat = "" if radio["temperature"] is None else f", {radio['temperature']:.1f} °C"
         yield f"           {radio['model']}, {radio['firmware']}{heat}, starts {radio['starts']}"
+    yield from _faults(radio)
     yield f"  city     {city['state']}{_because(city)}"
     yield f"  backlog  {status['backlog']} not yet acknowledged{_given_up(status['lost'])}"
     yield f"  clock    {status['time_quality']}"
@@ -60,6 +61,21 @@ def lines(status: dict[str, Any]) -> Iterator[str]:
     yield f"  drops    {drops or 'none'}"
     if status["stuck"]:
         yield f"  STUCK    {', '.join(status['stuck'])}"
+
+
+def _faults(radio: dict[str, Any]) -> Iterator[str]:
+    """What ailed the radio, also after it has healed itself."""
+    if radio["faults"]:
+        counted = ", ".join(f"{kind} {n}" for kind, n in sorted(radio["faults"].items()))
+        last = "" if radio["reason"] else f"; last{_when(radio)}: {radio['last_reason']}"
+        yield f"  faults   {counted}, restarts {radio['restarts']}{last}"
+
+
+def _when(radio: dict[str, Any]) -> str:
+    from gateway.clock import rfc3339
+
+    at = radio["last_fault_at"]
+    return "" if at is None else f" {rfc3339(at)}"
 
 
 def _given_up(records: int) -> str:

@@ -1,10 +1,13 @@
 """`kogge status` as one object: how the radio is, how the line to the city is, what was counted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
+
+import msgspec
 
 from drivers.concentrator import ConcentratorStatus
 from gateway import VERSION
+from gateway.northbound.formats.json import RadioState
 from gateway.northbound.forwarder import State
 from gateway.radio import Radio
 from gateway.records import Moment
@@ -19,6 +22,7 @@ def status(
     eui: str,
     *,
     since: Moment,
+    dated: Callable[[Moment], Moment],
     now: Moment,
     radio: Radio,
     chip: ConcentratorStatus,
@@ -29,7 +33,7 @@ def status(
     answers: Mapping[str, int],
     stuck: Sequence[str],
 ) -> dict[str, Any]:
-    """All that a technician asks for first."""
+    """All that a technician asks for first. `dated` is the clock's."""
     connected = city is not None and city.connected
     return {
         "v": 1,
@@ -38,17 +42,9 @@ def status(
         "name": settings.config.gateway.name,
         "place": settings.config.gateway.place,
         "health": health(radio.state == "receiving", connected, bool(stuck)),
-        "since": since.at,
+        "since": dated(since).at,
         "time_quality": now.time_quality,
-        "radio": {
-            "state": radio.state,
-            "reason": radio.reason,
-            "starts": radio.starts,
-            "model": chip.model,
-            "firmware": chip.firmware,
-            "temperature": chip.temperature,
-            "damaged": chip.drops,
-        },
+        "radio": _radio(radio, chip, dated),
         "city": _city(city),
         "backlog": backlog,
         "lost": lost,
@@ -67,6 +63,28 @@ def health(
     if stuck or not (receiving or connected):
         return "broken"
     return "healthy" if receiving and connected else "degraded"
+
+
+def radio_state(radio: Radio) -> RadioState:
+    """As the city is told of it."""
+    last_reason = radio.last_fault.reason if radio.last_fault else ""
+    return RadioState(radio.state, radio.reason, radio.restarts, last_reason)
+
+
+def _radio(
+    radio: Radio, chip: ConcentratorStatus, dated: Callable[[Moment], Moment]
+) -> dict[str, Any]:
+    last = radio.last_fault
+    return {
+        **msgspec.structs.asdict(radio_state(radio)),
+        "last_fault_at": dated(last.moment).at if last else None,
+        "faults": dict(radio.faults),
+        "starts": radio.starts,
+        "model": chip.model,
+        "firmware": chip.firmware,
+        "temperature": chip.temperature,
+        "damaged": chip.drops,
+    }
 
 
 def _city(city: State | None) -> dict[str, Any]:

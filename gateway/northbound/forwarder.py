@@ -79,7 +79,7 @@ class Forwarder:
         *,
         dated: Callable[[Moment], Moment],
         now: Callable[[], Moment],
-        radio: Callable[[], tuple[str, str]],
+        radio: Callable[[], RadioState],
         random: Callable[[], float],
         told: Callable[[str, str], None],
     ) -> None:
@@ -202,7 +202,7 @@ class Forwarder:
             published = self._state.published
             if loop.time() - began >= STEADY_SECONDS:
                 self._reconnect.reset()
-            news = (RadioState(*self._radio()), self._buffer.backlog)
+            news = (self._radio(), self._buffer.backlog)
             due = news != said and loop.time() - said_at >= BACKLOG_SECONDS
             if said is None or news[0] != said[0] or due:
                 said, said_at = news, loop.time()
@@ -234,7 +234,7 @@ class Forwarder:
         return Will(self._topic("status"), self._status("offline", None), qos=1, retain=True)
 
     def _status(self, state: Literal["online", "offline"], since: Moment | None) -> bytes:
-        radio = RadioState(*self._radio())
+        radio = self._radio()
         return json.status(self._eui, state, since, self._buffer.backlog, radio)
 
     def _topic(self, kind: str) -> str:

@@ -24,7 +24,8 @@ STATUS = {
     "v": 1, "version": "0.1.0", "gateway": "0016c001ff10a235", "name": "Pfahl 17",
     "health": "healthy", "time_quality": "ntp", "backlog": 3, "lost": 0, "devices": 8, "stuck": [],
     "radio": {"state": "receiving", "reason": "", "starts": 1, "model": "SX1302",
-              "firmware": "AGC 10", "temperature": 24.4, "damaged": {}},
+              "firmware": "AGC 10", "temperature": 24.4, "damaged": {}, "restarts": 0,
+              "last_reason": "", "last_fault_at": None, "faults": {}},
     "city": {"state": "connected", "reason": "", "protocol": "5"},
     "counts": {"readings": 12, "joins": 5}, "answers": {}, "drops": {"bad_mic": 2},
 }  # fmt: skip

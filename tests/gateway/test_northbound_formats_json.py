@@ -86,10 +86,11 @@ def test_events_put_type_and_time_before_their_detail() -> None:
 
 
 def test_status_is_exactly_as_agreed() -> None:
-    message = wire.status(EUI, "online", MOMENT, 12, wire.RadioState("receiving", ""))
+    message = wire.status(EUI, "online", MOMENT, 12, wire.RadioState("receiving", "", 1, "gone"))
     assert message.decode() == (
         '{"v":1,"gateway":"0016c001ff10a235","state":"online","since":"2026-05-01T12:00:00.123Z",'
-        f'"version":"{VERSION}","backlog":12,"radio":{{"state":"receiving","reason":""}}}}'
+        f'"version":"{VERSION}","backlog":12,"radio":{{"state":"receiving","reason":"",'
+        '"restarts":1,"last_reason":"gone"}}'
     )
     check("status", message)
 

@@ -12,6 +12,7 @@ from forwarder_bench import MemoryBuffer, reading, running
 from messages import EUI, check
 
 from gateway.northbound import forwarder
+from gateway.northbound.formats.json import RadioState
 
 pytestmark = pytest.mark.usefixtures("short_goodbyes")
 
@@ -22,7 +23,9 @@ async def test_status_is_retained_online_and_offline_at_a_stop(tmp_path: Path) -
             await gateway.words.wait("connected")
             online = await status_of(broker.port, "online")
         offline = await status_of(broker.port, "offline")
-    assert online["radio"] == {"state": "receiving", "reason": ""}
+    assert online["radio"] == {
+        "state": "receiving", "reason": "", "restarts": 0, "last_reason": "",
+    }  # fmt: skip
     assert online["since"] == offline["since"] == "2026-05-01T12:00:00.123Z"
 
 
@@ -42,6 +45,7 @@ _DYING = """
 import asyncio, sys
 from gateway.config import Mqtt
 from gateway.northbound.client import Client, Lost
+from gateway.northbound.formats.json import RadioState
 from gateway.northbound.forwarder import Forwarder
 from gateway.records import Moment
 
@@ -53,7 +57,7 @@ class Empty:
 moment = Moment(0.0, "ntp", "b", 0.0)
 asyncio.run(Forwarder(
     Mqtt(url="mqtt://127.0.0.1:" + sys.argv[1]), sys.argv[2], Empty(),
-    dated=lambda m: m, now=lambda: moment, radio=lambda: ("receiving", ""), random=lambda: 0.5,
+    dated=lambda m: m, now=lambda: moment, radio=lambda: RadioState("on", ""), random=lambda: 0.5,
     told=lambda kind, text: None,
 ).run(lambda: None))
 """
@@ -82,8 +86,9 @@ async def test_status_follows_the_radio_at_once_and_the_backlog_now_and_then(
     ):
         statuses = aiter(messages)
         assert json.loads(bytes((await anext(statuses)).payload))["radio"]["state"] == "receiving"
-        gateway.radio = ("lost", "the port is gone")
+        gateway.radio = RadioState("lost", "the port is gone", 2, "the port is gone")
         radio = json.loads(bytes((await anext(statuses)).payload))["radio"]
-        assert radio == {"state": "lost", "reason": "the port is gone"}
+        assert (radio["state"], radio["reason"]) == ("lost", "the port is gone")
+        assert (radio["restarts"], radio["last_reason"]) == (2, "the port is gone")
         buffer.add(reading(1))  # the ACL keeps it from being delivered
         assert json.loads(bytes((await anext(statuses)).payload))["backlog"] == 1

@@ -1,15 +1,20 @@
 """The receive task: faults named, the chip started anew, nothing left running at the end."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
+import msgspec
 import pytest
 from concentrator_standin import FakeConcentrator
 from lorawan_network import packet
+from messages import MOMENT
 
-from drivers.concentrator import ChipError, DriverError, LinkLost, McuError, RxPacket
+from drivers.concentrator import ChipError, Crc, DriverError, LinkLost, McuError, RxPacket
+from gateway import radio as supervision
 from gateway.radio import BACK_OFF, Radio
+from gateway.rhythm import Rhythm
 
 
 class Bench:
@@ -20,11 +25,15 @@ class Bench:
         self.heard: list[RxPacket] = []
         self.told: list[tuple[str, str]] = []
         self.beats = 0
+        self.seconds = 0.0  # on the monotonic clock
+        self.rhythm = Rhythm()
         self.radio = Radio(
             concentrator,
             self.heard.append,
             lambda state, reason: self.told.append((state, reason)),
             lambda: random,
+            lambda: msgspec.structs.replace(MOMENT, monotonic_s=self.seconds),
+            self.rhythm,
         )
 
     def beat(self) -> None:
@@ -81,6 +90,117 @@ async def test_a_fault_is_named_and_the_chip_started_anew(
     assert bench.told == [("receiving", ""), ("fault", str(error)), ("receiving", "")]
     assert len(bench.heard) == 1
     assert bench.radio.starts == 2
+
+
+async def test_the_last_fault_is_remembered_after_recovery_and_counted_by_kind(
+    pauses: list[float],
+) -> None:
+    heard: list[list[RxPacket] | DriverError] = [
+        LinkLost("gone"), McuError("late"), LinkLost("gone"), ChipError("wrong id"), [],
+    ]  # fmt: skip
+    bench = Bench(FakeConcentrator(heard=heard))
+    bench.seconds = 7.5
+    assert (bench.radio.last_fault, bench.radio.restarts) == (None, 0)
+    async with bench.running():
+        await bench.concentrator.until("receive", 6)
+    radio = bench.radio
+    assert (radio.state, radio.reason) == ("receiving", "")
+    assert radio.faults == {"link": 2, "mcu": 1, "chip": 1}
+    assert (radio.starts, radio.restarts) == (5, 4)
+    assert radio.last_fault is not None
+    assert radio.last_fault[:2] == ("chip", "wrong id")
+    assert radio.last_fault.moment.monotonic_s == 7.5
+
+
+async def test_a_fault_that_stays_counts_once(pauses: list[float]) -> None:
+    faults: list[DriverError] = [LinkLost("no port")] * 3 + [ChipError("wrong id")] * 2
+    bench = Bench(FakeConcentrator(starts=faults))
+    async with bench.running():
+        await bench.concentrator.until("receive")
+    assert bench.radio.faults == {"link": 1, "chip": 1}
+    assert bench.radio.restarts == 0
+
+
+async def test_a_kind_of_chip_fault_that_a_driver_names_itself_is_one_of_the_chip() -> None:
+    class Deaf(ChipError):
+        pass
+
+    bench = Bench(FakeConcentrator(starts=[Deaf("AGC stuck")]))
+    async with bench.running():
+        await bench.radio.first_result.wait()
+    assert bench.radio.faults == {"chip": 1}
+
+
+async def never() -> None:
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("verb", ["start", "receive", "stop"])
+async def test_a_verb_that_hangs_is_a_fault_within_its_deadline(
+    verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervision, f"{verb.upper()}_SECONDS", 0.01)
+    monkeypatch.setattr(supervision, "BACK_OFF", (0.0,))
+    bench = Bench(FakeConcentrator(heard=[LinkLost("gone")] if verb == "stop" else []))
+    healthy: Callable[[], object] = getattr(bench.concentrator, verb)
+    setattr(bench.concentrator, verb, never)
+    async with bench.running():
+        async with asyncio.timeout(5):
+            while "stuck" not in bench.radio.faults:
+                await asyncio.sleep(0.01)
+        assert bench.radio.last_fault is not None
+        assert f"did not {verb} within 0.01 s" in bench.radio.last_fault.reason
+        setattr(bench.concentrator, verb, healthy)
+        await bench.concentrator.until("receive", 1)
+
+
+async def test_a_drivers_own_time_out_is_no_deadline_of_ours() -> None:
+    async def late() -> None:
+        raise TimeoutError("the driver's own fault")
+
+    bench = Bench(FakeConcentrator())
+    bench.concentrator.start = late  # type: ignore[method-assign]
+    with pytest.raises(TimeoutError, match="driver's own"):
+        await bench.radio.run(bench.beat)
+
+
+def regular_street(bench: Bench) -> None:
+    """Three devices that speak each second, until now."""
+    for second in range(20):
+        for dev_eui in range(3):
+            bench.rhythm.uplink(dev_eui, second, float(second))
+        bench.rhythm.packet(float(second))
+    bench.seconds = 19.0
+
+
+@pytest.mark.parametrize("meanwhile", [[], [replace(packet(b"x"), crc=Crc.BAD)]])
+async def test_silence_of_regular_devices_restarts_the_radio_once(
+    meanwhile: list[RxPacket], pauses: list[float]
+) -> None:
+    """Damaged packets are made of noise too: they do not show that the radio hears."""
+    bench = Bench(FakeConcentrator(heard=[meanwhile, [], [], [], []]))
+    regular_street(bench)
+
+    def beat() -> None:
+        bench.seconds += 30.0 if bench.concentrator.done.count("receive") else 0.0
+
+    task = asyncio.create_task(bench.radio.run(beat))
+    await bench.concentrator.until("receive", 6)
+    task.cancel()
+    await asyncio.wait({task})
+    assert bench.radio.faults == {"silence": 1}
+    assert bench.radio.starts == 2
+    assert bench.radio.last_fault is not None
+    assert "silent reception" in bench.radio.last_fault.reason
+
+
+async def test_strangers_packets_show_that_the_radio_hears() -> None:
+    bench = Bench(FakeConcentrator(heard=[[packet(b"stranger")], [], []]))
+    regular_street(bench)
+    bench.seconds = 60.0
+    async with bench.running():
+        await bench.concentrator.until("receive", 4)
+    assert bench.radio.faults == {}
 
 
 async def test_a_fault_that_stays_is_told_once(pauses: list[float]) -> None:

@@ -50,8 +50,8 @@ def made(
     one.faults.update([fault.kind] * 2 if fault else [])
     settings = Settings(Config(), (GAUGE,), {}, None, EU868)  # type: ignore[arg-type]
     arguments: dict[str, Any] = {
-        "since": MOMENT, "dated": lambda moment: moment, "now": MOMENT, "radio": one, "chip": chip, "city": city,
-        "backlog": 5, "lost": 2,
+        "since": MOMENT, "dated": lambda moment: moment, "now": MOMENT, "radio": one,
+        "chip": chip, "city": city, "backlog": 5, "lost": 2,
         "uplinks": cast(Uplinks, Counted()), "answers": {TxStatus.OK: 4}, "stuck": [],
     } | change  # fmt: skip
     found = report.status(settings, "0016c001ff10a235", **arguments)

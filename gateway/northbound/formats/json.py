@@ -49,10 +49,12 @@ class _Readings(msgspec.Struct):
 
 
 class RadioState(msgspec.Struct, frozen=True):
-    """How the radio is, and why."""
+    """How the radio is and why; how often it was started anew, and the last reason for that."""
 
     state: str
     reason: str
+    restarts: int = 0
+    last_reason: str = ""
 
 
 class _Status(msgspec.Struct):
