@@ -37,6 +37,8 @@ class Concentrator(msgspec.Struct, forbid_unknown_fields=True):
     plan: str = ""
     firmware_dir: str = ""
     firmware_check: bool = True
+    antenna_gain: Annotated[float, Meta(ge=-30, le=30)] = 0.0
+    fine_timestamps: Literal["off", "all_sf", "high_capacity"] = "off"
 
 
 class Mqtt(msgspec.Struct, forbid_unknown_fields=True):

@@ -1,14 +1,19 @@
 """Semtech's packet forwarder configuration (`SX130x_conf` of global_conf.json) as settings.
 
-Keys and defaults are those of sx1302_hal 2.1.0. What this driver cannot do is refused by name:
-radios other than the SX1250, full duplex, listen before talk, spectral scan.
+Keys and defaults are those of sx1302_hal 2.1.0. A value of the wrong type, one that the chip
+cannot take, and what this driver cannot do (radios other than the SX1250, full duplex, listen
+before talk, spectral scan) are a SettingError that names the key as it stands in the file.
+What is switched off is not looked at.
 """
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from drivers.sx1302.settings import (
     MULTI_SF_CHAINS,
+    SPREADING_FACTORS,
     Channel,
     FineTimestamps,
     Fsk,
@@ -24,110 +29,212 @@ from drivers.sx1302.settings import (
 Json: TypeAlias = Mapping[str, Any]
 DEFAULT_SYNC_WORD = 0xC194C1
 
+# How the driver's settings are called in the file; the first that fits.
+NAMES = (
+    (r"radios\.(\d)\.frequency", r"radio_\1.freq"),
+    (r"radios\.(\d)\.transmit", r"radio_\1.tx_freq_min and tx_freq_max"),
+    (r"radios\.(\d)\.gains", r"radio_\1.tx_gain_lut"),
+    (r"clock_source", "clksrc"),
+    (r"spreading_factors", "chan_multiSF_All.spreading_factor_enable"),
+    (r"channels\.(\d)", r"chan_multiSF_\1"),
+    (r"service\.sf", "chan_Lora_std.spread_factor"),
+    (r"service\.implicit\.length", "chan_Lora_std.implicit_payload_length"),
+    (r"service\.implicit\.coding_rate", "chan_Lora_std.implicit_coderate"),
+    (r"service", "chan_Lora_std"),
+    (r"fsk\.bit_rate", "chan_FSK.datarate"),
+    (r"fsk", "chan_FSK"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One object of the file, and the key that leads to it."""
+
+    values: Json
+    at: str = ""
+
+    def key(self, name: str) -> str:
+        return f"{self.at}.{name}".lstrip(".")
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        value = self.values.get(name, default)
+        if not isinstance(value, bool):
+            raise SettingError(self.key(name), value, "true or false is needed")
+        return value
+
+    def number(self, name: str, default: float = 0.0) -> float:
+        value = self.values.get(name, default)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise SettingError(self.key(name), value, "a number is needed")
+        check(abs(value) <= 1e9, self.key(name), value, "a number up to 10⁹ is needed")
+        return float(value)
+
+    def integer(self, name: str, default: int = 0) -> int:
+        value = self.values.get(name, default)
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise SettingError(self.key(name), value, "a whole number is needed")
+        return value
+
+    def part(self, name: str) -> "Part":
+        return part(self.values.get(name, {}), self.key(name))
+
+    def list(self, name: str, default: Any = ()) -> list[Any]:
+        value = self.values.get(name, default)
+        if not isinstance(value, list | tuple | range):
+            raise SettingError(self.key(name), value, "a list is needed: […]")
+        return list(value)
+
+
+def part(value: object, key: str) -> Part:
+    """`value` as an object of the file."""
+    if not isinstance(value, Mapping):
+        raise SettingError(key, value, "an object is needed: {…}")
+    return Part(value, key)
+
 
 def settings(conf: Json) -> Settings:
-    """Translate; SettingError names the key when a part cannot be had."""
+    """Translate `SX130x_conf`; SettingError names the key when a part cannot be had."""
+    whole = part(conf, "SX130x_conf")
+    try:
+        return _settings(Part(whole.values))
+    except SettingError as error:
+        raise SettingError(_named(error.key), error.value, error.allowed) from None
+
+
+def _settings(conf: Part) -> Settings:
     _refuse_what_is_missing(conf)
-    everything = conf.get("chan_multiSF_All", {})
     return Settings(
-        radios=(_radio(conf, 0), _radio(conf, 1)),
-        clock_source=conf.get("clksrc", 0),
-        channels=tuple(_channel(conf, i) for i in range(MULTI_SF_CHAINS)),
-        spreading_factors=frozenset(everything.get("spreading_factor_enable", range(5, 13))),
-        service=_service(conf.get("chan_Lora_std", {})),
-        fsk=_fsk(conf.get("chan_FSK", {})),
-        public=conf.get("lorawan_public", True),
-        fine_timestamps=_fine_timestamps(conf.get("fine_timestamp", {})),
+        radios=(_radio(conf.part("radio_0")), _radio(conf.part("radio_1"))),
+        clock_source=conf.integer("clksrc"),
+        channels=tuple(_channel(conf.part(f"chan_multiSF_{i}")) for i in range(MULTI_SF_CHAINS)),
+        spreading_factors=_spreading_factors(conf.part("chan_multiSF_All")),
+        service=_service(conf.part("chan_Lora_std")),
+        fsk=_fsk(conf.part("chan_FSK")),
+        public=conf.flag("lorawan_public", True),
+        fine_timestamps=_fine_timestamps(conf.part("fine_timestamp")),
+        antenna_gain=conf.number("antenna_gain"),
     )
 
 
-def _refuse_what_is_missing(conf: Json) -> None:
-    full_duplex = conf.get("full_duplex", False)
+def _named(key: str) -> str:
+    """The key of the driver's settings as the file calls it."""
+    for ours, theirs in NAMES:
+        if re.match(rf"{ours}(\.|$)", key):
+            key = re.sub(rf"^{ours}", theirs, key)
+            break
+    return key.removesuffix(".offset") + ".if" if key.endswith(".offset") else key
+
+
+def _refuse_what_is_missing(conf: Part) -> None:
+    full_duplex = conf.flag("full_duplex")
     check(not full_duplex, "full_duplex", full_duplex, "full duplex boards are not supported")
-    sx1261 = conf.get("sx1261_conf", {})
-    for part in ("lbt", "spectral_scan"):
-        wanted = sx1261.get(part, {}).get("enable", False)
-        check(not wanted, f"sx1261_conf.{part}.enable", wanted, "the SX1261 is not supported")
+    for name in ("lbt", "spectral_scan"):
+        use = conf.part("sx1261_conf").part(name)
+        check(not use.flag("enable"), use.key("enable"), True, "the SX1261 is not supported")
 
 
-def _radio(conf: Json, number: int) -> Radio | None:
-    key = f"radio_{number}"
-    radio = conf.get(key, {})
-    if not radio.get("enable", False):
+def _radio(radio: Part) -> Radio | None:
+    if not radio.flag("enable"):
         return None
-    check(
-        radio.get("type") == "SX1250", f"{key}.type", radio.get("type"), "only SX1250 is supported"
-    )
-    if "freq" not in radio:
-        raise SettingError(f"{key}.freq", None, "the radio's centre frequency in Hz is needed")
-    compensation = radio.get("rssi_tcomp", {})
-    a, b, c, d, e = (float(compensation.get(f"coeff_{name}", 0)) for name in "abcde")
-    transmits = radio.get("tx_enable", False)
+    kind = radio.values.get("type")
+    check(kind == "SX1250", radio.key("type"), kind, "only SX1250 is supported")
+    if "freq" not in radio.values:
+        raise SettingError(radio.key("freq"), None, "the radio's centre frequency in Hz is needed")
+    compensation = radio.part("rssi_tcomp")
+    a, b, c, d, e = (compensation.number(f"coeff_{name}") for name in "abcde")
+    transmits = radio.flag("tx_enable")
     return Radio(
-        frequency=int(radio["freq"]),
-        rssi_offset=float(radio.get("rssi_offset", 0)),
+        frequency=radio.integer("freq"),
+        rssi_offset=radio.number("rssi_offset"),
         rssi_tcomp=(a, b, c, d, e),
-        single_input=radio.get("single_input_mode", False),
-        transmit=(radio.get("tx_freq_min", 0), radio.get("tx_freq_max", 0)) if transmits else None,
-        gains=_gains(radio.get("tx_gain_lut", ())) if transmits else (),
+        single_input=radio.flag("single_input_mode"),
+        transmit=_transmit(radio) if transmits else None,
+        gains=_gains(radio) if transmits else (),
     )
 
 
-def _gains(rows: list[Json]) -> tuple[GainRow, ...]:
-    table = [
-        GainRow(
-            rf_power=row.get("rf_power", 0),
-            pa_gain=row.get("pa_gain", 0),
-            pwr_idx=row.get("pwr_idx", 0),
-            dig_gain=row.get("dig_gain", 0),
-        )
-        for row in rows
-    ]
+def _transmit(radio: Part) -> tuple[int, int]:
+    return radio.integer("tx_freq_min"), radio.integer("tx_freq_max")
+
+
+def _gains(radio: Part) -> tuple[GainRow, ...]:
+    key = radio.key("tx_gain_lut")
+    rows = enumerate(radio.list("tx_gain_lut"))
+    table = [_gain(part(row, f"{key}.{i}")) for i, row in rows]
     return tuple(sorted(table, key=lambda row: row.rf_power))
 
 
-def _channel(conf: Json, number: int) -> Channel | None:
-    channel = conf.get(f"chan_multiSF_{number}", {})
-    if not channel.get("enable", False):
-        return None
-    return Channel(radio=channel.get("radio", 0), offset=channel.get("if", 0))
-
-
-def _service(channel: Json) -> Service | None:
-    if not channel.get("enable", False):
-        return None
-    implicit = ImplicitHeader(
-        length=channel.get("implicit_payload_length", 0),
-        crc=channel.get("implicit_crc_en", False),
-        coding_rate=channel.get("implicit_coderate", 0),
+def _gain(row: Part) -> GainRow:
+    gain = GainRow(
+        rf_power=row.integer("rf_power"),
+        pa_gain=row.integer("pa_gain"),
+        pwr_idx=row.integer("pwr_idx"),
+        dig_gain=row.integer("dig_gain"),
     )
+    gain.check(row.at)
+    return gain
+
+
+def _spreading_factors(everything: Part) -> frozenset[int]:
+    name = "spreading_factor_enable"
+    factors = everything.list(name, SPREADING_FACTORS)
+    whole = all(type(factor) is int for factor in factors)
+    check(whole, everything.key(name), factors, "whole numbers 5…12 are needed")
+    return frozenset(factors)
+
+
+def _channel(channel: Part) -> Channel | None:
+    if not channel.flag("enable"):
+        return None
+    return Channel(radio=channel.integer("radio"), offset=channel.integer("if"))
+
+
+def _service(channel: Part) -> Service | None:
+    if not channel.flag("enable"):
+        return None
     return Service(
-        radio=channel.get("radio", 0),
-        offset=channel.get("if", 0),
-        bandwidth=channel.get("bandwidth", 0) or 250_000,
-        sf=channel.get("spread_factor", 0) or 7,
-        implicit=implicit if channel.get("implicit_hdr", False) else None,
+        radio=channel.integer("radio"),
+        offset=channel.integer("if"),
+        bandwidth=channel.integer("bandwidth") or 250_000,
+        sf=channel.integer("spread_factor") or 7,
+        implicit=_implicit(channel) if channel.flag("implicit_hdr") else None,
     )
 
 
-def _fsk(channel: Json) -> Fsk | None:
-    if not channel.get("enable", False):
+def _implicit(channel: Part) -> ImplicitHeader:
+    return ImplicitHeader(
+        length=channel.integer("implicit_payload_length"),
+        crc=channel.flag("implicit_crc_en"),
+        coding_rate=channel.integer("implicit_coderate"),
+    )
+
+
+def _fsk(channel: Part) -> Fsk | None:
+    if not channel.flag("enable"):
         return None
-    word = channel.get("sync_word", 0)
-    size = channel.get("sync_word_size", 0) or (3 if word == 0 else 8)
     return Fsk(
-        radio=channel.get("radio", 0),
-        offset=channel.get("if", 0),
-        bandwidth=channel.get("bandwidth", 0) or 250_000,
-        bit_rate=channel.get("datarate", 0) or 64_000,
-        sync_word=(word or DEFAULT_SYNC_WORD).to_bytes(8, "big")[-size:],
+        radio=channel.integer("radio"),
+        offset=channel.integer("if"),
+        bandwidth=channel.integer("bandwidth") or 250_000,
+        bit_rate=channel.integer("datarate") or 64_000,
+        sync_word=_sync_word(channel),
     )
 
 
-def _fine_timestamps(conf: Json) -> FineTimestamps:
-    if not conf.get("enable", False):
+def _sync_word(channel: Part) -> bytes:
+    word, size = channel.integer("sync_word"), channel.integer("sync_word_size")
+    check(0 <= word < 2**64, channel.key("sync_word"), word, "0…2⁶⁴−1 are allowed")
+    check(0 <= size <= 8, channel.key("sync_word_size"), size, "1…8 bytes are allowed")
+    size = size or (3 if word == 0 else 8)
+    return (word or DEFAULT_SYNC_WORD).to_bytes(8, "big")[-size:]
+
+
+def _fine_timestamps(conf: Part) -> FineTimestamps:
+    if not conf.flag("enable"):
         return FineTimestamps.OFF
-    mode = conf.get("mode", "all_sf")
+    mode = conf.values.get("mode", "all_sf")
     allowed = ("all_sf", "high_capacity")
-    check(mode in allowed, "fine_timestamp.mode", mode, '"all_sf" or "high_capacity"')
+    check(mode in allowed, conf.key("mode"), mode, '"all_sf" or "high_capacity"')
     return FineTimestamps(mode)

@@ -84,14 +84,21 @@ class Radio:
             within, f"{key}.frequency", self.frequency, f"the radio can be tuned within {bands} MHz"
         )
         if self.transmit is not None:
-            low, high = self.transmit
-            check(low <= high, f"{key}.transmit", self.transmit, "lowest comes before highest")
+            self._check_transmit(f"{key}.transmit", *self.transmit)
             rows = len(self.gains)
             check(1 <= rows <= 16, f"{key}.gains", rows, "1…16 rows of transmit power are needed")
         for i, row in enumerate(self.gains):
             row.check(f"{key}.gains.{i}")
         powers = [row.rf_power for row in self.gains]
         check(powers == sorted(powers), f"{key}.gains", powers, "rows must be ordered by rf_power")
+
+    def _check_transmit(self, key: str, low: int, high: int) -> None:
+        check(low <= high, key, self.transmit, "lowest comes before highest")
+        (bottom, top), _ = _band(self.frequency) or ((0, 0), b"")
+        allowed = f"it must share frequencies with the radio's own band, {bottom}–{top} MHz"
+        check(low <= top * 1_000_000 and bottom * 1_000_000 <= high, key, self.transmit, allowed)
+        within = low in RADIO_RANGE and high in RADIO_RANGE
+        check(within, key, self.transmit, "the radio transmits within 100–1000 MHz")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,10 +173,11 @@ class Settings:
         self._check_radios()
         factors, allowed = sorted(self.spreading_factors), "a subset of 5…12 is allowed"
         check(set(factors) <= set(SPREADING_FACTORS), "spreading_factors", factors, allowed)
+        gain = self.antenna_gain
+        check(-30 <= gain <= 30, "antenna_gain", gain, "−30…30 dBi are allowed")
         count = len(self.channels)
         check(count == MULTI_SF_CHAINS, "channels", count, "there are 8 chains; off is None")
-        for i, channel in enumerate(self.channels):
-            self._check_channel(f"channels.{i}", channel, 125_000)
+        self._check_channels()
         if self.service is not None:
             self.service.check("service")
             self._check_channel("service", self.service, self.service.bandwidth)
@@ -184,6 +192,16 @@ class Settings:
         clocked = self.clock_source in (0, 1) and self.radios[self.clock_source] is not None
         allowed = "the chip's clock comes from radio 0 or 1, which must be on"
         check(clocked, "clock_source", self.clock_source, allowed)
+
+    def _check_channels(self) -> None:
+        taken: dict[int, int] = {}
+        for i, channel in enumerate(self.channels):
+            self._check_channel(f"channels.{i}", channel, 125_000)
+            if channel is not None:
+                centre = self.centre(channel)
+                first = taken.setdefault(centre, i)
+                allowed = f"{centre} Hz is heard already, by channel {first + 1} of the list"
+                check(first == i, f"channels.{i}.offset", channel.offset, allowed)
 
     def _check_channel(self, key: str, channel: Channel | None, bandwidth: int) -> None:
         if channel is None:
@@ -214,7 +232,12 @@ class Settings:
 
 def calibration_band(frequency: int) -> bytes | None:
     """The parameters of the image calibration for this frequency, None outside every band."""
+    band = _band(frequency)
+    return band[1] if band else None
+
+
+def _band(frequency: int) -> tuple[tuple[int, int], bytes] | None:
     for (low, high), code in CALIBRATION_BANDS.items():
         if low * 1_000_000 < frequency < high * 1_000_000:
-            return code
+            return (low, high), code
     return None

@@ -1,35 +1,85 @@
-"""`kogge config check`: is the configuration good, and if not, what is wrong where."""
+"""`kogge config`: is the configuration good; bring one over from Semtech's packet forwarder."""
 
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from gateway.errors import ConfigError
 
-HELP = "Check kogge.toml and devices.toml, and say what is wrong where."
+HELP = "Check kogge.toml and devices.toml, or take over a global_conf.json."
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=["check"])
-    parser.add_argument(
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    check = actions.add_parser("check", help="say what is wrong where")
+    check.add_argument(
         "--config", type=Path, default=None, metavar="FILE", help="instead of /etc/kogge/kogge.toml"
     )
-    parser.add_argument("--json", action="store_true", help="one object as the last line")
+    bring = actions.add_parser(
+        "import-semtech", help="board profile and channel plan from a global_conf.json"
+    )
+    bring.add_argument("file", type=Path, metavar="FILE", help="of Semtech's packet forwarder")
+    bring.add_argument("--region", help="as in kogge.toml; without it the channels tell")
+    bring.add_argument("--output", type=Path, default=Path(), metavar="DIR", help="instead of here")
+    bring.add_argument("--force", action="store_true", help="write over files that are there")
+    for action in (check, bring):
+        action.add_argument("--json", action="store_true", help="one object as the last line")
 
 
 def run(args: argparse.Namespace) -> int:
-    from gateway import files, settings
-
-    file = args.config or files.DEFAULT_FILE
+    action = _check if args.action == "check" else _import
     try:
-        found = settings.load(file)
+        told = action(args)
     except ConfigError as error:
         if args.json:
             wrong = {"file": error.file, "key": error.key, "allowed": error.allowed}
-            print(json.dumps({"ok": False, "config": str(file), **wrong}))
+            print(json.dumps({"ok": False, **_asked(args), **wrong}))
         raise
     if args.json:
-        print(json.dumps({"ok": True, "config": str(file), "devices": len(found.devices)}))
-    else:
-        print(f"{file}: good. {len(found.devices)} devices in {found.config.gateway.devices}.")
+        print(json.dumps({"ok": True, **_asked(args), **told}))
     return 0
+
+
+def _asked(args: argparse.Namespace) -> dict[str, str]:
+    from gateway import files
+
+    if args.action == "check":
+        return {"config": str(args.config or files.DEFAULT_FILE)}
+    return {"source": str(args.file)}
+
+
+def _check(args: argparse.Namespace) -> dict[str, Any]:
+    from gateway import files, settings
+
+    file = args.config or files.DEFAULT_FILE
+    found = settings.load(file)
+    if not args.json:
+        print(f"{file}: good. {len(found.devices)} devices in {found.config.gateway.devices}.")
+    return {"devices": len(found.devices)}
+
+
+def _import(args: argparse.Namespace) -> dict[str, Any]:
+    from gateway import semtech_import
+
+    found = semtech_import.read(args.file, args.region)
+    board, plan = semtech_import.write(found, args.file, args.output, args.force)
+    keys = semtech_import.concentrator(found, board, plan)
+    if not args.json:
+        _tell(board, plan, found.left_out, keys)
+    left_out = [{"key": key, "why": why} for key, why in found.left_out]
+    return {"board": str(board), "plan": str(plan), "concentrator": keys, "left_out": left_out}
+
+
+def _tell(
+    board: Path, plan: Path, left_out: tuple[tuple[str, str], ...], keys: dict[str, str | float]
+) -> None:
+    """What was written, what was not, and, last, what to put into kogge.toml."""
+    from gateway.radio_plan_text import quoted
+
+    print(f"written: {board}\nwritten: {plan}")
+    for key, why in left_out:
+        print(f"left out: {key}: {why}")
+    print("\nPut this into kogge.toml, then: kogge config check\n\n[concentrator]")
+    for key, value in keys.items():
+        print(f"{key} = {quoted(value) if isinstance(value, str) else value}")

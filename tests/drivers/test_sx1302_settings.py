@@ -5,10 +5,8 @@ from typing import Any
 
 import pytest
 
-from drivers.sx1302 import semtech
 from drivers.sx1302.settings import (
     Channel,
-    FineTimestamps,
     Fsk,
     GainRow,
     ImplicitHeader,
@@ -54,14 +52,19 @@ NO_LENGTH = ImplicitHeader(length=0, crc=True, coding_rate=1)
         (one_radio(gains=(GainRow(1, 4, 0),)), "radios.0.gains.0.pa_gain"),
         (one_radio(gains=(GainRow(1, 0, 23),)), "radios.0.gains.0.pwr_idx"),
         (one_radio(gains=(GainRow(1, 0, 1, 4),)), "radios.0.gains.0.dig_gain"),
-        (one_radio(transmit=(2, 1)), "radios.0.transmit"),
+        (one_radio(transmit=(869_000_000, 868_000_000)), "radios.0.transmit"),
+        (one_radio(transmit=(0, 0)), "radios.0.transmit"),
+        (one_radio(transmit=(902_000_000, 928_000_000)), "radios.0.transmit"),
+        (one_radio(transmit=(863_000_000, 2_400_000_000)), "radios.0.transmit"),
         ({"clock_source": 2}, "clock_source"),
         (one_radio() | {"clock_source": 1}, "clock_source"),
         ({"spreading_factors": frozenset({4, 7})}, "spreading_factors"),
+        ({"antenna_gain": 31.0}, "antenna_gain"),
         ({"channels": (None,) * 9}, "channels"),
         (one_channel(2, 0), "channels.0.radio"),
         (one_radio() | one_channel(1, 0), "channels.0.radio"),
         (one_channel(0, 737_501), "channels.0.offset"),
+        ({"channels": (Channel(radio=0, offset=1),) * 2 + (None,) * 6}, "channels.1.offset"),
         (service(offset=-675_001), "service.offset"),
         (service(bandwidth=62_500), "service.bandwidth"),
         (service(sf=13), "service.sf"),
@@ -97,53 +100,3 @@ def test_limits_themselves_are_allowed(change: dict[str, Any]) -> None:
 def test_calibration_follows_the_band(mhz: float, code: str | None) -> None:
     band = calibration_band(round(mhz * 1e6))
     assert (band.hex() if band else None) == code
-
-
-CONF: dict[str, Any] = {
-    "lorawan_public": False,
-    "clksrc": 1,
-    "radio_0": {"enable": False},
-    "radio_1": {"enable": True, "type": "SX1250", "freq": 491_300_000, "single_input_mode": True},
-    "chan_multiSF_All": {"spreading_factor_enable": [7, 8]},
-    "chan_multiSF_3": {"enable": True, "radio": 1, "if": 200_000},
-    "chan_Lora_std": {
-        "enable": True,
-        "radio": 1,
-        "implicit_hdr": True,
-        "implicit_payload_length": 9,
-        "implicit_crc_en": True,
-        "implicit_coderate": 2,
-    },
-    "chan_FSK": {"enable": True, "radio": 1, "sync_word": 0x1234, "sync_word_size": 2},
-    "fine_timestamp": {"enable": True, "mode": "high_capacity"},
-}
-
-
-def test_semtech_configuration_is_translated_with_its_defaults() -> None:
-    implicit = ImplicitHeader(length=9, crc=True, coding_rate=2)
-    assert semtech.settings(CONF) == Settings(
-        radios=(None, Radio(frequency=491_300_000, single_input=True)),
-        clock_source=1,
-        channels=(None, None, None, Channel(radio=1, offset=200_000), *[None] * 4),
-        spreading_factors=frozenset({7, 8}),
-        service=Service(radio=1, offset=0, implicit=implicit),
-        fsk=Fsk(radio=1, offset=0, sync_word=b"\x12\x34"),
-        public=False,
-        fine_timestamps=FineTimestamps.HIGH_CAPACITY,
-    )
-
-
-@pytest.mark.parametrize(
-    ("change", "key"),
-    [
-        ({"full_duplex": True}, "full_duplex"),
-        ({"sx1261_conf": {"lbt": {"enable": True}}}, "sx1261_conf.lbt.enable"),
-        ({"radio_1": {"enable": True, "type": "SX1257", "freq": 1}}, "radio_1.type"),
-        ({"radio_1": {"enable": True, "type": "SX1250"}}, "radio_1.freq"),
-        ({"fine_timestamp": {"enable": True, "mode": "x"}}, "fine_timestamp.mode"),
-    ],
-)
-def test_semtech_configuration_beyond_this_driver_is_refused(change: Any, key: str) -> None:
-    with pytest.raises(SettingError) as refused:
-        semtech.settings(CONF | change)
-    assert refused.value.key == key

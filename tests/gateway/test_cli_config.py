@@ -1,11 +1,14 @@
-"""kogge config check: good or wrong, and what is wrong where."""
+"""kogge config check: good or wrong, and what is wrong where; import-semtech: what it tells."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from gateway.cli import main
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "start-eu868.json"
 
 
 def write(directory: Path, toml: str) -> str:
@@ -53,3 +56,58 @@ def test_wrong_configuration_is_an_object_too(
     found = json.loads(captured.out)
     assert (found["ok"], found["file"], found["key"]) == (False, file, "store.window")
     assert found["allowed"] in captured.err
+
+
+def global_conf(directory: Path) -> str:
+    conf = json.loads(GOLDEN.read_text())["config"]
+    file = directory / "global_conf.json"
+    file.write_text(json.dumps({"SX130x_conf": conf, "gateway_conf": {}}), encoding="utf-8")
+    return str(file)
+
+
+def test_import_tells_what_to_write_into_kogge_toml_and_that_is_good(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = global_conf(tmp_path)
+    assert main(["config", "import-semtech", source, "--output", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert f"written: {tmp_path / 'global_conf.board.toml'}\n" in told
+    assert "left out: gateway_conf: " in told
+    kogge = told[told.index("[concentrator]") :]
+    assert tomllib.loads(kogge)["concentrator"]["region"] == "EU868"
+    assert main(["config", "check", "--config", write(tmp_path, kogge)]) == 0
+
+
+def test_import_tells_it_as_an_object_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = global_conf(tmp_path)
+    asked = ["config", "import-semtech", source, "--output", str(tmp_path), "--json"]
+    assert main(asked) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["ok"], found["source"]) == (True, source)
+    assert found["concentrator"]["plan"] == found["plan"]
+    assert [each["key"] for each in found["left_out"]] == ["gateway_conf"]
+    assert main(asked) == 1
+    assert "--force" in capsys.readouterr().err
+    assert main([*asked, "--force"]) == 0
+
+
+def test_import_of_what_is_no_configuration_is_exit_78_and_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "global_conf.json"
+    file.write_text("[]")
+    assert main(["config", "import-semtech", str(file), "--json"]) == 78
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["ok"] is False
+    assert len(captured.err.splitlines()) == 1
+    assert main(["config", "import-semtech", str(tmp_path / "none.json")]) == 78
+    assert list(tmp_path.glob("*.toml")) == []
+
+
+@pytest.mark.parametrize("words", [[], ["look"], ["import-semtech"]])
+def test_wrong_usage_is_exit_64(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["config", *words])
+    assert left.value.code == 64
