@@ -1,0 +1,207 @@
+"""The MAC commands that the network sends, and how many of them a downlink takes.
+
+Rules:
+
+- What the device asked for goes before what the network wants; within each the order is kept.
+- All LinkADRReq of a downlink are one block: the device applies them together or not at all, and
+  there may be one block only (TS001-1.0.4 §5.2). It stands where its first one stood and is never
+  split.
+- FOpts has room for 15 bytes. What does not fit there goes into FPort 0, in a frame without an
+  application's payload, or waits for the next downlink.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gateway.lorawan.mac_commands import MacCommand, bits, flag, frequency
+
+FOPTS_ROOM = 15
+
+Commands = tuple[MacCommand, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResetConf(MacCommand):
+    """1.1: answers ResetInd; the network speaks LoRaWAN 1.`minor`."""
+
+    CID: ClassVar[int] = 0x01
+    ANSWERS_DEVICE: ClassVar[bool] = True
+    minor: int = bits(0, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkCheckAns(MacCommand):
+    """How far above the demodulation floor the device was heard, in dB, by how many gateways."""
+
+    CID: ClassVar[int] = 0x02
+    ANSWERS_DEVICE: ClassVar[bool] = True
+    margin: int = bits(0, 8, high=254)
+    gw_cnt: int = bits(8, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkADRReq(MacCommand):
+    """Data rate, power, channels and repetitions; DR or TXPower 15 keeps what the device has.
+
+    Of a block the last one's data rate, power and `nb_trans` count; the masks apply in order.
+    """
+
+    CID: ClassVar[int] = 0x03
+    tx_power: int = bits(0, 4)
+    data_rate: int = bits(4, 4)
+    ch_mask: int = bits(8, 16)
+    nb_trans: int = bits(24, 4)
+    ch_mask_cntl: int = bits(28, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class DutyCycleReq(MacCommand):
+    """The device may send for 1 / 2^`max_d_cycle` of the time."""
+
+    CID: ClassVar[int] = 0x04
+    max_d_cycle: int = bits(0, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class RXParamSetupReq(MacCommand):
+    """RX1's offset, RX2's data rate and frequency in Hz."""
+
+    CID: ClassVar[int] = 0x05
+    rx2_data_rate: int = bits(0, 4)
+    rx1_dr_offset: int = bits(4, 3)
+    frequency: int = frequency(8)
+
+
+@dataclass(frozen=True, slots=True)
+class DevStatusReq(MacCommand):
+    """Asks for battery and margin."""
+
+    CID: ClassVar[int] = 0x06
+
+
+@dataclass(frozen=True, slots=True)
+class NewChannelReq(MacCommand):
+    """Makes or alters channel `ch_index`; frequency 0 switches it off."""
+
+    CID: ClassVar[int] = 0x07
+    ch_index: int = bits(0, 8)
+    frequency: int = frequency(8)
+    min_dr: int = bits(32, 4)
+    max_dr: int = bits(36, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class RXTimingSetupReq(MacCommand):
+    """RX1 opens `delay` seconds after the uplink; 0 is 1 s too."""
+
+    CID: ClassVar[int] = 0x08
+    delay: int = bits(0, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class TxParamSetupReq(MacCommand):
+    """Dwell times of 400 ms, and the EIRP by its index (8 … 36 dBm)."""
+
+    CID: ClassVar[int] = 0x09
+    max_eirp: int = bits(0, 4)
+    uplink_dwell_time: bool = flag(4)
+    downlink_dwell_time: bool = flag(5)
+
+
+@dataclass(frozen=True, slots=True)
+class DlChannelReq(MacCommand):
+    """RX1 of channel `ch_index` is on `frequency` (Hz), not on the uplink's."""
+
+    CID: ClassVar[int] = 0x0A
+    ch_index: int = bits(0, 8)
+    frequency: int = frequency(8)
+
+
+@dataclass(frozen=True, slots=True)
+class RekeyConf(MacCommand):
+    """1.1: answers RekeyInd; the network speaks LoRaWAN 1.`minor`."""
+
+    CID: ClassVar[int] = 0x0B
+    ANSWERS_DEVICE: ClassVar[bool] = True
+    minor: int = bits(0, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class ADRParamSetupReq(MacCommand):
+    """1.1: ADR_ACK_LIMIT is 2^`limit_exp`, ADR_ACK_DELAY 2^`delay_exp`."""
+
+    CID: ClassVar[int] = 0x0C
+    delay_exp: int = bits(0, 4)
+    limit_exp: int = bits(4, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceTimeAns(MacCommand):
+    """GPS time when the uplink ended: seconds since 1980-01-06, and 1/256 s (`leap_seconds`)."""
+
+    CID: ClassVar[int] = 0x0D
+    ANSWERS_DEVICE: ClassVar[bool] = True
+    seconds: int = bits(0, 32)
+    fraction: int = bits(32, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class ForceRejoinReq(MacCommand):
+    """1.1: send a Rejoin-Request of type 0 or 2 at once, at `data_rate`.
+
+    `max_retries` more follow, 32 s · 2^`period` and a random time apart.
+    """
+
+    CID: ClassVar[int] = 0x0E
+    data_rate: int = bits(0, 4)
+    rejoin_type: int = bits(4, 3, high=2)
+    max_retries: int = bits(8, 3)
+    period: int = bits(11, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class RejoinParamSetupReq(MacCommand):
+    """1.1: rejoin after 2^(`max_count_n` + 4) uplinks or 2^(`max_time_n` + 10) seconds."""
+
+    CID: ClassVar[int] = 0x0F
+    max_count_n: int = bits(0, 4)
+    max_time_n: int = bits(4, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceModeConf(MacCommand):
+    """1.1: answers DeviceModeInd with the class that holds from now on: A (0) or C (2)."""
+
+    CID: ClassVar[int] = 0x20
+    ANSWERS_DEVICE: ClassVar[bool] = True
+    device_class: int = bits(0, 8, high=2)
+
+
+def fit(commands: Sequence[MacCommand], room: int) -> tuple[Commands, Commands]:
+    """What of `commands` goes into `room` bytes, and what is left: together all, in sending order.
+
+    The first that does not fit ends it, so that nothing is overtaken for ever.
+    """
+    units = _in_sending_order(commands)
+    for taken, unit in enumerate(units):
+        room -= sum(1 + command.payload_size() for command in unit)
+        if room < 0:
+            return _flat(units[:taken]), _flat(units[taken:])
+    return _flat(units), ()
+
+
+def _in_sending_order(commands: Sequence[MacCommand]) -> list[Commands]:
+    """What may not be torn apart, one after the other."""
+    block = tuple(command for command in commands if isinstance(command, LinkADRReq))
+    units: list[Commands] = []
+    for command in commands:
+        if not isinstance(command, LinkADRReq):
+            units.append((command,))
+        elif block not in units:
+            units.append(block)
+    return sorted(units, key=lambda unit: not unit[0].ANSWERS_DEVICE)
+
+
+def _flat(units: Sequence[Commands]) -> Commands:
+    return tuple(command for unit in units for command in unit)
