@@ -1,0 +1,114 @@
+"""What was sent in each sub-band within the last hour, and what still may be (ETSI EN 300 220-1).
+
+Rules:
+
+- A sub-band may be used for its share of any hour, wherever that hour begins. Airtime counts from
+  the moment it is claimed until an hour after its end.
+- Time is an argument: seconds on any axis that only rises. What is claimed may lie ahead.
+- Bounds err on the safe side: ends are rounded up to whole seconds, what is claimed stays claimed
+  even if it is not sent, and of an earlier run only the sum is known, as sent at its last moment.
+- A frequency outside all sub-bands is not this ledger's to allow.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from math import ceil, inf
+from typing import NamedTuple
+
+from gateway.lorawan.region import SubBand
+
+HOUR = 3600
+US = 1_000_000
+
+
+class Spent(NamedTuple):
+    """The airtime of a sub-band, named by its lower edge in Hz, that may count until `at` + 1 h."""
+
+    low: int
+    airtime_us: int
+    at: float
+
+
+@dataclass(slots=True)
+class _Account:
+    """One sub-band. `seconds`: the second in which airtime ends, and how many µs end in it."""
+
+    band: SubBand
+    used_us: int = 0
+    seconds: deque[tuple[int, int]] = field(default_factory=deque)
+
+    @property
+    def budget_us(self) -> int:
+        return round(self.band.duty_cycle * HOUR * US)
+
+    def age(self, now: float) -> None:
+        while self.seconds and self.seconds[0][0] + HOUR <= now:
+            self.used_us -= self.seconds.popleft()[1]
+
+    def add(self, airtime_us: int, end: float) -> None:
+        second, same = ceil(end), 0
+        if self.seconds and self.seconds[-1][0] >= second:
+            second, same = self.seconds.pop()
+        self.seconds.append((second, same + airtime_us))
+        self.used_us += airtime_us
+
+
+class Ledger:
+    """The accounts of a region's sub-bands; `spent` is what an earlier run left."""
+
+    def __init__(self, sub_bands: Iterable[SubBand], spent: Iterable[Spent] = ()) -> None:
+        self._accounts = tuple(_Account(band) for band in sub_bands)
+        by_low = {account.band.low: account for account in self._accounts}
+        for one in spent:
+            if one.low in by_low:
+                by_low[one.low].add(one.airtime_us, one.at)
+
+    def allows(self, frequency: int, airtime_us: int, now: float) -> bool:
+        """Whether that much airtime may be claimed now."""
+        account = self._account(frequency)
+        if account is None:
+            return False
+        account.age(now)
+        return account.used_us + airtime_us <= account.budget_us
+
+    def add(self, frequency: int, airtime_us: int, at: float) -> None:
+        """Claim airtime that begins at `at`, which `allows` has just allowed."""
+        account = self._account(frequency)
+        assert account is not None
+        account.add(airtime_us, at + airtime_us / US)
+
+    def spent(self, frequency: int) -> Spent:
+        """What the next run has to know about this sub-band."""
+        account = self._account(frequency)
+        assert account is not None
+        at = account.seconds[-1][0] if account.seconds else -inf
+        return Spent(account.band.low, account.used_us, at)
+
+    def free_at(self, frequency: int, airtime_us: int, now: float) -> float:
+        """The first moment, now or later, at which that much may be claimed; inf: never."""
+        account = self._account(frequency)
+        if account is None or airtime_us > account.budget_us:
+            return inf
+        account.age(now)
+        over, moment = account.used_us + airtime_us - account.budget_us, now
+        for second, ends_us in account.seconds:
+            if over <= 0:
+                break
+            over, moment = over - ends_us, second + HOUR
+        return moment
+
+    def seconds_left(self, now: float) -> dict[SubBand, float]:
+        """The airtime that may still be claimed now in each sub-band that has a limit."""
+        left = {}
+        for account in self._accounts:
+            account.age(now)
+            if account.band.duty_cycle < 1:
+                left[account.band] = max(0, account.budget_us - account.used_us) / US
+        return left
+
+    def _account(self, frequency: int) -> _Account | None:
+        for account in self._accounts:
+            if account.band.low <= frequency < account.band.high:
+                return account
+        return None
