@@ -103,8 +103,10 @@ class RxPacket:
 class TxPacket:
     """One packet to send: at `counter_us` of `chip_session`, or immediately where that is None.
 
-    `power` in dBm at the board's connector; `inverted` is the polarity of downlinks to devices;
-    `preamble` in symbols; `crc` is off for LoRaWAN downlinks.
+    `power` in dBm as the antenna radiates it: at the board's connector it is lower by the antenna
+    gain (dBi) that the concentrator was told of, and the same where it was told of none. `inverted`
+    is the polarity of downlinks to devices; `preamble` in symbols; `crc` is off for LoRaWAN
+    downlinks.
     """
 
     payload: bytes
@@ -123,7 +125,11 @@ class TxPacket:
 
 @dataclass(slots=True)
 class ConcentratorStatus:
-    """What a concentrator knows about itself; `drops` counts damaged bytes by reason."""
+    """What a concentrator knows about itself.
+
+    `drops` counts by reason what was damaged or was not sent as planned. `pulses` are the different
+    pulses per second that were seen in this session; 0 is a board without a GPS.
+    """
 
     eui: int | None = None
     model: str = ""
@@ -131,6 +137,7 @@ class ConcentratorStatus:
     temperature: float | None = None
     chip_session: int = 0
     drops: dict[str, int] = field(default_factory=dict)
+    pulses: int = 0
 
 
 class Concentrator(Protocol):

@@ -13,6 +13,7 @@ from drivers.sx1302.channels import low_data_rate
 TICKS_PER_US = 32
 COUNT_BITS = 27  # of the µs that 32 bits of ticks make
 TICK_MODULUS = 1 << 32
+COUNT_MODULUS = 1 << COUNT_BITS  # µs
 _WRAPS = 1 << 32 - COUNT_BITS
 
 

@@ -9,7 +9,7 @@ from enum import Enum
 
 from drivers.concentrator import ChipError, Modulation, TxPacket
 from drivers.sx1302.channels import bit_rate_divider, low_data_rate, sync_pattern, sync_peaks
-from drivers.sx1302.chip import POLLS, Chip
+from drivers.sx1302.chip import Chip
 from drivers.sx1302.settings import BANDWIDTH_CODE, GainRow, Radio
 from drivers.sx1302.spi import SubRequest, burst, field, fields
 from drivers.sx1302.timestamps import (
@@ -28,6 +28,7 @@ RADIO_DELAY = {125_000: 19, 250_000: 24, 500_000: 21}  # ticks, SX1250
 FSK_BIT_RATE = 50_000
 FSK_DEVIATION = 25_000
 FSK_SYNC_WORD = b"\xc1\x94\xc1"
+ABORT_POLLS, ABORT_PAUSE = 200, 0.005  # a second until an abort must have freed the chain
 
 
 class TxState(Enum):
@@ -62,15 +63,18 @@ async def abort(chip: Chip, chain: int) -> None:
     triggers = ("IMMEDIATE", "DELAYED", "GPS")
     names = {f"TX_TRIG_TX_TRIG_{kind}": 0 for kind in triggers}
     await chip.write(fields(top(chain), names))
-    for _ in range(POLLS):
+    for _ in range(ABORT_POLLS):
         if await state(chip, chain) is TxState.FREE:
             return
-        await chip.sleep(0.001)
-    raise ChipError(f"transmitter {chain} does not stop")
+        await chip.sleep(ABORT_PAUSE)
+    raise ChipError(
+        f"the transmitter hangs: chain {'AB'[chain]} does not become free after an abort;"
+        " the chip is started anew"
+    )
 
 
-def power_row(radio: Radio, power: int) -> GainRow:
-    """The strongest row that is not above `power` dBm, or the weakest."""
+def power_row(radio: Radio, power: float) -> GainRow:
+    """The strongest row that is not above `power` dBm at the connector, or the weakest."""
     fitting = [row for row in radio.gains if row.rf_power <= power]
     return fitting[-1] if fitting else radio.gains[0]
 

@@ -57,14 +57,15 @@ async def no_time(_: float) -> None:
     await asyncio.sleep(0)
 
 
-async def started(conf: Json) -> tuple[Sx1302, StandIn]:
+async def started(conf: Json, ticks: int = 0) -> tuple[Sx1302, StandIn]:
+    """Where no time passes: the board's count stands at `ticks`, and so does the driver's clock."""
     fine = conf.get("fine_timestamp", {}).get("enable", False)
-    board = StandIn(otp={0xD0: 3 if fine else 2})
+    board = StandIn(otp={0xD0: 3 if fine else 2}, ticks=ticks)
 
     async def open_link() -> MemoryLink:
         return MemoryLink(board)
 
-    driver = Sx1302(semtech.settings(conf), open_link, lambda: IMAGE, no_time)
+    driver = Sx1302(semtech.settings(conf), open_link, lambda: IMAGE, no_time, lambda: 0.0)
     await driver.start()
     return driver, board
 
@@ -83,9 +84,8 @@ async def test_golden_start_writes_what_the_reference_writes(conf: Json, golden:
 async def test_golden_receive_reports_what_the_reference_reports(conf: Json, golden: Json) -> None:
     settings = semtech.settings(conf)
     for each in golden["rx"]:
-        driver, board = await started(conf)
+        driver, board = await started(conf, each["ticks"] + 32 * 5000)
         board.fifo += bytes.fromhex(each["fifo"])
-        board.ticks = each["ticks"] + 32 * 5000
         (packet,) = await driver.receive()
         expected = {k: v for k, v in each["expected"].items() if k not in NOT_OURS}
         assert as_forwarder(packet, settings, expected) == expected
@@ -117,10 +117,9 @@ def as_forwarder(packet: RxPacket, settings: Settings, wanted: Json) -> Json:
 
 async def test_golden_transmit_writes_what_the_reference_writes(conf: Json, golden: Json) -> None:
     for each in golden["tx"]:
-        driver, board = await started(conf)
-        packet = as_packet(each, driver.status().chip_session, conf.get("antenna_gain", 0))
-        at = packet.counter_us or 1_000_000
-        board.ticks = (at - 30_000) * 32
+        now_us = (each.get("tmst", 0) - 30_000) % 2**27  # the chip's count has no more bits
+        driver, board = await started(conf, now_us * 32)
+        packet = as_packet(each, now_us + 30_000, driver.status().chip_session)
         board.written.clear()
         assert await driver.send(packet) is TxStatus.OK
         base = 0x200 * each["chain"]
@@ -140,19 +139,19 @@ async def test_golden_transmit_writes_what_the_reference_writes(conf: Json, gold
         assert board.memory[begin : begin + len(packet.payload)] == packet.payload
 
 
-def as_packet(each: Json, chip_session: int, antenna_gain: int) -> TxPacket:
+def as_packet(each: Json, counter_us: int, chip_session: int) -> TxPacket:
     txpk = each["txpk"]
     lora = txpk["modu"] == "LORA"
     sf, bandwidth = map(int, re.findall(r"\d+", txpk["datr"])) if lora else (0, 125)
     return TxPacket(
         payload=base64.b64decode(txpk["data"]),
-        counter_us=each["tmst"] if each.get("trigger", "delayed") == "delayed" else None,
+        counter_us=counter_us if each.get("trigger", "delayed") == "delayed" else None,
         chip_session=chip_session,
         frequency=round(txpk["freq"] * 1e6),
         sf=sf,
         bandwidth=bandwidth * 1000,
         coding_rate=int(txpk.get("codr", "4/5")[2:]) - 4,
-        power=txpk.get("powe", 14) - antenna_gain,
+        power=txpk.get("powe", 14),
         inverted=txpk.get("ipol", False),
         crc=not txpk.get("ncrc", False),
         preamble=txpk.get("prea", 0),

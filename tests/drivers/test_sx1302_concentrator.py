@@ -1,62 +1,28 @@
-"""The whole driver before a stand-in board: start, faults at start, sending, unplugging."""
+"""The whole driver before a stand-in board: start, faults at start, receiving, unplugging."""
 
 import asyncio
-import json
-import time
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from pty_board import PtyBoard, frame, pty_board
-from sx1302_standin import MemoryLink, StandIn
+from sx1302_bench import EMITTING, EUI, IMAGES, SECOND, SETTINGS, SMALL, Bench, running
+from sx1302_standin import StandIn
 
-from drivers.concentrator import ChipError, LinkLost, McuError, TxPacket, TxStatus
+from drivers.concentrator import ChipError, LinkLost, McuError, TxStatus
 from drivers.link import open_link
-from drivers.sx1302 import concentrator, semtech
+from drivers.sx1302 import concentrator
 from drivers.sx1302.concentrator import Sx1302
 from drivers.sx1302.firmware import Firmware
 
-GOLDEN = Path(__file__).parent.parent / "golden"
-SETTINGS = semtech.settings(json.loads((GOLDEN / "start-eu868.json").read_text())["config"])
-SMALL = bytes.fromhex(json.loads((GOLDEN / "rx-eu868.json").read_text())["rx"][0]["fifo"])
-IMAGES = Firmware(bytes(8192), bytes(8192), verified=False)
-SECOND = 32_000_000
-OPEN, EUI = [(0, 1, 1), (0, 2, 1), (0, 2, 0), (0, 8, 0), (0, 8, 1)], 0x0016C001F1500812
-FREE, SCHEDULED, EMITTING = 0x80, 0x91, 0x30
+OPEN = [(0, 1, 1), (0, 2, 1), (0, 2, 0), (0, 8, 0), (0, 8, 1)]
+WRONG_CRC = bytearray(SMALL[:-1])
+WRONG_CRC[9 + SMALL[2]] |= 1
+WRONG_CRC.append(sum(WRONG_CRC) % 256)
 FIFO_COUNT = bytes.fromhex("000100000600 58c8 000000".replace(" ", ""))
-
-
-class Bench:
-    """A driver, its board, and a sleep that takes no time."""
-
-    def __init__(self) -> None:
-        otp = {i: EUI >> 8 * (7 - i) & 0xFF for i in range(8)} | {0xD0: 2}
-        self.board = StandIn(otp=otp, ticks=SECOND)
-        self.links: list[MemoryLink] = []
-        self.pauses = 0
-        self.driver = Sx1302(SETTINGS, self.open_link, lambda: IMAGES, self.sleep)
-
-    async def open_link(self) -> MemoryLink:
-        self.links.append(MemoryLink(self.board))
-        return self.links[-1]
-
-    async def sleep(self, _: float) -> None:
-        self.pauses += 1
-        await asyncio.sleep(0)
-
-    def packet(self, after_us: int | None = 30_000, **change: object) -> TxPacket:
-        when = None if after_us is None else self.board.ticks // 32 + after_us
-        session = self.driver.status().chip_session
-        packet = TxPacket(b"hello", when, session, 868_100_000, sf=7)
-        return replace(packet, **change)  # type: ignore[arg-type]
 
 
 @pytest.fixture
 async def bench() -> Bench:
-    bench = Bench()
-    await bench.driver.start()
-    bench.board.requests.clear()
-    return bench
+    return await running()
 
 
 async def test_status_tells_who_the_chip_is(bench: Bench) -> None:
@@ -101,7 +67,7 @@ async def test_start_fails_with_the_reason_and_closes_the_link(
 
 async def test_missing_firmware_fails_the_start_and_may_come_later() -> None:
     bench = Bench()
-    bench.driver = Sx1302(SETTINGS, bench.open_link, lambda: images.pop()(), bench.sleep)
+    bench.driver = Sx1302(SETTINGS, bench.open_link, lambda: images.pop()(), bench.sleep, bench.now)
 
     def missing() -> Firmware:
         raise ChipError("install it")
@@ -119,26 +85,37 @@ async def test_failing_spi_is_an_mcu_error(bench: Bench) -> None:
         await bench.driver.receive()
 
 
-async def test_quiet_air_is_told_with_an_empty_list(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert 0 < concentrator.QUIET <= 2
-    monkeypatch.setattr(concentrator, "QUIET", 0.01)
-    async with asyncio.timeout(5):
-        assert await bench.driver.receive() == []
-    assert bench.pauses > 0
+async def test_quiet_air_is_told_with_an_empty_list(bench: Bench) -> None:
+    asked_at = bench.seconds
+    assert await bench.driver.receive() == []
+    assert 0 < bench.seconds - asked_at <= 2
     bench.board.fifo += SMALL
     assert len(await bench.driver.receive()) == 1
 
 
 async def test_idle_poll_costs_one_request(bench: Bench) -> None:
-    receiving = asyncio.create_task(bench.driver.receive())
-    pauses = bench.pauses
-    while bench.pauses < pauses + 50:
-        await asyncio.sleep(0)
-    receiving.cancel()
+    await bench.driver.receive()
     assert {payload for _, payload in bench.board.requests} == {FIFO_COUNT}
-    assert len(bench.board.requests) <= 51
+    assert len(bench.board.requests) == len(bench.pauses) + 1
+
+
+async def test_quiet_air_is_looked_at_less_often_until_the_next_packet(bench: Bench) -> None:
+    await bench.driver.receive()
+    assert set(bench.pauses) == {concentrator.POLL_PAUSE}
+    bench.pauses.clear()
+    await bench.driver.receive()
+    assert set(bench.pauses) == {concentrator.QUIET_PAUSE}
+    bench.board.fifo += SMALL
+    assert len(await bench.driver.receive()) == 1
+    bench.pauses.clear()
+    await bench.driver.receive()
+    assert set(bench.pauses) == {concentrator.POLL_PAUSE}
+
+
+def test_full_fifo_takes_longer_than_the_longest_pause() -> None:
+    """259 of the shortest packets a second, or at most 100 bytes each ms: 4096 bytes."""
+    frame_rate, frame_size = 259, 23 + 23
+    assert 4096 / (frame_rate * frame_size) > 4 * concentrator.QUIET_PAUSE
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -150,29 +127,6 @@ async def test_torn_fifo_count_loses_nothing(bench: Bench, first: bool) -> None:
     assert bench.driver.status().drops == {}
 
 
-async def test_torn_counter_is_read_a_third_time(bench: Bench) -> None:
-    bench.board.ticks = 2**24 * 5
-    bench.board.torn[0x6101] = [
-        bytes.fromhex("00000000 05ffffff"),
-        bytes.fromhex("00000000 04ffffff"),
-    ]
-    assert (await bench.driver.counter()).us == 2**24 * 5 // 32
-
-
-async def test_counter_is_followed_while_nothing_is_received(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(concentrator, "COUNTER_PERIOD", 0.0)
-    receiving = asyncio.create_task(bench.driver.receive())
-    for ticks in (2**31, 2**32 + 64, 2**32 + 2**31, 2**33 + 64):
-        bench.board.ticks = ticks
-        pauses = bench.pauses
-        while bench.pauses < pauses + 3:
-            await asyncio.sleep(0)
-    receiving.cancel()
-    assert (await bench.driver.counter()).us == 2**28 + 2
-
-
 async def test_drops_are_counted_in_the_status(bench: Bench) -> None:
     bench.board.fifo += SMALL[:-1] + b"\x00" + SMALL
     assert len(await bench.driver.receive()) == 1
@@ -180,112 +134,118 @@ async def test_drops_are_counted_in_the_status(bench: Bench) -> None:
 
 
 async def test_counter_carries_its_session_and_costs_one_request(bench: Bench) -> None:
-    assert await bench.driver.counter() == (1_000_000, 1)
+    assert await bench.driver.counter() == (bench.us, 1)
     assert len(bench.board.requests) == 1
 
 
-async def test_counter_is_read_twice_when_it_is_not_where_it_should_be(bench: Bench) -> None:
-    bench.board.ticks += 10 * SECOND
-    assert await bench.driver.counter() == (11_000_000, 1)
-    assert len(bench.board.requests) == 2
-
-
-async def test_counter_wraps_at_27_bits_of_the_chip_and_goes_on(bench: Bench) -> None:
-    bench.board.ticks = 2**32 - 32
-    assert (await bench.driver.counter()).us == 2**27 - 1
-    bench.board.ticks += 64
-    assert (await bench.driver.counter()).us == 2**27 + 1
-
-
-async def test_packet_is_armed_for_its_time(bench: Bench) -> None:
-    packet = bench.packet(30_000)
-    assert await bench.driver.send(packet) is TxStatus.OK
-    assert bench.board.memory[0x5200] == 2
-    assert bench.board.memory[0x5300:0x5305] == b"hello"
-    assert len(bench.board.requests) == 3  # status, counter, set-up with trigger
-
-
-@pytest.mark.parametrize(
-    ("after_us", "status"),
-    [
-        (-1, TxStatus.TOO_LATE),
-        (-(2**31) + 1, TxStatus.TOO_LATE),
-        (2_499, TxStatus.TOO_LATE),
-        (120_000_001, TxStatus.TOO_EARLY),
-    ],
-)
-async def test_wrong_moment_is_refused_and_nothing_is_armed(
-    bench: Bench, after_us: int, status: TxStatus
-) -> None:
-    assert await bench.driver.send(bench.packet(after_us % 2**32)) is status
-    assert bench.board.memory[0x5200] == 0
-
-
-async def test_immediate_packet_leaves_at_once(bench: Bench) -> None:
-    assert await bench.driver.send(bench.packet(None)) is TxStatus.OK
-    assert bench.board.memory[0x5200] == 1
-
-
-async def test_packet_of_an_earlier_session_is_refused(bench: Bench) -> None:
-    packet = bench.packet()
-    await bench.driver.start()
-    assert await bench.driver.send(packet) is TxStatus.TOO_LATE
-
-
-@pytest.mark.parametrize("frequency", [862_999_999, 870_000_001])
-async def test_frequency_outside_the_band_is_refused(bench: Bench, frequency: int) -> None:
-    assert await bench.driver.send(bench.packet(frequency=frequency)) is TxStatus.TX_FREQ
-
-
-async def test_packet_collides_with_the_one_before_it(bench: Bench) -> None:
-    assert await bench.driver.send(bench.packet(1_000_000)) is TxStatus.OK
-    for busy in (SCHEDULED, EMITTING):
-        bench.board.tx_status[0] = busy
-        assert await bench.driver.send(bench.packet(20_000)) is TxStatus.COLLISION_PACKET
-
-
-async def test_stuck_transmitter_is_freed_for_the_next_packet(bench: Bench) -> None:
-    bench.board.tx_status[0] = SCHEDULED
-    free_on_abort(bench.board)
-    assert await bench.driver.send(bench.packet()) is TxStatus.OK
-
-
-async def test_packet_that_was_never_sent_is_taken_back(bench: Bench) -> None:
-    assert await bench.driver.send(bench.packet(30_000)) is TxStatus.OK
-    bench.board.tx_status[0] = SCHEDULED
-    free_on_abort(bench.board)
-    receiving = asyncio.create_task(bench.driver.receive())
-    while "never_sent" not in bench.driver.status().drops:
-        await asyncio.sleep(0.01)
-    receiving.cancel()
-    assert bench.board.memory[0x5200] == 0
-    assert bench.driver.status().drops == {"never_sent": 1}
-
-
-async def test_packet_whose_moment_passed_while_it_was_armed_is_taken_back(bench: Bench) -> None:
-    write = bench.board._write
-
-    def slow(address: int, value: int, mask: int) -> None:
-        write(address, value, mask)
-        if address == 0x5200 and value == 2:
-            time.sleep(0.005)
-            bench.board.tx_status[0] = SCHEDULED
-        elif address == 0x5200:
-            bench.board.tx_status[0] = FREE
-
-    bench.board._write = slow  # type: ignore[method-assign]
-    assert await bench.driver.send(bench.packet(4_000)) is TxStatus.TOO_LATE
-    assert bench.board.memory[0x5200] == 0
-    assert await bench.driver.send(bench.packet(30_000)) is TxStatus.OK
-
-
-async def test_temperature_is_asked_for_once_a_second(bench: Bench) -> None:
+async def test_temperature_is_asked_for_once_a_second_while_packets_come(bench: Bench) -> None:
     for temperature in (30.0, 35.0):
         bench.board.temperature = temperature
         bench.board.fifo += SMALL
         await bench.driver.receive()
     assert [command for command, _ in bench.board.requests].count(0x01) == 1
     assert bench.driver.status().temperature == 30.0
+
+
+async def test_temperature_is_asked_for_on_a_quiet_air_too(bench: Bench) -> None:
+    bench.board.temperature = 40.0
+    await bench.listen(5)
+    bench.board.temperature = -5.0
+    bench.board.requests.clear()
+    await bench.listen(90)
+    assert bench.driver.status().temperature == -5.0
+    assert [command for command, _ in bench.board.requests].count(0x01) <= 3
+
+
+async def test_pulses_are_told_in_the_status(bench: Bench) -> None:
+    assert bench.driver.status().pulses == 0
+    bench.board.pps_ticks = SECOND
+    await bench.driver.counter()
+    assert bench.driver.status().pulses == 1
+
+
+async def test_wraps_are_followed_on_a_quiet_air(bench: Bench) -> None:
+    await bench.listen(300)
+    assert bench.us > 2**28
+    assert (await bench.driver.counter()).us == bench.us
+
+
+async def test_looking_after_the_health_costs_little(bench: Bench) -> None:
+    await bench.listen(60)
+    others = [payload for _, payload in bench.board.requests if payload != FIFO_COUNT]
+    assert 3 * 15 < len(others) <= 4 * 20 + 2
+
+
+async def sick(bench: Bench, within: float) -> str:
+    """What the driver says of its chip within so many seconds."""
+    with pytest.raises(ChipError) as fault:
+        await bench.listen(within)
+    return str(fault.value)
+
+
+@pytest.mark.parametrize(
+    ("registers", "says"),
+    [
+        ({0x5780: 1}, "parity flag of the AGC is set"),
+        ({0x6080: 1}, "parity flag of the arbiter is set"),
+        ({0x5780: 1, 0x6080: 1}, "parity flag of the AGC and the arbiter is set"),
+        ({0x5780: 1, 0x6080: 1, 0x5781: 0x14}, "reception has stalled silently"),
+        ({0x5605: 0}, "reset behind this program's back"),
+    ],
+)
+async def test_sick_chip_is_found_within_seconds_and_healed_by_a_start(
+    bench: Bench, registers: dict[int, int], says: str
+) -> None:
+    for address, value in registers.items():
+        bench.board.memory[address] = value
+    assert says in await sick(bench, within=5)
+    bench.board.memory[:] = bytes(0x8000)  # as the chip's reset does
+    await bench.driver.start()
+    await bench.listen(10)
+    assert bench.driver.status().chip_session == 2
+
+
+@pytest.mark.parametrize("status", [0x0F, 0x00, 0x01, 0x02, 0x03, 0x14])
+async def test_agc_status_alone_is_no_fault(bench: Bench, status: int) -> None:
+    bench.board.memory[0x5781] = status
+    await bench.listen(20)
+
+
+async def test_spi_that_died_is_told_by_the_version(bench: Bench) -> None:
+    bench.board.damage = {0x5606}
+    assert "version reads 0x13, at its start it was 0x12" in await sick(bench, within=5)
+
+
+async def test_one_bad_reading_is_not_believed(bench: Bench) -> None:
+    bench.board.torn[0x5780] = [b"\x01\x14"]
+    bench.board.torn[0x6080] = [b"\x01"]
+    await bench.listen(20)
+    assert not bench.board.torn[0x5780]
+
+
+async def test_reset_behind_our_back_opens_a_session_that_refuses_the_old_ones_packets(
+    bench: Bench,
+) -> None:
+    old = bench.packet(60_000_000)
+    bench.board.ticks = 0
+    assert "began anew" in await sick(bench, within=5)
+    await bench.driver.start()
+    assert await bench.driver.send(old) is TxStatus.TOO_LATE
+    assert await bench.driver.send(bench.packet()) is TxStatus.OK
+
+
+async def test_unbroken_run_of_wrong_crcs_is_a_fault_within_a_minute(bench: Bench) -> None:
+    bench.board.fifo += SMALL
+    assert len(await bench.driver.receive()) == 1
+    with pytest.raises(ChipError, match="not one good packet"):
+        await wrong_crcs(bench, seconds=60)
+
+
+async def wrong_crcs(bench: Bench, seconds: int) -> None:
+    for _ in range(seconds):
+        bench.board.fifo += WRONG_CRC * 2
+        await bench.driver.receive()
+        bench.pass_time(1)
 
 
 async def test_stop_aborts_both_chains_and_resets_the_board(bench: Bench) -> None:
@@ -305,20 +265,14 @@ async def test_stop_resets_the_board_even_if_a_transmitter_does_not_stop(bench: 
     assert bench.links[0].closed
 
 
-def free_on_abort(board: StandIn) -> None:
-    write = board._write
-
-    def watch(address: int, value: int, mask: int) -> None:
-        write(address, value, mask)
-        if address == 0x5200 and not value:
-            board.tx_status[0] = FREE
-
-    board._write = watch  # type: ignore[method-assign]
-
-
 def over_a_port(port: PtyBoard) -> Sx1302:
+    """The stand-in's count stands still, so the driver's clock does."""
     return Sx1302(
-        SETTINGS, lambda: open_link(port.path), lambda: IMAGES, lambda _: asyncio.sleep(0)
+        SETTINGS,
+        lambda: open_link(port.path),
+        lambda: IMAGES,
+        lambda _: asyncio.sleep(0),
+        lambda: 0.0,
     )
 
 
