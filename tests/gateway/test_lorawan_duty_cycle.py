@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.lorawan.duty_cycle import HOUR, Ledger, Spent
@@ -118,6 +118,10 @@ class Naive:
         ),
         max_size=30,
     )
+)
+@example(
+    [(0, 0, 27 * SECOND, 500 * SECOND, "go on"), (0, 0, 9 * SECOND, 0, "go on")]
+    + [(HOUR, 30 * SECOND, 27 * SECOND, 0, "go on")]
 )
 def test_no_hour_holds_more_than_its_share(steps: list[tuple[int, int, int, int, str]]) -> None:
     """Time is whole µs here. Two at once are counted twice: worse than the air would have it."""
