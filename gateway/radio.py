@@ -8,7 +8,8 @@ The rules:
 - The back-off begins anew once the chip has been listened to, not with its mere start.
 - Each verb of the concentrator has a deadline here, whatever the deadlines of its requests are.
 - Reception that is silent though known devices must have spoken is a fault (`gateway.rhythm`).
-- A fault that repeats itself word by word is told and counted once.
+- A fault that stays is told and counted once: what its sentence says after a colon may differ from
+  try to try (the bytes of a GPS that is no concentrator).
 """
 
 import asyncio
@@ -136,27 +137,27 @@ class Radio:
 
     def _failed(self, error: DriverError) -> None:
         kind, reason = _kind(error), str(error)
-        if (self.state, self.reason) != ("fault", reason):
-            self.faults[kind] += 1
-            self.last_fault = Fault(kind, reason, self._now())
+        if self.state == "fault" and _gist(self.reason) == _gist(reason):
+            return
+        self.faults[kind] += 1
+        self.last_fault = Fault(kind, reason, self._now())
         self._is("fault", reason)
 
     def _is(self, state: State, reason: str) -> None:
-        if (state, reason) != (self.state, self.reason):
-            log.log(
-                logging.WARNING if state == "fault" else logging.INFO,
-                "radio %s%s",
-                state,
-                f": {reason}" if reason else "",
-            )
-            self.state, self.reason = state, reason
-            self._told(state, reason)
+        level = logging.WARNING if state == "fault" else logging.INFO
+        log.log(level, "radio %s%s", state, f": {reason}" if reason else "")
+        self.state, self.reason = state, reason
+        self._told(state, reason)
         self.first_result.set()
 
 
 def _kind(error: DriverError) -> str:
     """The word for the nearest of an error's classes that has one."""
     return next((KINDS[each] for each in type(error).__mro__ if each in KINDS), "driver")
+
+
+def _gist(reason: str) -> str:
+    return reason.partition(":")[0]
 
 
 async def _within(seconds: float, verb: str, doing: Awaitable[T]) -> T:

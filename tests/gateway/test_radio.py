@@ -121,6 +121,17 @@ async def test_a_fault_that_stays_counts_once(pauses: list[float]) -> None:
     assert bench.radio.restarts == 0
 
 
+async def test_a_gps_at_the_port_is_told_once_and_not_sentence_by_sentence(
+    pauses: list[float],
+) -> None:
+    faults: list[DriverError] = [McuError(f"no answer of an MCU: 24 47 5{n}") for n in range(5)]
+    bench = Bench(FakeConcentrator(starts=[*faults, LinkLost("no port")]))
+    async with bench.running():
+        await bench.concentrator.until("receive")
+    assert bench.told == [("fault", str(faults[0])), ("fault", "no port"), ("receiving", "")]
+    assert bench.radio.faults == {"mcu": 1, "link": 1}
+
+
 async def test_a_kind_of_chip_fault_that_a_driver_names_itself_is_one_of_the_chip() -> None:
     class Deaf(ChipError):
         pass
