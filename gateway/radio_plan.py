@@ -38,7 +38,14 @@ TWO = Meta(min_length=2, max_length=2)
 HEX_BYTES = Meta(pattern="^([0-9a-fA-F]{2}){1,8}$")
 
 # Where a region has more channels than a gateway hears, the eight that most networks use.
-DEFAULT_PLANS: Final = {"us915": "us915-2", "au915": "au915-2", "cn470": "cn470-11"}
+DEFAULT_PLANS: Final = {
+    "us915": "us915-2",
+    "au915": "au915-2",
+    "cn470": "cn470-1",
+    "cn470-20b": "cn470-20b-1",
+    "cn470-26a": "cn470-26a-1",
+    "cn470-26b": "cn470-26b-4",
+}
 
 
 class Gain(msgspec.Struct, forbid_unknown_fields=True):
@@ -128,7 +135,7 @@ def load(concentrator: config.Concentrator, file: Path) -> Settings:
     plan_file = _find("regions", concentrator.plan or concentrator.region, key, file)
     board, plan = _read(board_file, Board), read_plan(plan_file)
     if plan.region.lower() != concentrator.region.lower():
-        allowed = f"but the plan {plan_file} is for {plan.region}"
+        allowed = f"but its plan {plan_file.name} is for {plan.region}"
         raise ConfigError(file, "concentrator.region", concentrator.region, allowed)
     _check_reach(board, plan, board_file, plan_file)
     try:
@@ -142,9 +149,14 @@ def read_plan(file: Path) -> Plan:
     return _read(file, Plan)
 
 
-def shipped_plans() -> list[Path]:
-    """The files of config/regions."""
-    return sorted((files.shipped() / "regions").glob("*.toml"))
+def shipped_plans() -> list[Plan]:
+    """The plans of config/regions."""
+    return [read_plan(file) for file in sorted((files.shipped() / "regions").glob("*.toml"))]
+
+
+def shipped_regions() -> list[str]:
+    """The names that `concentrator.region` may have."""
+    return sorted({plan.region for plan in shipped_plans()})
 
 
 def first_channels(plan: Plan) -> set[int]:
@@ -162,6 +174,8 @@ def _find(kind: str, name: str, key: str, file: Path) -> Path:
     for path in (shipped / f"{known_as}.toml", file.parent / name):
         if path.is_file():
             return path
+    if key == "concentrator.region":
+        raise ConfigError(file, key, name, f"known are: {', '.join(shipped_regions())}")
     known = ", ".join(sorted(path.stem for path in shipped.glob("*.toml")))
     raise ConfigError(file, key, name, f"known are: {known}, or give the path of a file")
 
@@ -173,7 +187,10 @@ def _read(file: Path, shape: type[Shape]) -> Shape:
 def _check_reach(board: Board, plan: Plan, board_file: Path, plan_file: Path) -> None:
     """The plan stays within what the board is built for."""
     low, high = board.frequencies
-    allowed = f"{board.name} ({board_file.name}) is built for {_mhz(low)}–{_mhz(high)} MHz"
+    allowed = (
+        f"{board.name} ({board_file.name}) is built for {_mhz(low)}–{_mhz(high)} MHz:"
+        " choose a concentrator.board and a plan for one band"
+    )
     for i, radio in enumerate(plan.radios, 1):
         if radio.frequency is not None and not low <= radio.frequency <= high:
             raise ConfigError(plan_file, f"radios[{i}].frequency", radio.frequency, allowed)
@@ -182,7 +199,7 @@ def _check_reach(board: Board, plan: Plan, board_file: Path, plan_file: Path) ->
         if min(radio.transmit) < low or max(radio.transmit) > high:
             raise ConfigError(plan_file, f"radios[{i}].transmit", radio.transmit, allowed)
         if _powers(board.radios[i - 1], radio.transmit) is None:
-            allowed = f"{board_file} has no powers of radio {i} for all of it"
+            allowed = f"radios[{i}].powers of {board_file} are not for all of it"
             raise ConfigError(plan_file, f"radios[{i}].transmit", radio.transmit, allowed)
 
 

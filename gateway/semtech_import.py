@@ -66,8 +66,8 @@ def write(found: Imported, source: Path, directory: Path, force: bool) -> tuple[
     try:
         board.write_text(head + radio_plan_text.board(found.settings, name), encoding="utf-8")
         plan.write_text(head + radio_plan_text.plan(found.settings, found.region), encoding="utf-8")
-    except PermissionError:
-        raise
+    except PermissionError as error:
+        raise PermissionError(f"{error.filename} may not be written by this user") from error
     except OSError as error:
         raise GatewayError(f"{error.filename}: cannot be written: {error.strerror}") from None
     return board, plan
@@ -87,8 +87,8 @@ def concentrator(found: Imported, board: Path, plan: Path) -> dict[str, str | fl
 def _json(file: Path) -> Any:
     try:
         text = file.read_text(encoding="utf-8-sig")
-    except PermissionError:
-        raise
+    except PermissionError as error:
+        raise PermissionError(f"{file} may not be read by this user") from error
     except OSError as error:
         raise ConfigError(file, "", None, f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -122,7 +122,13 @@ def _conf(whole: Any, file: Path) -> tuple[dict[str, Any], list[tuple[str, str]]
         raise ConfigError(file, CONF, None, allowed)
     inner = [key for key in conf if not TAKEN.fullmatch(key)]
     named = [(key, key) for key in outer] + [(f"{CONF}.{key}", key) for key in inner]
-    return dict(conf), [(key, REASONS.get(name, NOT_KNOWN)) for key, name in named]
+    reasons = [(_shown(key), REASONS.get(name, NOT_KNOWN)) for key, name in named]
+    return dict(conf), reasons
+
+
+def _shown(key: str) -> str:
+    """A key that may hold anything, in one line of a terminal."""
+    return key if key.isprintable() else ascii(key)
 
 
 def _take_sx1261(conf: dict[str, Any]) -> list[tuple[str, str]]:
@@ -140,7 +146,7 @@ def _region(settings: Settings, asked: str | None, file: Path) -> str:
     regions with sub-bands, the first two of the sub-band. Where the bands of two regions overlap,
     the service channel's bandwidth tells them apart.
     """
-    plans = [radio_plan.read_plan(each) for each in radio_plan.shipped_plans()]
+    plans = radio_plan.shipped_plans()
     known = {plan.region.lower(): plan.region for plan in plans}
     if asked is not None and asked.lower() in known:
         return known[asked.lower()]
@@ -154,7 +160,7 @@ def _region(settings: Settings, asked: str | None, file: Path) -> str:
     )
     if asked is None and len(fits) == 1:
         return fits[0]
-    names = f"known are: {', '.join(known.values())}"
+    names = f"known are: {', '.join(sorted(known.values()))}"
     if asked is not None:
         raise ConfigError(file, "--region", asked, names)
     told = f"its channels are those of {' and '.join(fits) or 'no region alone'}"

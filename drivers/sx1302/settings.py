@@ -200,7 +200,7 @@ class Settings:
             if channel is not None:
                 centre = self.centre(channel)
                 first = taken.setdefault(centre, i)
-                allowed = f"{centre} Hz is heard already, by channel {first + 1} of the list"
+                allowed = f"{centre} Hz is heard already, by number {first + 1} of the eight"
                 check(first == i, f"channels.{i}.offset", channel.offset, allowed)
 
     def _check_channel(self, key: str, channel: Channel | None, bandwidth: int) -> None:

@@ -13,6 +13,7 @@ from drivers.sx1302.settings import FineTimestamps, Settings
 from gateway import files, radio_plan
 from gateway.config import Concentrator
 from gateway.errors import ConfigError
+from gateway.lorawan.regions import REGIONS as REGIONS_OF_LORAWAN
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "start-eu868.json"
 REGIONS = files.shipped() / "regions"
@@ -36,8 +37,15 @@ KNOWN = {
     "KR920": [922.1, 922.3, 922.5],
     "RU864": [868.9, 869.1],
 }
-# Fixed plans: first of all channels, the eight 500 kHz channels' first and its data rate's SF.
-FIXED = {"US915": (902.3, 903.0), "AU915": (915.2, 915.9), "CN470": (470.3, None)}
+# Sub-bands: the first channel of the first, and the first of the eight 500 kHz channels.
+SUB_BANDS = {"US915": (902.3, 903.0), "AU915": (915.2, 915.9)}
+# The channels on which a device may join, and so choose the plan.
+JOINS = {
+    "CN470": [470.9, 472.5, 474.1, 475.7, 504.1, 505.7, 507.3, 508.9],
+    "CN470-20B": [479.9, 499.9],
+    "CN470-26A": [470.3, 472.3, 474.3, 476.3, 478.3],
+    "CN470-26B": [480.3, 482.3, 484.3, 486.3, 488.3],
+}
 TRANSMIT = {  # what downlinks need (RX1 and RX2), in MHz
     "EU868": (863.1, 869.525),
     "EU433": (433.175, 434.665),
@@ -47,7 +55,10 @@ TRANSMIT = {  # what downlinks need (RX1 and RX2), in MHz
     "AS923-2": (921.4, 922.8),
     "AS923-3": (916.6, 918.0),
     "AS923-4": (917.3, 918.7),
-    "CN470": (500.3, 509.7),
+    "CN470": (483.9, 496.5),
+    "CN470-20B": (476.9, 503.1),
+    "CN470-26A": (490.1, 494.7),
+    "CN470-26B": (500.1, 504.7),
     "IN865": (865.0625, 866.55),
     "KR920": (921.9, 923.3),
     "RU864": (864.1, 869.1),
@@ -62,7 +73,7 @@ def region_of(plan: str) -> str:
 
 
 def board_for(plan: str) -> str:
-    low = region_of(plan) in ("EU433", "CN470")
+    low = region_of(plan).startswith(("EU433", "CN470"))
     return "rak5146-usb-470" if low else "corecell-usb"
 
 
@@ -98,7 +109,7 @@ def test_every_board_reaches_some_plan_and_every_plan_some_board() -> None:
     for plan in PLANS:
         settings_of(plan, board_for(plan))
     assert {"corecell-usb-cn490", "rak5146-usb-470"} < set(BOARD_NAMES)
-    assert settings_of("cn470-11", "corecell-usb-cn490").radios[0] is not None
+    assert settings_of("cn470-1", "corecell-usb-cn490").radios[0] is not None
 
 
 @pytest.mark.parametrize("plan", PLANS)
@@ -108,22 +119,29 @@ def test_channels_of_every_plan_are_the_regions(plan: str) -> None:
     if region in KNOWN:
         assert {hertz(mhz) for mhz in KNOWN[region]} <= set(heard)
         assert heard[:2] == [hertz(mhz) for mhz in KNOWN[region][:2]]
-    else:
-        number = int(plan.rpartition("-")[2]) - 1
-        start = hertz(FIXED[region][0] + 1.6 * number)
+    elif region in SUB_BANDS:
+        start = hertz(SUB_BANDS[region][0] + 1.6 * (int(plan[-1]) - 1))
         assert heard == [start + 200_000 * i for i in range(8)]
-    apart = sorted(heard)
-    assert all(high - low >= 200_000 for low, high in pairwise(apart))
+    else:
+        number = int(plan[-1]) if plan[-1].isdigit() else 1
+        assert hertz(JOINS[region][number - 1]) in heard
+    assert all(high - low > 125_000 for low, high in pairwise(sorted(heard)))
     assert settings.public
     assert settings.spreading_factors >= set(range(7, 13))
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_lorawan_side_knows_the_region_and_its_channels(plan: str) -> None:
+    region = REGIONS_OF_LORAWAN[region_of(plan)]
+    heard = set(centres(settings_of(plan, board_for(plan))))
+    assert heard <= set(region.channels) if region.fixed else set(region.channels) <= heard
 
 
 @pytest.mark.parametrize("plan", [plan for plan in PLANS if plan[:2] in ("us", "au")])
 def test_wide_channel_of_a_sub_band_is_on_the_service_chain(plan: str) -> None:
     settings = settings_of(plan, "corecell-usb")
     assert settings.service is not None
-    first = FIXED[region_of(plan)][1]
-    assert first is not None
+    first = SUB_BANDS[region_of(plan)][1]
     assert settings.centre(settings.service) == hertz(first + 1.6 * (int(plan[-1]) - 1))
     assert (settings.service.bandwidth, settings.service.sf) == (500_000, 8)
 
@@ -152,7 +170,10 @@ def test_comments_name_the_frequency_of_each_chain(plan: str) -> None:
 
 def test_every_region_of_the_parameters_has_its_plan_without_naming_one() -> None:
     expected = {region: region.lower() for region in KNOWN}
-    expected |= {"US915": "us915-2", "AU915": "au915-2", "CN470": "cn470-11"}
+    expected |= {"US915": "us915-2", "AU915": "au915-2", "CN470": "cn470-1"}
+    expected |= {"CN470-20B": "cn470-20b-1", "CN470-26A": "cn470-26a-1"}
+    expected["CN470-26B"] = "cn470-26b-4"
+    assert set(expected) == set(REGIONS_OF_LORAWAN) == set(radio_plan.shipped_regions())
     for region, plan in expected.items():
         board = board_for(plan)
         by_region = radio_plan.load(Concentrator(board=board, region=region), KOGGE)

@@ -1,5 +1,6 @@
 """A global_conf.json is read, with its comments; what it says is what the files say again."""
 
+import contextlib
 import json
 import tomllib
 from pathlib import Path
@@ -196,6 +197,36 @@ def test_file_that_cannot_be_used_is_refused_in_a_sentence(
     with pytest.raises(ConfigError, match=said) as refused:
         semtech_import.read(write(tmp_path, text), None)
     assert refused.value.file == str(tmp_path / "global_conf.json")
+
+
+def test_odd_keys_are_told_in_one_line(tmp_path: Path) -> None:
+    whole = {"SX130x_conf": REFERENCE, "a\nb": 1, "\ud800": 2}
+    assert [key for key, _ in imported(tmp_path, whole).left_out] == ["'a\\nb'", "'\\ud800'"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(JSON, st.sampled_from([*REFERENCE, "sx1261_conf", "radio_0"]))
+def test_any_json_is_taken_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, value: Any, key: str
+) -> None:
+    for whole in (value, {"SX130x_conf": value}, {"SX130x_conf": REFERENCE | {key: value}}):
+        with contextlib.suppress(ConfigError):
+            imported(tmp_path_factory.getbasetemp(), whole, "EU868")
+
+
+def test_file_of_others_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*_: Any, **__: Any) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", closed)
+    with pytest.raises(PermissionError, match=r"conf\.json may not be read"):
+        semtech_import.read(tmp_path / "conf.json", None)
 
 
 @given(st.binary() | st.text().map(str.encode))
