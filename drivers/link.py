@@ -8,6 +8,8 @@ The rules:
 - A requester that is cancelled leaves its answer in flight; it is awaited and thrown away.
 - When the link dies every waiter fails, and so does every later request.
 - What an earlier program left unread is thrown away on opening.
+- Until the first right answer the port may be anything: what is heard is kept, and where it tells
+  what is there instead of a concentrator, the error says so (`strangers`).
 
 The event loop watches the port's descriptor, but bytes go through the pyserial object, so that
 `spy://` and `socket://` work. Nothing here toggles DTR or RTS. pyserial spins while a
@@ -24,6 +26,7 @@ from typing import Protocol
 
 import serial
 
+from drivers import strangers
 from drivers.concentrator import LinkLost, McuError
 from drivers.sx1302.mcu import Frame, FrameReader, check_answer
 
@@ -31,6 +34,8 @@ DEADLINE = 1.0  # seconds from sending a request to the end of its answer
 _READ_SIZE = 8192
 _QUIET = 0.02  # seconds without a byte that end the draining on opening
 _MAX_DRAINS = 10
+_HEAR_OUT = 0.2  # seconds that a stranger gets to say more
+_MEMORY = 512  # bytes of what is heard before the first right answer
 
 
 class Link(Protocol):
@@ -103,7 +108,8 @@ class SerialLink:
         self._loop = asyncio.get_running_loop()
         self._turn = asyncio.Lock()
         self._reader = FrameReader()
-        self._unsent = b""
+        self._sent = self._unsent = b""
+        self._heard: bytes | None = b""  # None: there is a concentrator, it has answered
         self._answer: asyncio.Future[Frame] | None = None
         self._late = self._loop.call_later(0, lambda: None)
         self._lost: LinkLost | None = None
@@ -117,8 +123,10 @@ class SerialLink:
         try:
             for _ in range(_MAX_DRAINS):
                 await asyncio.sleep(_QUIET)
-                if not self._port.read(_READ_SIZE):
+                data = self._port.read(_READ_SIZE)
+                if not data:
                     break
+                self._remember(data)
         except (serial.SerialException, OSError) as error:
             raise LinkLost(f"the port ended: {error}") from error
         self._loop.add_reader(self._descriptor, self._on_readable)
@@ -129,10 +137,12 @@ class SerialLink:
                 await asyncio.wait([self._answer])
             answer = await self._exchange(command, payload)
             try:
-                return check_answer(command, payload, answer)
+                checked = check_answer(command, payload, answer)
             except McuError as error:
                 self._fail(f"the answers no longer fit the requests: {error}")
                 raise
+            self._heard = None
+            return checked
 
     async def _exchange(self, command: int, payload: bytes) -> Frame:
         answer = self._send(command, payload)
@@ -148,7 +158,7 @@ class SerialLink:
         if self._lost is not None:
             raise LinkLost(str(self._lost)) from self._lost
         self._next_id = (self._next_id + 1) % 255
-        self._unsent = Frame(self._next_id, command, payload).to_bytes()
+        self._sent = self._unsent = Frame(self._next_id, command, payload).to_bytes()
         answer = self._answer = self._loop.create_future()
         self._late = self._loop.call_later(self._deadline, self._on_deadline, command)
         if select.select((), (self._descriptor,), (), 0)[1]:
@@ -176,11 +186,12 @@ class SerialLink:
         except (serial.SerialException, OSError) as error:
             self._fail(f"the port ended: {error}")
         except McuError as error:
-            self._fail(str(error))
+            self._doubt(str(error))
 
     def _accept(self, data: bytes) -> None:
         if not data:
-            return
+            raise serial.SerialException("there should be bytes to read, but there are none")
+        self._remember(data)
         answer = self._answer
         if answer is None or self._unsent:
             raise McuError(f"bytes that nobody asked for: {data[:16].hex(' ')}")
@@ -192,11 +203,26 @@ class SerialLink:
         if not answer.cancelled():
             answer.set_result(frame)
 
+    def _remember(self, data: bytes) -> None:
+        if self._heard is not None:
+            self._heard = (self._heard + data)[-_MEMORY:]
+
     def _on_deadline(self, command: int) -> None:
-        self._fail(
+        self._distrust(
             f"no answer to command 0x{command:02X} within {self._deadline:g} s:"
             " the board hangs, or this port is not a concentrator"
         )
+
+    def _doubt(self, reason: str) -> None:
+        """What came makes no sense; a stranger may go on, so that he is recognised."""
+        if self._heard:
+            self._loop.call_later(_HEAR_OUT, self._distrust, reason)
+        else:
+            self._distrust(reason)
+
+    def _distrust(self, reason: str) -> None:
+        """What came makes no sense, or nothing came: the end."""
+        self._fail(strangers.description(self._heard or b"", self._sent) or reason)
 
     def _fail(self, reason: str) -> None:
         """The link is dead from here on; who waits for an answer learns it now."""

@@ -65,6 +65,35 @@ async def test_start_fails_with_the_reason_and_closes_the_link(
         await bench.driver.counter()
 
 
+@pytest.mark.parametrize("damaged", [0x1234, 0x2000, 0x5781, 0x578F, 0x6081])
+async def test_start_works_after_one_that_failed(damaged: int) -> None:
+    bench = Bench()
+    bench.board.damage = {damaged}
+    with pytest.raises(ChipError):
+        await bench.driver.start()
+    assert bench.driver.status().chip_session == 0
+    bench.board.damage.clear()
+    bench.board.memory[:] = bytes(0x8000)
+    await bench.driver.start()
+    assert [link.closed for link in bench.links] == [True, False]
+    assert bench.driver.status().chip_session == 1
+    assert await bench.driver.send(bench.packet()) is TxStatus.OK
+
+
+async def test_port_that_is_no_concentrator_is_said_so_and_may_become_one() -> None:
+    board = StandIn(ticks=SECOND)
+    with pty_board(lambda *_: b"$GPRMC,123519,A,4807.038,N\r\n") as port:
+        driver = over_a_port(port)
+        with pytest.raises(LinkLost, match="not a concentrator: it speaks like a GPS"):
+            async with asyncio.timeout(3):
+                await driver.start()
+        port.answer = lambda identity, command, payload: frame(
+            identity, *board.handle(command, payload)
+        )
+        await driver.start()
+        await driver.stop()
+
+
 async def test_missing_firmware_fails_the_start_and_may_come_later() -> None:
     bench = Bench()
     bench.driver = Sx1302(SETTINGS, bench.open_link, lambda: images.pop()(), bench.sleep, bench.now)
