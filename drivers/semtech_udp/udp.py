@@ -51,11 +51,12 @@ TOO_EARLY_US = 120_000_000
 
 
 class _WayDown(NamedTuple):
-    """Where the last PULL_DATA came from, its version, and when."""
+    """Where the last PULL_DATA came from, its version, when, and in which chip session."""
 
     source: Source
     version: int
     at: float
+    chip_session: int
 
 
 class SemtechUdp:
@@ -251,9 +252,11 @@ class SemtechUdp:
         return None
 
     def _pulled(self, frame: Frame, source: Source) -> None:
-        if self._way_down is not None and self._way_down.source != source:
+        """Another port is a new session, unless its packets have opened one already."""
+        way = self._way_down
+        if way is not None and way.source != source and way.chip_session == self._session:
             self._begin_session()
-        self._way_down = _WayDown(source, frame.version, _now())
+        self._way_down = _WayDown(source, frame.version, _now(), self._session)
 
     def _repeated(self, datagram: bytes) -> bool:
         now, same = _now(), hash(datagram)
