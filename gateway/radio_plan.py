@@ -159,13 +159,13 @@ def shipped_regions() -> list[str]:
     return sorted({plan.region for plan in shipped_plans()})
 
 
-def first_channels(plan: Plan) -> set[int]:
-    """The frequencies of the plan's first two channels."""
-    return {
+def frequencies(plan: Plan) -> list[int]:
+    """What the plan's channels listen at, in its order."""
+    return [
         (plan.radios[channel.radio].frequency or 0) + channel.offset
-        for channel in plan.channels[:2]
+        for channel in plan.channels
         if channel.radio is not None and channel.offset is not None
-    }
+    ]
 
 
 def _find(kind: str, name: str, key: str, file: Path) -> Path:

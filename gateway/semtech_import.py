@@ -7,6 +7,7 @@ before talk and spectral scan need the SX1261, which is not driven, and everythi
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -140,23 +141,19 @@ def _take_sx1261(conf: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _region(settings: Settings, asked: str | None, file: Path) -> str:
-    """The region that was asked for, or the one whose first channels are all heard.
+    """The region that was asked for, or the one whose channels are heard.
 
-    The two channels that a shipped plan begins with are those of every device in its region; of
-    regions with sub-bands, the first two of the sub-band. Where the bands of two regions overlap,
-    the service channel's bandwidth tells them apart.
+    Those are the two that a shipped plan begins with, which every device of the region knows; of a
+    region with several plans all channels of one. Where bands overlap, the service channel's
+    bandwidth tells regions apart.
     """
     plans = radio_plan.shipped_plans()
     known = {plan.region.lower(): plan.region for plan in plans}
     if asked is not None and asked.lower() in known:
         return known[asked.lower()]
-    heard = {settings.centre(channel) for channel in settings.channels if channel is not None}
+    several = Counter(plan.region for plan in plans)
     fits = sorted(
-        {
-            plan.region
-            for plan in plans
-            if radio_plan.first_channels(plan) <= heard and _same_service(plan, settings)
-        }
+        {plan.region for plan in plans if _fits(plan, several[plan.region] > 1, settings)}
     )
     if asked is None and len(fits) == 1:
         return fits[0]
@@ -165,6 +162,12 @@ def _region(settings: Settings, asked: str | None, file: Path) -> str:
         raise ConfigError(file, "--region", asked, names)
     told = f"its channels are those of {' and '.join(fits) or 'no region alone'}"
     raise ConfigError(file, "", None, f"{told}; say which with --region; {names}")
+
+
+def _fits(plan: radio_plan.Plan, whole: bool, settings: Settings) -> bool:
+    heard = {settings.centre(channel) for channel in settings.channels if channel is not None}
+    first = radio_plan.frequencies(plan)[: None if whole else 2]
+    return set(first) <= heard and _same_service(plan, settings)
 
 
 def _same_service(plan: radio_plan.Plan, settings: Settings) -> bool:

@@ -137,17 +137,34 @@ def test_what_is_left_out_is_said_with_the_reason(tmp_path: Path) -> None:
     assert all(told.values())
 
 
+def hearing(first: int) -> dict[str, Any]:
+    """Eight channels from `first` up, four on each radio."""
+    conf: dict[str, Any] = {}
+    for i in range(2):
+        centre = {"freq": first + 800_000 * i, "tx_enable": False}
+        conf[f"radio_{i}"] = REFERENCE["radio_0"] | centre
+    for i in range(8):
+        channel = {"enable": True, "radio": i // 4, "if": i % 4 * 200_000}
+        conf[f"chan_multiSF_{i}"] = channel
+    return conf
+
+
 def test_region_of_channels_that_two_regions_have_must_be_named(tmp_path: Path) -> None:
-    """AS923-1's first channels begin a sub-band of AU915 too."""
-    radio = REFERENCE["radio_0"] | {"freq": 923_200_000, "tx_enable": False}
-    conf = {"radio_0": radio}
-    for i in (0, 1):
-        conf[f"chan_multiSF_{i}"] = {"enable": True, "radio": 0, "if": i * 200_000}
+    """AS923-1's channels are a sub-band of AU915 too; the service channel would tell."""
+    conf = hearing(923_200_000)
     with pytest.raises(ConfigError, match=r"AS923-1 and AU915; say which with --region"):
         imported(tmp_path, conf)
     assert imported(tmp_path, conf, "as923-1").region == "AS923-1"
+    wide = {"enable": True, "radio": 0, "if": 500_000, "bandwidth": 250_000}
+    assert imported(tmp_path, conf | {"chan_Lora_std": wide}).region == "AS923-1"
     with pytest.raises(ConfigError, match=r"--region is 'XX'; known are: .*EU868"):
         imported(tmp_path, conf, "XX")
+
+
+def test_half_a_sub_band_is_no_sign_of_its_region(tmp_path: Path) -> None:
+    """Semtech's own sample for Asia hears the first two channels of a sub-band of Australia."""
+    with pytest.raises(ConfigError, match="no region alone; say which with --region"):
+        imported(tmp_path, hearing(904_100_000))
 
 
 def test_files_that_are_there_are_kept_unless_forced(tmp_path: Path) -> None:
