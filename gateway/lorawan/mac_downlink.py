@@ -42,9 +42,10 @@ class LinkCheckAns(MacCommand):
 
 @dataclass(frozen=True, slots=True)
 class LinkADRReq(MacCommand):
-    """Data rate, power, channels and repetitions; DR or TXPower 15 keeps what the device has.
+    """Data rate, power, channels and repetitions.
 
-    Of a block the last one's data rate, power and `nb_trans` count; the masks apply in order.
+    From 1.0.4 on data rate or power 15 keeps what the device has. Of a block the last one's data
+    rate, power and `nb_trans` count; the masks apply in order.
     """
 
     CID: ClassVar[int] = 0x03

@@ -18,7 +18,7 @@ def sixteen(on: Channels, base: int, ch_mask: int) -> Channels:
 
 
 def dynamic_device(on: Channels, ch_mask_cntl: int, ch_mask: int) -> Channels:
-    """RP002-1.0.4 §2.4.6 (EU868) and the like: sixteen channels, here all defined."""
+    """EU868 and the like (RP002-1.0.4): sixteen channels, here all defined."""
     if ch_mask_cntl == 0:
         return sixteen(on, 0, ch_mask)
     assert ch_mask_cntl == 6, "RFU: the device refuses the channel mask"
@@ -26,7 +26,7 @@ def dynamic_device(on: Channels, ch_mask_cntl: int, ch_mask: int) -> Channels:
 
 
 def us915_device(on: Channels, ch_mask_cntl: int, ch_mask: int) -> Channels:
-    """RP002-1.0.4 §2.5.6: 64 channels of 125 kHz, eight of 500 kHz."""
+    """US915 and AU915 (RP002-1.0.4): 64 channels of 125 kHz, eight of 500 kHz."""
     wide = {64 + bit for bit in range(8) if ch_mask & 1 << bit}
     if ch_mask_cntl <= 4:
         after = sixteen(on, 16 * ch_mask_cntl, ch_mask)
@@ -40,7 +40,7 @@ def us915_device(on: Channels, ch_mask_cntl: int, ch_mask: int) -> Channels:
 
 
 def cn470_device(on: Channels, ch_mask_cntl: int, ch_mask: int) -> Channels:
-    """RP001-1.0.3 §2.7.5: 96 channels."""
+    """CN470 before RP002: 96 channels."""
     if ch_mask_cntl <= 5:
         return sixteen(on, 16 * ch_mask_cntl, ch_mask)
     assert ch_mask_cntl == 6, "RFU: the device refuses the channel mask"

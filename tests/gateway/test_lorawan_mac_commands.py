@@ -139,6 +139,11 @@ def test_fields_do_not_overlap_and_take_their_range(command: type[MacCommand]) -
         (lambda: DlChannelReq(0, 1 << 31), "frequency is 2147483648"),
         (lambda: DeviceTimeAns(1 << 32, 0), "seconds is 4294967296"),
         (lambda: ForceRejoinReq(0, 3, 0, 0), "rejoin_type is 3; allowed: 0 to 2"),
+        (lambda: ForceRejoinReq(0, 0, 8, 0), "max_retries is 8; allowed: 0 to 7"),
+        (lambda: ResetConf(minor=16), "minor is 16; allowed: 0 to 15"),
+        (lambda: RekeyConf(minor=16), "minor is 16; allowed: 0 to 15"),
+        (lambda: DeviceModeConf(device_class=3), "device_class is 3; allowed: 0 to 2"),
+        (lambda: RXParamSetupReq(0, 8, 869_525_000), "rx1_dr_offset is 8; allowed: 0 to 7"),
         (lambda: DevStatusAns(0, 32), "margin is 32; allowed: -32 to 31"),
     ],
 )
