@@ -21,6 +21,7 @@ from gateway.diagnostics import report
 from gateway.diagnostics.control import Control
 from gateway.diagnostics.health import Health, tell_systemd
 from gateway.diagnostics.watch import Watch
+from gateway.duty_cycle import DutyCycle
 from gateway.errors import GatewayError, StoreError
 from gateway.lorawan.network import Network
 from gateway.lorawan.session import KnownState
@@ -110,7 +111,10 @@ class Daemon:
             clock=self._clock,
         )
         self._concentrator = hardware.concentrator(config.concentrator, settings.radio)
-        self._transmitter = Transmitter(self._concentrator)
+        self._transmitter = Transmitter(
+            self._concentrator,
+            DutyCycle(settings.region.sub_bands, known.airtime, store.spend, self._clock.now),
+        )
         rhythm = Rhythm()
         self._uplinks = Uplinks(
             Network(

@@ -2,12 +2,15 @@
 
 What is not in time is refused, never sent late; what was planned for a chip that has started anew
 since is refused too. A link that is lost here is found and mended by the receive task.
+An answer goes out only in a window whose sub-band has airtime left, claimed on disk beforehand;
+with none left it is a DUTY_CYCLE_OVERFLOW.
 """
 
 import asyncio
 from collections import Counter as Tally
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from drivers.concentrator import (
     COUNTER_MODULUS,
@@ -18,7 +21,9 @@ from drivers.concentrator import (
     TxPacket,
     TxStatus,
 )
-from gateway.lorawan.downlink import Answer
+from gateway.duty_cycle import DutyCycle
+from gateway.lorawan.airtime import airtime_us
+from gateway.lorawan.downlink import Answer, Window
 from gateway.lorawan.scheduler import Scheduler
 
 IDLE_SECONDS = 5.0
@@ -27,10 +32,11 @@ IDLE_SECONDS = 5.0
 class Transmitter:
     """One queue to the concentrator. `answers` counts what became of each answer, each once."""
 
-    def __init__(self, concentrator: Concentrator) -> None:
-        self._concentrator = concentrator
+    def __init__(self, concentrator: Concentrator, duty_cycle: DutyCycle) -> None:
+        self._concentrator, self._duty_cycle = concentrator, duty_cycle
         self.answers: Tally[str] = Tally()
         self._scheduler = Scheduler(concentrator.lead_us)
+        self._claimed: set[TxPacket] = set()
         self._chip_session = 0
         self._placed = asyncio.Event()
 
@@ -44,17 +50,34 @@ class Transmitter:
         if now.chip_session != uplink.chip_session:
             self._refuse(1)
             return
+        allowed = tuple(window for window in answer.windows if self._has_airtime(answer, window))
+        if answer.windows and not allowed:
+            self.answers[TxStatus.DUTY_CYCLE_OVERFLOW] += 1
+            return
+        answer = replace(answer, windows=allowed)
         placement = self._scheduler.place(answer, uplink.counter_us, now.chip_session, now.us)
-        if placement.status is not TxStatus.OK:
+        if placement.packet is None:
             self.answers[placement.status] += 1
+            return
+        await self._claim(placement.packet, now)
         self._placed.set()
+
+    def _has_airtime(self, answer: Answer, window: Window) -> bool:
+        needed = airtime_us(len(answer.phy_payload), window.sf, window.bandwidth)
+        return self._duty_cycle.allows(window.frequency, needed)
+
+    def seconds_left(self) -> dict[str, float]:
+        """The duty cycle's airtime left, by sub-band in MHz."""
+        return self._duty_cycle.seconds_left()
 
     async def run(self, beat: Callable[[], None]) -> None:
         while True:
             beat()
             self._placed.clear()
             pause = IDLE_SECONDS
-            if self._scheduler.next_due_us() is not None:
+            if self._scheduler.next_due_us() is None:
+                self._claimed.clear()  # of packets that went out in a later window, if at all
+            else:
                 try:
                     pause = await self._round()
                 except DriverError:
@@ -78,7 +101,7 @@ class Transmitter:
     async def _program(self, due: Sequence[TxPacket]) -> None:
         for done, packet in enumerate(due):
             try:
-                status = await self._concentrator.send(packet)
+                status = await self._send(packet)
                 if status is not TxStatus.OK:
                     now = await self._now()
                     if self._scheduler.refused(packet, now.us):
@@ -87,6 +110,21 @@ class Transmitter:
                 self._refuse(len(due) - done)
                 raise
             self.answers[status] += 1
+
+    async def _send(self, packet: TxPacket) -> TxStatus:
+        """Program a packet; one that has moved to a later window claims its airtime only now."""
+        if packet not in self._claimed:
+            if not self._duty_cycle.allows(packet.frequency, _airtime_us(packet)):
+                return TxStatus.DUTY_CYCLE_OVERFLOW
+            await self._claim(packet, await self._now())
+        self._claimed.discard(packet)
+        return await self._concentrator.send(packet)
+
+    async def _claim(self, packet: TxPacket, now: Counter) -> None:
+        assert packet.counter_us is not None
+        ahead_us = (packet.counter_us - now.us) % COUNTER_MODULUS
+        await self._duty_cycle.claim(packet.frequency, _airtime_us(packet), ahead_us)
+        self._claimed.add(packet)
 
     async def _now(self) -> Counter:
         """The counter; what was planned for a chip session that has ended is refused."""
@@ -99,3 +137,9 @@ class Transmitter:
     def _refuse(self, count: int) -> None:
         if count:
             self.answers[TxStatus.TOO_LATE] += count
+
+
+def _airtime_us(packet: TxPacket) -> int:
+    return airtime_us(
+        len(packet.payload), packet.sf, packet.bandwidth, packet.coding_rate, packet.preamble
+    )

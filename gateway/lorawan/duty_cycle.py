@@ -6,7 +6,8 @@ Rules:
   the moment it is claimed until an hour after its end.
 - Time is an argument: seconds on any axis that only rises. What is claimed may lie ahead.
 - Bounds err on the safe side: ends are rounded up to whole seconds, what is claimed stays claimed
-  even if it is not sent, and of an earlier run only the sum is known, as sent at its last moment.
+  even if it is not sent, and of an earlier run only the sum is known, as sent at its last moment,
+  or just now where that moment is unknown.
 - A frequency outside all sub-bands is not this ledger's to allow.
 """
 
@@ -23,11 +24,14 @@ US = 1_000_000
 
 
 class Spent(NamedTuple):
-    """The airtime of a sub-band, named by its lower edge in Hz, that may count until `at` + 1 h."""
+    """A sub-band's airtime, taken to end at `at` (None: nobody knows when).
+
+    The sub-band is named by its lower edge in Hz.
+    """
 
     low: int
     airtime_us: int
-    at: float
+    at: float | None
 
 
 @dataclass(slots=True)
@@ -57,12 +61,14 @@ class _Account:
 class Ledger:
     """The accounts of a region's sub-bands; `spent` is what an earlier run left."""
 
-    def __init__(self, sub_bands: Iterable[SubBand], spent: Iterable[Spent] = ()) -> None:
+    def __init__(
+        self, sub_bands: Iterable[SubBand], spent: Iterable[Spent] = (), now: float = 0
+    ) -> None:
         self._accounts = tuple(_Account(band) for band in sub_bands)
         by_low = {account.band.low: account for account in self._accounts}
         for one in spent:
             if one.low in by_low:
-                by_low[one.low].add(one.airtime_us, one.at)
+                by_low[one.low].add(one.airtime_us, now if one.at is None else one.at)
 
     def allows(self, frequency: int, airtime_us: int, now: float) -> bool:
         """Whether that much airtime may be claimed now."""
@@ -82,8 +88,13 @@ class Ledger:
         """What the next run has to know about this sub-band."""
         account = self._account(frequency)
         assert account is not None
-        at = account.seconds[-1][0] if account.seconds else -inf
+        at = account.seconds[-1][0] if account.seconds else None
         return Spent(account.band.low, account.used_us, at)
+
+    def limits(self, frequency: int) -> bool:
+        """Whether the law limits the airtime there."""
+        account = self._account(frequency)
+        return account is None or account.band.duty_cycle < 1
 
     def free_at(self, frequency: int, airtime_us: int, now: float) -> float:
         """The first moment, now or later, at which that much may be claimed; inf: never."""

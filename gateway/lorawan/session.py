@@ -13,6 +13,8 @@ Rules:
 
 from dataclasses import dataclass, field
 
+from gateway.lorawan.duty_cycle import Spent
+
 RESERVED_AHEAD = 16
 
 
@@ -65,7 +67,8 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class KnownState:
-    """What the store knows at start: every live session and every join ever accepted."""
+    """What the store knows at start: live sessions, joins ever accepted, airtime that may count."""
 
     sessions: tuple[Session, ...] = ()
     joins: tuple[Join, ...] = ()
+    airtime: tuple[Spent, ...] = ()

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from gateway.errors import StoreError
+from gateway.lorawan.duty_cycle import Spent
 from gateway.lorawan.session import KnownState
 from gateway.store import tables
 from gateway.store.bounds import Room
@@ -92,7 +93,7 @@ class Store:
             self._thread.shutdown(wait=False)
 
     async def load(self) -> KnownState:
-        """Every session, and every join ever accepted."""
+        """Every session, every join ever accepted, and airtime that may count."""
         return await self._ask(partial(self._run, tables.load))
 
     async def stock(self) -> Stock:
@@ -119,6 +120,10 @@ class Store:
         """The oldest segments above sequence number `after`, with `records` records or more."""
         read = partial(tables.read_segments, after=after, records=records)
         await self._ask(partial(self._run, read), then)
+
+    async def spend(self, spent: Spent) -> None:
+        """On disk when this returns, with what else waits for the disk."""
+        await self.commit(Write(airtime=(spent,)), _heard)
 
     async def commit(self, write: Write, then: Callable[[StoreError | None], None]) -> None:
         """On disk when this returns; `then` has been called just before, with None."""
@@ -256,6 +261,10 @@ def take_lock(path: Path) -> int:
             "Stop that one first (systemctl stop kogge), or ask it (kogge status)."
         ) from error
     return lock
+
+
+def _heard(_: StoreError | None) -> None:
+    """The waiter learns of a fault; nobody else has to."""
 
 
 def _committed(then: Callable[[StoreError | None], None], fault: StoreError | None) -> None:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from gateway.lorawan.duty_cycle import Spent
 from gateway.lorawan.session import Changes, Join, KnownState, Session
 from gateway.records import Event, Moment, Record
 from gateway.store.bounds import JUDGED
@@ -58,6 +59,7 @@ class Write:
     sessions: Sequence[Row] = ()
     ended: Sequence[Row] = ()
     joins: Sequence[Row] = ()
+    airtime: Sequence[Spent] = ()
 
     @classmethod
     def of(
@@ -102,6 +104,7 @@ def _write(connection: sqlite3.Connection, one: Write) -> None:
     many("DELETE FROM session WHERE dev_eui = ? AND id = ?", one.ended)
     many("INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", one.sessions)
     many("INSERT OR REPLACE INTO accepted_join VALUES (?, ?, ?, ?)", one.joins)
+    many("INSERT OR REPLACE INTO airtime VALUES (?, ?, ?)", one.airtime)
 
 
 def read_segments(connection: sqlite3.Connection, after: int, records: int) -> list[Segment]:
@@ -176,9 +179,11 @@ def recall(connection: sqlite3.Connection, name: str) -> str | None:
 def load(connection: sqlite3.Connection) -> KnownState:
     sessions = connection.execute("SELECT * FROM session ORDER BY dev_eui, id")
     joins = connection.execute("SELECT * FROM accepted_join ORDER BY dev_eui, join_nonce")
+    airtime = connection.execute("SELECT * FROM airtime ORDER BY low")
     return KnownState(
         tuple(_session(*row) for row in sessions),
         tuple(Join(int(dev, 16), int(join, 16), *nonces) for dev, join, *nonces in joins),
+        tuple(Spent(*row) for row in airtime),
     )
 
 

@@ -81,8 +81,14 @@ def test_of_an_earlier_run_the_sum_counts_as_sent_at_its_last_moment() -> None:
     assert ledger.seconds_left(1009 + HOUR)[BAND] == 36.0
 
 
+def test_of_an_earlier_run_at_an_unknown_time_nothing_has_aged() -> None:
+    ledger = Ledger([BAND], [Spent(BAND.low, BUDGET, None)], now=5000)
+    assert not ledger.allows(FREQUENCY, 1, 5000 + HOUR - 1)
+    assert ledger.allows(FREQUENCY, BUDGET, 5000 + HOUR)
+
+
 def test_nothing_sent_leaves_nothing_to_know() -> None:
-    assert Ledger([BAND]).spent(FREQUENCY) == Spent(BAND.low, 0, -inf)
+    assert Ledger([BAND]).spent(FREQUENCY) == Spent(BAND.low, 0, None)
 
 
 @dataclass
@@ -120,8 +126,11 @@ class Naive:
     )
 )
 @example(
-    [(0, 0, 27 * SECOND, 500 * SECOND, "go on"), (0, 0, 9 * SECOND, 0, "go on")]
-    + [(HOUR, 30 * SECOND, 27 * SECOND, 0, "go on")]
+    [
+        (0, 0, 27 * SECOND, 500 * SECOND, "go on"),
+        (0, 0, 9 * SECOND, 0, "go on"),
+        (HOUR, 30 * SECOND, 27 * SECOND, 0, "go on"),
+    ]
 )
 def test_no_hour_holds_more_than_its_share(steps: list[tuple[int, int, int, int, str]]) -> None:
     """Time is whole µs here. Two at once are counted twice: worse than the air would have it."""
@@ -131,8 +140,8 @@ def test_no_hour_holds_more_than_its_share(steps: list[tuple[int, int, int, int,
         if then != "go on":
             naive.chip_starts_anew(now)
             spent = ledger.spent(FREQUENCY)
-            at = spent.at if then == "restart" else now / SECOND
-            ledger = Ledger([BAND], [spent._replace(at=at)] if spent.airtime_us else [])
+            at = spent.at if then == "restart" else None
+            ledger = Ledger([BAND], [spent._replace(at=at)], now / SECOND)
         if ledger.allows(FREQUENCY, airtime, now / SECOND):
             ledger.add(FREQUENCY, airtime, (now + ahead) / SECOND)
             naive.sent.append((now + ahead, now + ahead + airtime))

@@ -9,6 +9,7 @@ import pytest
 from store_tools import World
 
 from gateway.errors import StoreError
+from gateway.lorawan.duty_cycle import Spent
 from gateway.store import database
 from gateway.store.database import Store
 from gateway.store.migrations import backup_path, schema
@@ -52,6 +53,8 @@ async def test_old_database_is_read(world: World, old: Path) -> None:
         assert await store.recall("eui") == "0016c001ff10a235"
     assert [session.f_cnt_up for session in known.sessions] == [4711]
     assert [join.dev_nonce for join in known.joins] == [2]
+    since_2 = (Spent(869_400_000, 1_318_912, 1_790_000_000.125),)
+    assert known.airtime == (since_2 if old.stem >= "0002" else ())
     assert await world.stored() == [1, 2, 3]
     assert version(world.path) == NOW
 

@@ -1,7 +1,7 @@
 """The transmit task: in RX1, else in RX2, else not at all; and never for a chip that is no more."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -11,7 +11,12 @@ from lorawan_network import packet
 
 from drivers.concentrator import COUNTER_MODULUS, LinkLost, TxStatus
 from gateway import transmitter
+from gateway.duty_cycle import DutyCycle
 from gateway.lorawan.downlink import Answer, Window
+from gateway.lorawan.duty_cycle import Spent
+from gateway.lorawan.region import SubBand
+from gateway.lorawan.regions.europe import EU868
+from gateway.records import Moment
 from gateway.transmitter import Transmitter
 
 SECOND = 1_000_000
@@ -26,11 +31,23 @@ DUE = UPLINK.counter_us + SECOND - 30_000  # RX1 is to be programmed now
 class Bench:
     """A transmitter at work, with the chip's counter in hand."""
 
-    def __init__(self, chip: FakeConcentrator) -> None:
+    def __init__(self, chip: FakeConcentrator, bands: Sequence[SubBand] = EU868.sub_bands) -> None:
         self.chip = chip
-        self.transmitter = Transmitter(chip)
+        self.asked, self.kept = 0, list[Spent]()
+        self.disk = asyncio.Event()
+        self.disk.set()
+        self.transmitter = Transmitter(chip, DutyCycle(bands, (), self.keep, self.moment))
         self.beats = 0
         self.news = asyncio.Event()
+
+    async def keep(self, spent: Spent) -> None:
+        self.asked += 1
+        self.news.set()
+        await self.disk.wait()
+        self.kept.append(spent)
+
+    def moment(self) -> Moment:
+        return Moment(None, "unsynchronised", "boot", self.chip.now_us / 1e6)
 
     def beat(self) -> None:
         self.beats += 1
@@ -44,6 +61,13 @@ class Bench:
                 self.news.clear()
                 await self.news.wait()
 
+    async def claims(self, count: int) -> None:
+        """Wait until so many were to be kept on disk."""
+        async with asyncio.timeout(10):
+            while self.asked < count:
+                self.news.clear()
+                await self.news.wait()
+
     async def answer_at(self, now_us: int, answer: Answer = ANSWER) -> None:
         self.chip.now_us = now_us
         await self.transmitter.answer(answer, UPLINK)
@@ -54,8 +78,10 @@ class Bench:
 
 
 @asynccontextmanager
-async def transmitting(chip: FakeConcentrator) -> AsyncIterator[Bench]:
-    bench = Bench(chip)
+async def transmitting(
+    chip: FakeConcentrator, bands: Sequence[SubBand] = EU868.sub_bands
+) -> AsyncIterator[Bench]:
+    bench = Bench(chip, bands)
     task = asyncio.create_task(bench.transmitter.run(bench.beat))
     await bench.rounds(1)
     yield bench
@@ -242,3 +268,75 @@ async def test_cancellation_that_meets_an_answer_is_not_lost() -> None:
     task.cancel()
     await asyncio.wait({task}, timeout=1)
     assert task.cancelled()
+
+
+RX1_AIRTIME, RX2_AIRTIME = 144_384, 991_232  # 12 bytes at SF9 and SF12
+RX1_BAND = SubBand(868_000_000, 868_600_000, 16.15, 0.00005)  # 180 ms an hour
+RX2_BAND = SubBand(869_400_000, 869_650_000, 29.15, 0.0003)  # 1080 ms
+
+
+async def sent_at_rx1(bench: Bench, calls: int = 1) -> None:
+    await bench.answer_at(UPLINK.counter_us)
+    bench.chip.now_us = DUE
+    await bench.chip.until("send", calls)
+    await bench.rounds(1)
+
+
+async def test_airtime_is_on_disk_before_the_answer_goes_out() -> None:
+    async with transmitting(FakeConcentrator()) as bench:
+        bench.disk.clear()
+        answering = asyncio.create_task(bench.answer_at(UPLINK.counter_us))
+        await bench.claims(1)
+        bench.chip.now_us = DUE
+        await bench.claims(2)  # of the task that would send it now
+        assert bench.chip.sent == []
+        bench.disk.set()
+        await answering
+        await bench.chip.until("send")
+        assert bench.kept[0] == Spent(868_000_000, RX1_AIRTIME, None)
+
+
+async def test_answer_with_no_airtime_left_in_rx1_goes_out_in_rx2() -> None:
+    async with transmitting(FakeConcentrator(), [RX1_BAND, RX2_BAND]) as bench:
+        await sent_at_rx1(bench)
+        bench.chip.now_us = UPLINK.counter_us + 900_000
+        await bench.answer_at(UPLINK.counter_us)
+        bench.chip.now_us = DUE + SECOND
+        await bench.chip.until("send", 2)
+        assert [packet.sf for packet in bench.chip.sent] == [9, 12]
+        assert [spent.airtime_us for spent in bench.kept] == [RX1_AIRTIME, RX2_AIRTIME]
+
+
+async def test_answer_with_no_airtime_left_anywhere_is_a_duty_cycle_overflow() -> None:
+    async with transmitting(FakeConcentrator(), [RX1_BAND, RX2_BAND]) as bench:
+        await sent_at_rx1(bench)
+        for _ in range(2):
+            await bench.answer_at(UPLINK.counter_us + 10_000)
+        assert bench.answers == {TxStatus.OK: 1, TxStatus.DUTY_CYCLE_OVERFLOW: 1}
+        left = bench.transmitter.seconds_left()
+        assert left == {"868-868.6": 0.036, "869.4-869.65": 0.089}
+
+
+async def test_answer_that_moves_to_rx2_claims_its_airtime_there() -> None:
+    async with transmitting(FakeConcentrator(sends=[TxStatus.TOO_LATE])) as bench:
+        await sent_at_rx1(bench)
+        bench.chip.now_us = DUE + SECOND
+        await bench.chip.until("send", 2)
+        assert [spent.low for spent in bench.kept] == [868_000_000, 869_400_000]
+
+
+async def test_answer_that_would_move_where_no_airtime_is_left_is_not_sent() -> None:
+    chip = FakeConcentrator(sends=[TxStatus.TOO_LATE])
+    other = replace(ANSWER, windows=(replace(RX2, delay_us=4 * SECOND),))
+    async with transmitting(chip, [EU868.sub_bands[2], RX2_BAND]) as bench:
+        await bench.answer_at(UPLINK.counter_us)
+        await bench.answer_at(UPLINK.counter_us, other)
+        bench.chip.now_us = DUE
+        await bench.chip.until("send")
+        await bench.rounds(1)
+        bench.chip.now_us = DUE + SECOND
+        await bench.rounds(2)
+        assert bench.answers == {TxStatus.DUTY_CYCLE_OVERFLOW: 1}
+        bench.chip.now_us = DUE + 3 * SECOND
+        await bench.chip.until("send", 2)
+        assert bench.chip.sent[-1].counter_us == UPLINK.counter_us + 4 * SECOND
