@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from drivers.semtech_udp import address
 from gateway.errors import ConfigError
 from gateway.files import DEFAULT_CONTROL_SOCKET, read_toml
 
@@ -82,12 +83,21 @@ def load(file: Path) -> Config:
     """Read and check kogge.toml; raises ConfigError."""
     file = file.absolute()
     config = convert(read_toml(file), Config, file)
-    if not config.concentrator.port:
-        allowed = "name the board's port, such as /dev/serial/by-id/…"
-        raise ConfigError(file, "concentrator.port", "", allowed)
+    _check_port(config.concentrator.port, file)
     _make_paths_absolute(config, file.parent)
     _check_mqtt(config.mqtt, file)
     return config
+
+
+def _check_port(port: str, file: Path) -> None:
+    if not port:
+        allowed = "name the board's port, such as /dev/serial/by-id/…"
+        raise ConfigError(file, "concentrator.port", "", allowed)
+    if port.startswith(address.SCHEME):
+        try:
+            address.Address.from_url(port)
+        except ValueError as error:
+            raise ConfigError(file, "concentrator.port", port, str(error)) from None
 
 
 def convert(data: dict[str, Any], shape: type[Text], file: Path) -> Text:

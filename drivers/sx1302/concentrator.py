@@ -53,6 +53,8 @@ class Sx1302:
     `sleep` and `now` (seconds) are asyncio's and the monotonic clock's unless a test is in a hurry.
     """
 
+    lead_us = 40_000  # the chip holds one packet: it is programmed just in time
+
     def __init__(
         self,
         settings: Settings,

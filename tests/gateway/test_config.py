@@ -141,3 +141,15 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, data: bytes) -> None:
     file.write_bytes(data)
     with pytest.raises(ConfigError, match=r"kogge\.toml"):
         config.load(file)
+
+
+def test_packet_forwarder_port_is_taken_as_it_is(tmp_path: Path) -> None:
+    port = "udp://127.0.0.1:1700?eui=0016c001f0000001"
+    found = config.load(write(tmp_path, f'[concentrator]\nport = "{port}"\n{PLAIN}'))
+    assert found.concentrator.port == port
+
+
+def test_packet_forwarder_port_that_is_none_says_what_is_allowed(tmp_path: Path) -> None:
+    error = refused(tmp_path, f'[concentrator]\nport = "udp://127.0.0.1"\n{PLAIN}')
+    assert (error.key, error.value) == ("concentrator.port", "udp://127.0.0.1")
+    assert "write udp://HOST:PORT" in str(error)
