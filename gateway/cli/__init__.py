@@ -24,6 +24,7 @@ VERBS = {
     "watch": "live readings and drops of the daemon",
     "decode": "take one LoRaWAN frame apart",
     "config": "check the configuration",
+    "radio": "the concentrator on the bench: listen, send, scan",
     "firmware": "install the images that the concentrator needs",
     "emulator": "a concentrator's hardware on a pseudo-terminal",
 }
