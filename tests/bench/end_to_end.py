@@ -48,16 +48,17 @@ class Measured:
 
 def rows(seconds: int) -> Iterator[Row]:
     """One run of the load for `seconds`, beside pyserial's round trips."""
-    trips, polling = serial.round_trips(), serial.polling_share()
+    trips, polls = serial.round_trips(), serial.polls()
     yield trips
+    yield polls.row()
     with tempfile.TemporaryDirectory() as directory:
         found = asyncio.run(_measure(Path(directory), seconds))
     yield _frames(found, seconds)
     p99, p50 = quantiles(found.latencies, n=100)[98], median(found.latencies)
     yield _at_most("end of frame to PUBACK, p99", 1000 * p99, 100, "ms", f"{1000 * p50:.0f} ms p50")
     yield _at_most("daemon's CPU under that load", 100 * found.loaded, 30, "%", trips.limit)
-    bare = f"{100 * polling:.1f} % bare pyserial"
-    yield _at_most("daemon's CPU idle, polling", 100 * found.idle, 2, "%", bare)
+    bare = f"{100 * polls.pyserial_share:.1f} % pyserial, 10 ms"
+    yield _at_most("daemon's CPU idle", 100 * found.idle, 2, "%", bare)
     start = median(found.starts)
     yield _at_most("daemon's start to receiving", start, 3, "s", f"median of {STARTS}")
     bare = f"{found.bare_mib:.1f} MiB imports"
