@@ -6,6 +6,7 @@ register table; what both agree on has been checked twice.
 
 from drivers.emulator.air import Flight
 from drivers.emulator.board import DEFAULT_EUI, Board
+from drivers.emulator.faults import FaultError, Faults
 from drivers.emulator.running import MemoryLink, Running, memory_link, serve
 from drivers.emulator.transmitter import Emission
 from drivers.emulator.uplink import Uplink
@@ -14,6 +15,8 @@ __all__ = [
     "DEFAULT_EUI",
     "Board",
     "Emission",
+    "FaultError",
+    "Faults",
     "Flight",
     "MemoryLink",
     "Running",

@@ -71,9 +71,13 @@ class Air:
             if flight.overlaps(from_ns, to_ns):
                 flight.lose("the board was transmitting")
 
+    def listen(self) -> None:
+        """No transmission makes the board deaf any more."""
+        self._deaf = (0, 0)
+
     def lose_all(self, reason: str) -> None:
         """Whatever is being received is lost, and no transmission makes the board deaf."""
-        self._deaf = (0, 0)
+        self.listen()
         for flight in self._active:
             flight.lose(reason)
 

@@ -1,25 +1,19 @@
 """The air's JSON lines: what a device's software says, and what it is told.
 
-Source: docs/interfaces.md, "The emulator's air". A line that makes no sense becomes an
-`AirMessageError` whose text is the answer's reason. An `id` that comes with an uplink goes back
-with its answer, so that a client with several uplinks on the air can tell them apart.
+Source: docs/interfaces.md, "The emulator's air". A value that makes no sense becomes a
+`MessageError` whose text is the answer's reason.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from drivers.emulator.json_lines import Json, MessageError
 from drivers.emulator.transmitter import Emission
 from drivers.emulator.uplink import CRC_BAD, CRC_NONE, CRC_OK, Uplink
 
 MAX_PAYLOAD = 255
-Json = dict[str, Any]
-
-
-class AirMessageError(Exception):
-    """A line that cannot be understood; says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +22,6 @@ class UplinkRequest:
 
     uplink: Uplink
     at_us: int | None
-
-
-def parse(line: bytes) -> Json:
-    """One line to an object with a known `op`."""
-    try:
-        message = json.loads(line, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise AirMessageError(f"not a line of JSON: {error}") from error
-    if not isinstance(message, dict):
-        raise AirMessageError("not a JSON object")
-    if message.get("op") not in ("uplink", "time"):
-        raise AirMessageError('"op" must be "uplink" or "time"')
-    return message
 
 
 def uplink_request(message: Mapping[str, Any]) -> UplinkRequest:
@@ -88,16 +69,6 @@ def downlink(emission: Emission, counter_us: int, end_us: int) -> Json:
     return message
 
 
-def error(reason: str) -> Json:
-    """The answer to a line that made no sense."""
-    return {"op": "error", "reason": reason}
-
-
-def encode(message: Json) -> bytes:
-    """One line."""
-    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
-
-
 def _lora(message: Mapping[str, Any]) -> Json:
     return {
         "sf": _integer(message, "sf", 5, 12),
@@ -121,7 +92,7 @@ def _payload(message: Mapping[str, Any]) -> bytes:
     except ValueError:
         payload = None
     if payload is None or len(payload) > MAX_PAYLOAD:
-        raise AirMessageError(f'"payload" must be up to {MAX_PAYLOAD} bytes in hex')
+        raise MessageError(f'"payload" must be up to {MAX_PAYLOAD} bytes in hex')
     return payload
 
 
@@ -130,23 +101,19 @@ def _integer(
 ) -> int:
     value = message.get(key, default)
     if type(value) is not int or not low <= value <= high:
-        raise AirMessageError(f'"{key}" must be a whole number from {low} to {high}')
+        raise MessageError(f'"{key}" must be a whole number from {low} to {high}')
     return value
 
 
 def _number(message: Mapping[str, Any], key: str, default: float) -> float:
     value = message.get(key, default)
     if type(value) not in (int, float) or not -1000 <= value <= 1000 or math.isnan(value):
-        raise AirMessageError(f'"{key}" must be a number of dB')
+        raise MessageError(f'"{key}" must be a number of dB')
     return float(value)
 
 
 def _choice(message: Mapping[str, Any], key: str, allowed: tuple[Any, ...], default: Any) -> Any:
     value = message.get(key, default)
     if type(value) is not type(default) or value not in allowed:
-        raise AirMessageError(f'"{key}" must be one of {", ".join(map(str, allowed))}')
+        raise MessageError(f'"{key}" must be one of {", ".join(map(str, allowed))}')
     return value
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from drivers.emulator.agenda import Agenda
 from drivers.emulator.air import Air, Flight
 from drivers.emulator.chip import Chip
+from drivers.emulator.faults import POWER, Fault, Faults
 from drivers.emulator.mcu import Mcu
 from drivers.emulator.transmitter import Emission
 from drivers.emulator.uplink import Uplink
@@ -24,7 +25,7 @@ def _ignore(_: object) -> None:
 
 
 class Board:
-    """`chip` is "sx1302" or "sx1303"; `seed` decides what is random: the MCU's unique id."""
+    """`chip` is "sx1302" or "sx1303"; `seed` decides what is random."""
 
     def __init__(
         self,
@@ -36,13 +37,16 @@ class Board:
         self.now_ns = now_ns
         self.on_emission: Callable[[Emission], None] = _ignore
         self._agenda = Agenda()
-        self.chip = Chip(eui, chip, self._agenda, now_ns)
-        self._air = Air(self._agenda, self.chip.receiver.hear, self.chip.receive)
+        self.faults = Faults(seed)
+        self.chip = Chip(eui, chip, self._agenda, now_ns, self.faults)
+        self._air = Air(self._agenda, self.chip.hear, self.chip.receive)
         for transmitter in self.chip.transmitters:
             transmitter.on_fire = self._air.deafen
             transmitter.on_emission = lambda emission: self.on_emission(emission)
         unique_id = random.Random(seed).randbytes(12)
-        self._mcu = Mcu(self.chip, unique_id, now_ns, self._chip_was_reset)
+        self._mcu = Mcu(self.chip, unique_id, now_ns, self._chip_was_reset, self.faults)
+        self.faults.on_begin["chip_reset"] = self._reset_chip
+        self.faults.on_end["tx_stuck"] = self._unstick
 
     def feed(self, data: bytes) -> bytes:
         """Bytes from the host; returns the answer bytes."""
@@ -76,6 +80,24 @@ class Board:
     def advance(self) -> None:
         """Let happen what is due by now."""
         self._agenda.run(self.now_ns())
+
+    def power_cycle(self) -> None:
+        """The board loses power and gets it again."""
+        self.advance()
+        self.faults.lift(POWER)
+        self._mcu.power_on()
+        self.chip.reset()
+        self._chip_was_reset()
+
+    def _reset_chip(self, _: Fault) -> None:
+        self.advance()
+        self.chip.reset()
+        self._chip_was_reset()
+
+    def _unstick(self) -> None:
+        stuck = [transmitter.unstick() for transmitter in self.chip.transmitters]
+        if any(stuck):
+            self._air.listen()
 
     def _chip_was_reset(self) -> None:
         self._air.lose_all("the chip was reset")

@@ -1,10 +1,11 @@
-"""The SX1302 itself: an address space, the parts behind it, and the radios behind its mux.
+"""The SX1302 itself: an address space, the parts behind it, and its radios.
 
-Source: docs/sx1302.md §1.4, §2, §6, §9. One SPI frame in, one frame of the same length out.
+Source: docs/sx1302.md §2, §6, §9.
 """
 
 from collections.abc import Callable
 
+from drivers.emulator import chip_faults
 from drivers.emulator.agenda import Agenda
 from drivers.emulator.air import Flight
 from drivers.emulator.clock import Counter
@@ -18,19 +19,18 @@ from drivers.emulator.cores import (
     Arbiter,
     Core,
 )
+from drivers.emulator.faults import RESET, Fault, Faults
 from drivers.emulator.fifo import Fifo, Metadata, fsk_rssi_raw, lora_rssi_raw, packet, snr_raw
 from drivers.emulator.radio import Radio
-from drivers.emulator.receiver import Receiver
+from drivers.emulator.receiver import Chain, Receiver
 from drivers.emulator.register_file import RegisterFile
 from drivers.emulator.transmitter import Transmitter
-from drivers.emulator.uplink import CRC_BAD
+from drivers.emulator.uplink import CRC_BAD, Uplink
 
 CHIP_VERSION = 0x12
 MODELS = {"sx1302": 0x02, "sx1303": 0x03}
 OTP_MODEL = 0xD0
 
-MUX_CHIP, MUX_RADIOS = 0x00, (0x01, 0x02)
-READ_HEADER, WRITE_HEADER = 4, 3
 REGISTERS_FROM = 0x5000
 FIFO_AT = 0x4000
 TX_BUFFERS = {0x53: 0x5207, 0x55: 0x5407}  # high address byte → its WRITE_BUFFER register
@@ -46,9 +46,12 @@ CLOCK_SELECT = 0x57C0
 class Chip:
     """SX1302 or SX1303 (`model`) with two SX1250."""
 
-    def __init__(self, eui: int, model: str, agenda: Agenda, now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, eui: int, model: str, agenda: Agenda, now_ns: Callable[[], int], faults: Faults
+    ) -> None:
         self._otp = {**dict(enumerate(eui.to_bytes(8, "big"))), OTP_MODEL: MODELS[model]}
         self._now_ns = now_ns
+        self._faults = faults
         self.counter = Counter(now_ns())
         self.registers = RegisterFile()
         self.fifo = Fifo()
@@ -56,10 +59,12 @@ class Chip:
         self._agc = Agc(self.registers)
         self._arbiter = Arbiter(self.registers)
         self.transmitters = [
-            Transmitter(chain, self.registers, agenda, self.counter) for chain in (0, 1)
+            Transmitter(chain, self.registers, agenda, self.counter, faults) for chain in (0, 1)
         ]
-        self.receiver = Receiver(self.registers, self.radios, self._arbiter, self._agc)
+        self._receiver = Receiver(self.registers, self.radios, self._arbiter, self._agc)
         self._acts = self._what_acts()
+        faults.on_begin["counter_stopped"] = self._stop_counter
+        faults.on_end["counter_stopped"] = self.counter.go_on
         self.reset()
 
     def _what_acts(self) -> dict[int, Callable[[int, int], None]]:
@@ -80,7 +85,8 @@ class Chip:
 
     def reset(self) -> None:
         """The reset line: everything is lost, and the count starts from 0."""
-        self.counter.epoch_ns = self._now_ns()
+        self._faults.lift(RESET)
+        self.counter.start(self._now_ns())
         self.registers.reset()
         self.registers.put(VERSION, CHIP_VERSION)
         self.fifo.clear()
@@ -90,24 +96,6 @@ class Chip:
             transmitter.reset()
         for radio in self.radios:
             radio.lines(0, 0)
-
-    def transfer(self, frame: bytes) -> bytes:
-        """One SPI frame."""
-        if frame[0] == MUX_CHIP:
-            return self._access(frame)
-        if frame[0] in MUX_RADIOS:
-            return bytes(1) + self.radios[MUX_RADIOS.index(frame[0])].transfer(frame[1:])
-        return bytes(len(frame))
-
-    def _access(self, frame: bytes) -> bytes:
-        if len(frame) < WRITE_HEADER:
-            return bytes(len(frame))
-        address = (frame[1] & 0x7F) << 8 | frame[2]
-        if frame[1] & 0x80:
-            self.write(address, frame[WRITE_HEADER:])
-            return bytes(len(frame))
-        size = max(len(frame) - READ_HEADER, 0)
-        return (bytes(READ_HEADER) + self.read(address, size))[: len(frame)]
 
     def read(self, address: int, size: int) -> bytes:
         """What a burst read gives; reading the receive buffer pops."""
@@ -130,8 +118,19 @@ class Chip:
         for cell, value in enumerate(data[: 0x8000 - address], address):
             self._write_cell(cell, value)
 
+    @property
+    def gain_control_runs(self) -> bool:
+        """Whether the AGC is through its handshake."""
+        return self._agc.running
+
+    def hear(self, uplink: Uplink) -> Chain | str:
+        """The chain that hears a packet, or why none does."""
+        return chip_faults.silence(self._faults) or self._receiver.hear(uplink)
+
     def receive(self, flight: Flight) -> str | None:
-        """Put a received packet into the buffer; the reason where it does not fit."""
+        """Put a received packet into the buffer; the reason where it cannot be."""
+        if (why := chip_faults.silence(self._faults)) is not None:
+            return why
         uplink, chain = flight.uplink, flight.chain
         assert chain is not None
         fsk = uplink.modulation == "FSK"
@@ -149,7 +148,9 @@ class Chip:
             ticks=latched % 2**32,
             fine=fine,
         )
-        fits = self.fifo.push(packet(uplink.payload, meta))
+        meta = chip_faults.wrong_crc(self._faults, meta)
+        data = chip_faults.damaged(self._faults, packet(uplink.payload, meta))
+        fits = self.fifo.push(data)
         return None if fits else "the receive buffer is full"
 
     def _program(self, address: int) -> tuple[Core | None, int]:
@@ -179,6 +180,9 @@ class Chip:
         before, after = self.registers.write(address, value)
         if (act := self._acts.get(address)) is not None:
             act(before, after)
+
+    def _stop_counter(self, _: Fault) -> None:
+        self.counter.stop(self._now_ns())
 
     def _clocked(self) -> bool:
         """A radio clocks the chip: selected, divider on, and in receive mode."""

@@ -12,11 +12,24 @@ class Counter:
     """Ticks and µs since the reset at `epoch_ns`; both wrap at 32 bits (§6.1)."""
 
     def __init__(self, epoch_ns: int) -> None:
+        self.start(epoch_ns)
+
+    def start(self, epoch_ns: int) -> None:
+        """Count from 0."""
         self.epoch_ns = epoch_ns
+        self._stopped_ns: int | None = None
+
+    def stop(self, at_ns: int) -> None:
+        """Show the count of this time from now on."""
+        self._stopped_ns = at_ns
+
+    def go_on(self) -> None:
+        """Show the count as if it had never stopped."""
+        self._stopped_ns = None
 
     def ticks(self, at_ns: int) -> int:
         """The 32-bit count at a time."""
-        return self._elapsed(at_ns) % WRAP
+        return self._elapsed(at_ns if self._stopped_ns is None else self._stopped_ns) % WRAP
 
     def us(self, at_ns: int) -> int:
         """The 32-bit µs counter that a driver makes of it."""

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from enum import IntEnum
 
 from drivers.emulator.chip import Chip
+from drivers.emulator.faults import Faults
 from drivers.emulator.fifo import TEMPERATURE
+from drivers.emulator.spi import Spi
 
 HEADER = 4
 MAX_PAYLOAD = 4200
@@ -58,15 +60,21 @@ class Mcu:
         unique_id: bytes,
         now_ns: Callable[[], int],
         on_reset: Callable[[], None],
+        faults: Faults,
     ) -> None:
         self._chip = chip
+        self._faults = faults
+        self._spi = Spi(chip, faults)
         self._unique_id = unique_id
         self._now_ns = now_ns
         self._on_reset = on_reset
-        self._started_ns = now_ns()
+        self.power_on()
+
+    def power_on(self) -> None:
+        """Everything from anew."""
+        self._started_ns = self._fed_ns = self._now_ns()
         self._pins = {**dict.fromkeys(PINS, 0), POWER_EN: 1, SX1261_NRESET: 1}
         self._buffer = bytearray()
-        self._fed_ns = now_ns()
 
     def feed(self, data: bytes) -> bytes:
         """Answers to all requests that are complete now."""
@@ -90,6 +98,8 @@ class Mcu:
         return bytes(answers)
 
     def _answer(self, request_id: int, code: int, payload: bytes) -> bytes:
+        if self._faults.get("constant_id"):
+            request_id = 0
         try:
             return _frame(request_id, ACKNOWLEDGE + code, self._execute(code, payload))
         except BadRequestError:
@@ -154,7 +164,7 @@ class Mcu:
         if 0 < size <= MAX_FRAME and target in (TARGET_CHIP, TARGET_SX1261):
             status = OK
             if target == TARGET_CHIP and self._chip_is_up:
-                data = self._chip.transfer(frame)
+                data = self._spi.transfer(frame)
         return struct.pack(">BBBH", sub_id, READ_WRITE, status, size) + data, rest
 
     def _read_modify_write(self, payload: bytes) -> tuple[bytes, bytes]:
@@ -166,9 +176,7 @@ class Mcu:
         if address < 0x8000:
             status = OK
             if self._chip_is_up:
-                before = self._chip.read(address, 1)[0]
-                after = before & ~mask | value & mask
-                self._chip.write(address, bytes([after]))
+                before, after = self._spi.modify(address, mask, value)
         return bytes([sub_id, READ_MODIFY_WRITE, status, before, after]), payload[6:]
 
 

@@ -8,45 +8,63 @@ from pathlib import Path
 
 from drivers.emulator.air_server import AirServer
 from drivers.emulator.board import DEFAULT_EUI, Board
-from drivers.emulator.port import Port, PortLink
+from drivers.emulator.cable import Cable
+from drivers.emulator.control import ControlServer
+from drivers.emulator.faults import Faults
 from drivers.emulator.pulse import Pulse
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """`port` is what a driver opens; `air_address` is where devices connect, if anywhere."""
+    """`air_address` is where devices connect, `control` the socket for faults; None = nowhere."""
 
     board: Board
-    port: str
+    cable: Cable
     air_address: tuple[str, int] | None
+    control: Path | None
+
+    @property
+    def port(self) -> str:
+        """What a driver opens: another name after each plug, "" while unplugged."""
+        return self.cable.path
+
+    @property
+    def faults(self) -> Faults:
+        """What is wrong with the board; after "unplug" and "plug" await `settled`."""
+        return self.board.faults
+
+    async def settled(self) -> None:
+        """The link is where the last "unplug" or "plug" was to bring it; or that OSError."""
+        await self.cable.settled()
 
 
 @asynccontextmanager
 async def serve(
     link: Path | None = None,
     air: tuple[str, int] | None = None,
+    control: Path | None = None,
     *,
     eui: int = DEFAULT_EUI,
     chip: str = "sx1302",
     seed: int = 0,
 ) -> AsyncIterator[Running]:
-    """Run a board until the context ends. OSErrors of the link or the air's address come as is."""
+    """Run a board until the context ends. OSErrors of link, address and socket come as they are."""
     board = Board(eui, chip, seed)
     pulse = Pulse(board)
     air_server = AirServer(board)
-    port = Port(board)
-    port_link = PortLink(link, port.path) if link else None
+    cable = Cable(board, link)
+    control_server = ControlServer(board.faults, cable.settled)
     try:
-        if port_link:
-            await asyncio.to_thread(port_link.place)
+        await cable.open()
         address = await air_server.start(*air) if air else None
-        yield Running(board, port.path, address)
+        if control:
+            await control_server.start(control)
+        yield Running(board, cable, address, control)
     finally:
-        if port_link:
-            await asyncio.to_thread(port_link.remove)
+        await control_server.stop()
         await air_server.stop()
         pulse.stop()
-        port.close()
+        await cable.close()
 
 
 class MemoryLink:

@@ -5,6 +5,8 @@ TX_START_DELAY later (LoRa; FSK: at once). A trigger that has passed waits until
 comes round.
 Writing the trigger bits to 0 cancels what is scheduled; what is on the air goes on to its end.
 The registers are read when the trigger fires, so that a scheduled packet may be overwritten.
+A stuck transmission (a fault) that never starts is taken back like a scheduled one; one that never
+ends holds the chain, and the board deaf, until the chip is reset.
 There is no PPS: a transmission triggered by it stays scheduled until it is aborted.
 """
 
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 from drivers.emulator import airtime
 from drivers.emulator.agenda import Agenda, Entry
 from drivers.emulator.clock import Counter
+from drivers.emulator.faults import Faults
 from drivers.emulator.register_file import RegisterFile
 
 IMMEDIATE, DELAYED, PPS = 0x01, 0x02, 0x04
@@ -50,6 +53,7 @@ POWER_CN490: PowerTable = {
     **{(1, index): index - 4 for index in range(10, 23)},
 }
 CN490_BELOW_HZ = 600_000_000
+FOREVER_NS = 1 << 63
 GRID_HZ = 500  # every channel of every LoRaWAN region lies on it
 STEP_HZ = 32_000_000 / 2**18
 
@@ -99,15 +103,25 @@ def channel_hz(register: int) -> int:
 class Transmitter:
     """Chain A (0) or B (1). `on_fire(from_ns, to_ns)`: deaf; `on_emission`: the first symbol."""
 
-    def __init__(self, chain: int, registers: RegisterFile, agenda: Agenda, counter: Counter):
+    def __init__(
+        self,
+        chain: int,
+        registers: RegisterFile,
+        agenda: Agenda,
+        counter: Counter,
+        faults: Faults,
+    ) -> None:
         self._chain = chain
         self._base = BASES[chain]
         self._registers = registers
         self._agenda = agenda
         self._counter = counter
+        self._faults = faults
+        self.unseen = False  # armed, and its status not read since
         self.on_fire: Callable[[int, int], None] = lambda from_ns, to_ns: None
         self.on_emission: Callable[[Emission], None] = lambda emission: None
         self._scheduled = False
+        self._stuck: int | None = None  # the status in which it stays
         self._fire: Entry | None = None
         self._emission: Emission | None = None
         self._announcement: Entry | None = None
@@ -117,9 +131,12 @@ class Transmitter:
         self._cancel()
         self._agenda.cancel(self._announcement)
         self._emission = None
+        self._stuck = None
 
     def status(self, now_ns: int) -> int:
         """TX_FSM_STATUS."""
+        if self._stuck is not None:
+            return self._stuck
         if self._emission is not None and now_ns < self._emission.end_ns:
             return EMITTING if now_ns >= self._emission.begin_ns else STARTING
         return SCHEDULED if self._scheduled else FREE
@@ -141,15 +158,35 @@ class Transmitter:
 
     def _schedule(self, fire_ns: int) -> None:
         self._cancel()
-        self._scheduled = True
+        self._scheduled = self.unseen = True
         self._fire = self._agenda.at(fire_ns, self._fires)
 
     def _cancel(self) -> None:
         self._agenda.cancel(self._fire)
         self._scheduled = False
+        self._stuck = None
+
+    def unstick(self) -> bool:
+        """End a stuck transmission; whether there was one."""
+        was = self._stuck is not None
+        if was:
+            self._cancel()
+        return was
+
+    def _sticks(self, fire_ns: int) -> bool:
+        """Whether a fault keeps it from ever starting, or from ever ending."""
+        fault = self._faults.strike("tx_stuck")
+        if fault is not None and fault["emitting"]:
+            self._stuck = EMITTING
+            self.on_fire(fire_ns, FOREVER_NS)
+        elif fault is not None or self._faults.get("counter_stopped"):
+            self._stuck = SCHEDULED
+        return self._stuck is not None
 
     def _fires(self, fire_ns: int) -> None:
         self._scheduled = False
+        if self._faults and self._sticks(fire_ns):
+            return
         emission = self._emission = self._from_registers(fire_ns)
         if emission is not None:
             self.on_fire(fire_ns, emission.end_ns)

@@ -26,6 +26,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT",
         help="where devices speak to the board, on loopback; 0 = a free port",
     )
+    parser.add_argument(
+        "--control",
+        type=Path,
+        metavar="PATH",
+        help="a Unix socket through which the board is broken and healed on demand",
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="for what is random")
     parser.add_argument(
         "--eui", type=_eui, default=DEFAULT_EUI, metavar="HEX", help="the chip's EUI, 16 hex digits"
@@ -48,7 +54,9 @@ async def _until_stopped(args: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    async with serve(args.link, args.air, eui=args.eui, chip=args.chip, seed=args.seed) as running:
+    async with serve(
+        args.link, args.air, args.control, eui=args.eui, chip=args.chip, seed=args.seed
+    ) as running:
         _say(_where(args, running))
         await stopped.wait()
 
@@ -61,6 +69,8 @@ def _where(args: argparse.Namespace, running: Running) -> str:
     if running.air_address:
         host, port = running.air_address
         lines.append(f"Devices speak to it on {host}:{port}, one JSON object a line.")
+    if running.control:
+        lines.append(f"It is broken and healed through {running.control}, one JSON object a line.")
     return "\n".join([*lines, "Stop it with Ctrl-C.\n"])
 
 

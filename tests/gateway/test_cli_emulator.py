@@ -25,7 +25,11 @@ async def test_it_runs_until_stopped_and_takes_its_link_with_it(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     link = tmp_path / "tty"
-    process = await start("--link", str(link), "--air", "localhost:0", "--eui", "70B3D57ED0001234")
+    control = tmp_path / "faults"
+    process = await start(
+        *("--link", str(link), "--air", "localhost:0", "--control", str(control)),
+        *("--eui", "70B3D57ED0001234"),
+    )
     assert process.stderr is not None
     text = (await process.stderr.readuntil(b"Ctrl-C.\n")).decode()
     assert "70b3d57ed0001234" in text
@@ -34,10 +38,16 @@ async def test_it_runs_until_stopped_and_takes_its_link_with_it(
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(b'{"op":"time"}\n')
     assert json.loads(await reader.readline())["op"] == "time"
+    assert f"healed through {control}," in text
+    operator_reader, operator = await asyncio.open_unix_connection(control)
+    operator.write(b'{"op":"faults"}\n')
+    assert json.loads(await operator_reader.readline()) == {"op": "faults", "active": []}
+    operator.close()
     assert link.is_symlink()
     process.send_signal(number)
     assert await process.wait() == 0
     assert not link.is_symlink()
+    assert not control.exists()
     assert await process.stderr.read() == b""
     writer.close()
 
