@@ -38,7 +38,8 @@ class Concentrator(msgspec.Struct, forbid_unknown_fields=True):
     plan: str = ""
     firmware_dir: str = ""
     firmware_check: bool = True
-    antenna_gain: Annotated[float, Meta(ge=-30, le=30)] = 0.0
+    antenna_gain: Annotated[float, Meta(ge=-30, le=30)] = 2.0
+    listen_before_talk: bool = True
     fine_timestamps: Literal["off", "all_sf", "high_capacity"] = "off"
 
 

@@ -140,6 +140,8 @@ class Daemon:
         self._since = self._clock.now()
 
     async def run(self, stop: asyncio.Event) -> None:
+        if self._settings.region.silence:
+            log.warning("%s", self._settings.region.silence)
         await self._buffer.open()
         await self._recall_eui()
         await self._control.open()

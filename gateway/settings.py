@@ -1,7 +1,7 @@
 """Everything the daemon is told by files, read and checked together."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from drivers.sx1302.settings import Channel
@@ -15,6 +15,7 @@ from gateway.lorawan.region import Region
 from gateway.lorawan.regions import REGIONS
 
 WIDE_CHANNEL = 500_000
+LISTENS_IN_JAPAN_ONLY = "AS923-1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +60,10 @@ def _region(found: Config, file: Path) -> Region:
     if name.upper() not in REGIONS:
         allowed = f"this version knows {', '.join(REGIONS)}"
         raise ConfigError(file, "concentrator.region", name, allowed)
-    return REGIONS[name.upper()]
+    region = REGIONS[name.upper()]
+    if found.concentrator.listen_before_talk or not region.listen_before_talk:
+        return region
+    if region.name != LISTENS_IN_JAPAN_ONLY:
+        allowed = f"{region.name} demands it everywhere"
+        raise ConfigError(file, "concentrator.listen_before_talk", "false", allowed)
+    return replace(region, listen_before_talk=False)

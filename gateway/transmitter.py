@@ -66,8 +66,8 @@ class Transmitter:
         needed = airtime_us(len(answer.phy_payload), window.sf, window.bandwidth)
         return self._duty_cycle.allows(window.frequency, needed)
 
-    def seconds_left(self) -> dict[str, float]:
-        """The duty cycle's airtime left, by sub-band in MHz."""
+    def duty_cycle(self) -> dict[str, float]:
+        """Seconds of airtime left by sub-band, in MHz, where the law sets a limit."""
         return self._duty_cycle.seconds_left()
 
     async def run(self, beat: Callable[[], None]) -> None:

@@ -100,6 +100,7 @@ class Region:
         return (
             f"{self.name} demands listen-before-talk, which this gateway cannot do: it receives,"
             " but sends nothing, so devices get no answer and cannot join"
+            " (docs/install.md, concentrator.listen_before_talk)"
         )
 
     def data_rate(self, sf: int, bandwidth: int) -> int | None:

@@ -22,7 +22,7 @@ BOARDS = files.shipped() / "boards"
 
 def test_eu868_on_the_reference_board_is_the_references_configuration() -> None:
     reference = semtech.settings(json.loads(GOLDEN.read_text())["config"])
-    assert radio_plan.load(Concentrator(), Path("/etc/kogge.toml")) == reference
+    assert radio_plan.load(Concentrator(antenna_gain=0), Path("/etc/kogge.toml")) == reference
 
 
 # The 125 kHz uplink channels that every device of a region knows (RP002-1.0.4), in MHz.

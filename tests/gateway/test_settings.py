@@ -1,15 +1,18 @@
 """Everything that files tell the daemon, read together; whichever is wrong is named."""
 
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from drivers.sx1302.settings import Service
-from gateway import settings
+from gateway import files, settings
 from gateway.errors import ConfigError
+from gateway.lorawan.regions import REGIONS
 
 PLAIN = '[mqtt]\nurl = "mqtt://localhost"\nplain_is_ok = true\n'
+PLANS = sorted((files.shipped() / "regions").glob("*.toml"))
 DEVICE = """
 [[device]]
 dev_eui = "70b3d57ed0000002"
@@ -81,3 +84,38 @@ def test_service_channel_of_500_khz_is_a_channel_of_its_own(tmp_path: Path) -> N
     found = settings.load(write(tmp_path))
     wide = replace(found.radio, service=Service(radio=0, offset=250_000, bandwidth=500_000))
     assert replace(found, radio=wide).heard - found.heard == {867_750_000}
+
+
+def test_where_listening_is_the_law_nothing_is_sent_unless_the_country_does_not_ask(
+    tmp_path: Path,
+) -> None:
+    asia = '[concentrator]\nregion = "AS923-1"\n'
+    assert settings.load(write(tmp_path, asia)).region.power(923_200_000) is None
+    outside_japan = asia + "listen_before_talk = false\n"
+    assert settings.load(write(tmp_path, outside_japan)).region.power(923_200_000) == 16
+
+
+def test_korea_asks_for_it_everywhere(tmp_path: Path) -> None:
+    korea = '[concentrator]\nregion = "KR920"\nlisten_before_talk = false\n'
+    error = refused(write(tmp_path, korea))
+    assert error.key == "concentrator.listen_before_talk"
+    assert "everywhere" in str(error)
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.stem)
+def test_every_shipped_plan_fits_its_region(tmp_path: Path, plan: Path) -> None:
+    """Devices can join on it, are told of its channels, and are answered on what it may send."""
+    name = tomllib.loads(plan.read_text(encoding="utf-8"))["region"]
+    board = "rak2287-usb-470" if REGIONS[name].rx2_frequency < 800_000_000 else "rak2287-usb"
+    lines = f'[concentrator]\nregion = "{name}"\nplan = "{plan.stem}"\nboard = "{board}"\n'
+    found = settings.load(write(tmp_path, lines))
+    region, (_, radio) = found.region, next(iter(found.radio.radio_chains))
+    assert (
+        found.heard <= set(region.channels) if region.fixed else found.heard >= {*region.channels}
+    )
+    assert len(region.cf_list(found.heard)) == 16
+    assert radio.transmit is not None
+    for frequency in (*map(region.rx1_frequency, found.heard), region.rx2_frequency):
+        assert frequency is not None
+        assert region.sub_band(frequency) is not None
+        assert radio.transmit[0] <= frequency <= radio.transmit[1]

@@ -313,7 +313,7 @@ async def test_answer_with_no_airtime_left_anywhere_is_a_duty_cycle_overflow() -
         for _ in range(2):
             await bench.answer_at(UPLINK.counter_us + 10_000)
         assert bench.answers == {TxStatus.OK: 1, TxStatus.DUTY_CYCLE_OVERFLOW: 1}
-        left = bench.transmitter.seconds_left()
+        left = bench.transmitter.duty_cycle()
         assert left == {"868-868.6": 0.036, "869.4-869.65": 0.089}
 
 

@@ -1,8 +1,8 @@
 """AS923-1…4, IN865 (IN865-867) and KR920 (KR920-923), RP002-1.0.4 §2.10, §2.11, §2.9.
 
 AS923 is one plan at four places: its groups differ by an offset and by the band of their countries.
-Listen-before-talk is the law in Korea and in Japan, whose group is AS923-1. Nothing says in which
-country of that group the gateway stands, so it is silent in all of them.
+Listen-before-talk is the law in Korea and in Japan, whose group is AS923-1. In the other countries
+of that group the operator says that it is not (`concentrator.listen_before_talk`).
 """
 
 from gateway.lorawan.region import DataRate, Region, SubBand
