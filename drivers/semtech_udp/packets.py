@@ -217,7 +217,11 @@ def _figure(stat: Object, name: str) -> float | None:
 
 
 def write_txpk(packet: TxPacket) -> bytes:
-    """The JSON of a PULL_RESP: at `tmst`, or at once."""
+    """The JSON of a PULL_RESP: at `tmst`, or at once.
+
+    `powe` is before the forwarder takes its own antenna's gain off. It goes out by radio chain 0,
+    the only one that can send on the boards there are.
+    """
     lora = packet.modulation is Modulation.LORA
     txpk = {
         **({"imme": True} if packet.counter_us is None else {"tmst": packet.counter_us}),

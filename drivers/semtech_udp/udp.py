@@ -6,6 +6,7 @@ The rules:
   the configured one or the first that speaks, for the life of this object; others are counted.
 - `start` waits for the forwarder's first sign; 45 s without any is a lost link. A forwarder asks
   for downlinks every 10 s unless told otherwise (`keepalive_interval`): four of those got lost.
+  One that still brings packets but has stopped asking is heard on; what is to be sent is refused.
 - Nobody can ask the chip for its counter: it is what the packets told, extrapolated (`count`), and
   unknown until the first one. A `tmst` that does not fit opens a new chip session, and so does a
   forwarder that asks from another port, for it has started anew.
@@ -36,7 +37,7 @@ from drivers.concentrator import (
 )
 from drivers.semtech_udp.address import Address
 from drivers.semtech_udp.count import Count, until
-from drivers.semtech_udp.frames import Drop, Frame, Kind
+from drivers.semtech_udp.frames import WITH_EUI, Drop, Frame, Kind
 from drivers.semtech_udp.packets import Stat, read_push, read_tx_ack, write_txpk
 from drivers.semtech_udp.port import Port, Source, listen
 
@@ -220,7 +221,7 @@ class SemtechUdp:
         self._drops[Drop.SEND_FAILED] += 1
 
     def _taken(self, frame: Frame, datagram: bytes, source: Source) -> Drop | None:
-        if frame.kind not in (Kind.PUSH_DATA, Kind.PULL_DATA, Kind.TX_ACK):
+        if frame.kind not in WITH_EUI:
             return Drop.KIND
         if self._eui is None and frame.kind is not Kind.TX_ACK:
             self._eui = frame.eui
@@ -228,16 +229,11 @@ class SemtechUdp:
             return Drop.STRANGER
         self._version, self._heard_at = frame.version, _now()
         self._news.set()
+        if frame.kind is Kind.PUSH_DATA:
+            return self._pushed(frame, datagram, source)
         if frame.kind is Kind.TX_ACK:
             return self._answered(frame)
-        if frame.kind is Kind.PULL_DATA:
-            self._acknowledge(frame, Kind.PULL_ACK, source)
-            self._pulled(frame, source)
-            return None
-        self._acknowledge(frame, Kind.PUSH_ACK, source)
-        if self._repeated(datagram):
-            return Drop.REPEATED
-        self._pushed(frame)
+        self._pulled(frame, source)
         return None
 
     def _acknowledge(self, frame: Frame, kind: Kind, source: Source) -> None:
@@ -253,6 +249,7 @@ class SemtechUdp:
 
     def _pulled(self, frame: Frame, source: Source) -> None:
         """Another port is a new session, unless its packets have opened one already."""
+        self._acknowledge(frame, Kind.PULL_ACK, source)
         way = self._way_down
         if way is not None and way.source != source and way.chip_session == self._session:
             self._begin_session()
@@ -266,12 +263,16 @@ class SemtechUdp:
             del self._repeats[next(iter(self._repeats))]
         return repeated
 
-    def _pushed(self, frame: Frame) -> None:
+    def _pushed(self, frame: Frame, datagram: bytes, source: Source) -> Drop | None:
+        self._acknowledge(frame, Kind.PUSH_ACK, source)
+        if self._repeated(datagram):
+            return Drop.REPEATED
         push = read_push(frame.body)
         self._drops.update(push.drops)
         self._stat = push.stat or self._stat
         for packet in push.packets:
             self._deliver(packet)
+        return None
 
     def _deliver(self, packet: RxPacket) -> None:
         now = _now()

@@ -1,6 +1,7 @@
 """A board behind a packet forwarder: real daemon, real mosquitto, UDP between them and the air."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -146,11 +147,13 @@ async def test_garbage_and_strangers_are_only_counted(tmp_path: Path) -> None:
         assert 9 not in arrivals.readings
 
 
-async def test_silent_port_is_a_named_fault_until_a_forwarder_speaks(tmp_path: Path) -> None:
-    port = free_udp_port()
-    config = await asyncio.to_thread(write_udp_files, tmp_path, free_port(), port)
-    async with daemon(config) as service:
-        status = await service.until(lambda status: status["radio"]["state"] == "fault")
-        assert f"no packet forwarder speaks to udp://127.0.0.1:{port}" in status["radio"]["reason"]
-        async with forwarder(port):
+async def test_port_in_use_is_a_named_fault_until_it_is_free(tmp_path: Path) -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+        config = await asyncio.to_thread(write_udp_files, tmp_path, free_port(), port)
+        async with daemon(config) as service, forwarder(port):
+            status = await service.until(lambda status: status["radio"]["state"] == "fault")
+            assert f"udp://127.0.0.1:{port} is in use by another" in status["radio"]["reason"]
+            other.close()
             await service.receiving()
