@@ -51,11 +51,12 @@ def load(file: Path) -> Settings:
         devices,
         {device.codec: catalogue.codec(device.codec) for device in devices if device.codec},
         radio_plan.load(found.concentrator, file),
-        _region(found, file),
+        region_of(found, file),
     )
 
 
-def _region(found: Config, file: Path) -> Region:
+def region_of(found: Config, file: Path) -> Region:
+    """The region's tables, and whether its country demands listen-before-talk."""
     name = found.concentrator.region
     if name.upper() not in REGIONS:
         allowed = f"this version knows {', '.join(REGIONS)}"

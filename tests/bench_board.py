@@ -17,7 +17,7 @@ from drivers.sx1302.firmware import Firmware
 from gateway import config, radio_plan
 from gateway.cli.radio_bench import Bench
 from gateway.demo.cabinet import FIRMWARE_BYTES, FIRMWARE_FILES
-from gateway.lorawan.regions import REGIONS
+from gateway.settings import region_of
 
 IMAGES = Firmware(bytes(8192), bytes(8192), verified=False)
 
@@ -43,8 +43,9 @@ def bench(concentrator: Concentrator, directory: Path, **wanted: Any) -> Bench:
     found.gateway.control_socket = str(directory / "kogge.sock")
     for name, value in wanted.items():
         setattr(found.concentrator, name, value)
-    settings = radio_plan.load(found.concentrator, directory / "kogge.toml")
-    return Bench(found, settings, concentrator, REGIONS[found.concentrator.region.upper()])
+    file = directory / "kogge.toml"
+    settings = radio_plan.load(found.concentrator, file)
+    return Bench(found, settings, concentrator, region_of(found, file))
 
 
 @dataclass

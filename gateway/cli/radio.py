@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from gateway.cli.radio_bench import Bench
+    from gateway.clock import Clock
 
 Action: TypeAlias = "Callable[[argparse.Namespace, Bench], int]"
 
@@ -70,13 +71,14 @@ def _add(
 def run(args: argparse.Namespace) -> int:
     from drivers.concentrator import DriverError
     from gateway.cli.radio_bench import explained, load
+    from gateway.errors import StoreError
 
     bench = load(args)
     try:
         return {"info": _info, "start": _start, "listen": _listen, "send": _send, "scan": _scan}[
             args.action
         ](args, bench)
-    except DriverError as error:
+    except (DriverError, StoreError) as error:
         said, code = explained(error, bench.wanted.port)
         print(f"kogge: {said}", file=sys.stderr)
         return code
@@ -99,29 +101,32 @@ def _start(args: argparse.Namespace, bench: "Bench") -> int:
 
 def _listen(args: argparse.Namespace, bench: "Bench") -> int:
     from gateway.cli import radio_listen
-    from gateway.clock import Clock, boot_id, trust
 
-    clock = Clock(trust(bench.configuration.clock.source), boot_id())
-    return asyncio.run(radio_listen.listen(bench, clock, args.seconds, args.count, args.json))
+    listening = radio_listen.listen(bench, _clock(bench), args.seconds, args.count, args.json)
+    return asyncio.run(listening)
 
 
 def _send(args: argparse.Namespace, bench: "Bench") -> int:
     from gateway.cli import radio_limits, radio_send
-    from gateway.lorawan.duty_cycle import Ledger
 
     wish = radio_limits.Wish(
         frequency=args.frequency, sf=args.sf or 0, bandwidth=args.bandwidth, power=args.power,
         payload=args.payload, size=args.size, count=args.count, interval=args.interval,
         inverted=not args.not_inverted, fsk=args.fsk,
     )  # fmt: skip
-    ledger = Ledger(bench.region.sub_bands)
-    return asyncio.run(radio_send.send(bench, wish, ledger, args.json))
+    return asyncio.run(radio_send.send(bench, wish, _clock(bench), args.json))
 
 
 def _scan(args: argparse.Namespace, bench: "Bench") -> int:
     from gateway.cli import radio_scan
 
     return asyncio.run(radio_scan.scan(bench, args.seconds, args.json))
+
+
+def _clock(bench: "Bench") -> "Clock":
+    from gateway.clock import Clock, boot_id, trust
+
+    return Clock(trust(bench.configuration.clock.source), boot_id())
 
 
 def _port(text: str) -> str:

@@ -22,9 +22,9 @@ from drivers.concentrator import Concentrator, DriverError
 from drivers.sx1302.settings import Settings
 from gateway import config, files, hardware, radio_plan
 from gateway.cli import EX_FAILED, EX_PERMISSION, EX_UNAVAILABLE
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, StoreError
 from gateway.lorawan.region import Region
-from gateway.lorawan.regions import REGIONS
+from gateway.settings import region_of
 
 OVERRIDES = ("port", "board", "region", "plan")
 BUSY = (errno.EAGAIN, errno.EBUSY, errno.EADDRINUSE)
@@ -55,18 +55,15 @@ def load(args: argparse.Namespace) -> Bench:
         if getattr(args, name) is not None:
             setattr(wanted, name, getattr(args, name))
     try:
-        settings = radio_plan.load(wanted, file)
+        settings, region = radio_plan.load(wanted, file), region_of(found, file)
     except ConfigError as error:
         raise _placed(error, args) from None
-    if wanted.region.upper() not in REGIONS:
-        known = f"this version knows {', '.join(REGIONS)}"
-        raise _placed(ConfigError(file, "concentrator.region", wanted.region, known), args)
     try:
         concentrator = hardware.concentrator(wanted, settings)
     except ValueError as error:
         key = ConfigError(file, "concentrator.port", wanted.port, str(error))
         raise _placed(key, args) from None
-    return Bench(found, settings, concentrator, REGIONS[wanted.region.upper()])
+    return Bench(found, settings, concentrator, region)
 
 
 def _configuration(args: argparse.Namespace, file: Path) -> config.Config:
@@ -123,14 +120,15 @@ async def until_stopped(work: Coroutine[Any, Any, None], seconds: float | None =
         task.result()
 
 
-def explained(error: DriverError, port: str) -> tuple[str, int]:
-    """A fault in words, and the exit code for it."""
+def explained(error: DriverError | StoreError, port: str) -> tuple[str, int]:
+    """A fault of the port or the database in words, and the exit code for it."""
     cause = error.__cause__
     number = cause.errno if isinstance(cause, OSError) else None
     if number in BUSY:
-        return (
-            f"{port} is in use: the daemon has it. Stop it for the bench: sudo systemctl stop"
-            " kogge (and start it again afterwards)",
-            EX_UNAVAILABLE,
-        )
-    return str(error), EX_PERMISSION if number == errno.EACCES else EX_FAILED
+        what = "the daemon runs" if isinstance(error, StoreError) else f"{port} is in use"
+        stop = "Stop the daemon for the bench: sudo systemctl stop kogge"
+        return f"{what}. {stop} (and start it again afterwards)", EX_UNAVAILABLE
+    if number != errno.EACCES:
+        return str(error), EX_FAILED
+    hint = "; use sudo" if isinstance(error, StoreError) else ""
+    return f"{error}{hint}", EX_PERMISSION

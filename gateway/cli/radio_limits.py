@@ -9,11 +9,12 @@ Rules:
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from drivers.concentrator import Modulation, TxPacket
 from gateway.errors import GatewayError
-from gateway.lorawan.duty_cycle import Ledger
+from gateway.lorawan.duty_cycle import HOUR
 from gateway.lorawan.region import Region, SubBand
 
 PROPRIETARY = 0xE0
@@ -58,12 +59,12 @@ class Wish:
         )
 
 
-def allowed_power(wish: Wish, region: Region) -> int:
-    """The power to send with, dBm e.i.r.p.; raises Refused."""
+def allowed(wish: Wish, region: Region) -> tuple[SubBand, int]:
+    """The sub-band to send in and the power to send with, dBm e.i.r.p.; raises Refused."""
     if region.silence:
         raise Refused(region.silence)
-    limit = None if sub_band(wish, region) is None else region.power(wish.frequency)
-    if limit is None:
+    band, limit = sub_band(wish, region), region.power(wish.frequency)
+    if band is None or limit is None:
         half = (FSK_WIDTH if wish.fsk else wish.bandwidth) / 2e6
         raise Refused(
             f"{wish.frequency / 1e6:g} ± {half:g} MHz is not within one sub-band of {region.name};"
@@ -74,7 +75,7 @@ def allowed_power(wish: Wish, region: Region) -> int:
             f"{wish.power} dBm at {wish.frequency / 1e6:g} MHz is above the limit of"
             f" {region.name} there: {limit} dBm e.i.r.p."
         )
-    return min(USUAL_POWER, limit) if wish.power is None else wish.power
+    return band, min(USUAL_POWER, limit) if wish.power is None else wish.power
 
 
 def sub_band(wish: Wish, region: Region) -> SubBand | None:
@@ -90,15 +91,20 @@ def band_words(band: SubBand) -> str:
     return f"{band.low / 1e6:g}–{band.high / 1e6:g} MHz ({math.floor(band.max_eirp)} dBm)"
 
 
-def demand_airtime(wish: Wish, region: Region, ledger: Ledger, airtime_us: int, now: float) -> None:
-    """Refused when not even the first packet has airtime left."""
-    if ledger.allows(wish.frequency, airtime_us, now):
+def demand_airtime(wish: Wish, band: SubBand, airtime_us: int, left: float | None) -> None:
+    """Refused when a packet needs more than the `left` seconds of its sub-band; None: no limit."""
+    if left is None or airtime_us <= left * 1e6:
         return
-    band = sub_band(wish, region)
-    assert band is not None
-    wait = ledger.free_at(wish.frequency, airtime_us, now) - now
-    when = "no pause helps" if wait == math.inf else f"free in {wait:.0f} s"
+    budget = band.duty_cycle * HOUR
+    never = airtime_us > budget * 1e6
     raise Refused(
-        f"a packet of {airtime_us / 1e6:.3f} s is more airtime than {band_words(band)} has left:"
-        f" its duty cycle is {band.duty_cycle:.1%} of an hour; {when}"
+        f"a packet of {len(wish.packet(1, 0, 0).payload)} bytes takes {airtime_us / 1e6:.3f} s, and"
+        f" {band_words(band)} has {left:.3f} s left of {budget:g} s an hour (a duty cycle of"
+        f" {band.duty_cycle:.1%}); send {'less, or faster' if never else 'later'}, or in another"
+        " sub-band"
     )
+
+
+def seconds_left(band: SubBand, left: Mapping[str, float]) -> float | None:
+    """Of all sub-bands' airtime, as `DutyCycle` tells it, this one's; None: no limit."""
+    return left.get(f"{band.low / 1e6:g}-{band.high / 1e6:g}")

@@ -3,7 +3,8 @@
 Rules:
 
 - What the limits forbid (gateway.cli.radio_limits) is refused before anything is started.
-- Airtime is claimed before each packet and stays claimed, sent or not.
+- Airtime is claimed before each packet, on disk where the daemon's database is, and stays claimed,
+  sent or not.
 - A packet's result is told after its end: what the chip took and then never sent is no OK.
 """
 
@@ -11,15 +12,23 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from drivers.concentrator import Concentrator, TxPacket, TxStatus
 from drivers.sx1302.transmit import time_on_air_us
 from gateway.cli import EX_FAILED
 from gateway.cli.radio_bench import Bench, started, until_stopped
-from gateway.cli.radio_limits import Wish, allowed_power, demand_airtime
-from gateway.lorawan.duty_cycle import Ledger
+from gateway.cli.radio_limits import Wish, allowed, demand_airtime, seconds_left
+from gateway.clock import Clock
+from gateway.daemon import DATABASE
+from gateway.duty_cycle import DutyCycle
+from gateway.errors import StoreError
+from gateway.lorawan.duty_cycle import Spent
+from gateway.lorawan.region import SubBand
+from gateway.store.database import Store
 
 Report: TypeAlias = dict[str, Any]
 
@@ -34,23 +43,45 @@ HINTS = {
 }
 
 
-async def send(
-    bench: Bench,
-    wish: Wish,
-    ledger: Ledger,
-    as_json: bool,
-    now: Callable[[], float] = time.monotonic,
-) -> int:
-    """Send what is wished, as far as the law allows; raises Refused and DriverError."""
-    power = allowed_power(wish, bench.region)
+async def send(bench: Bench, wish: Wish, clock: Clock, as_json: bool) -> int:
+    """Send what is wished, as far as the law allows; raises Refused, DriverError, StoreError."""
+    band, power = allowed(wish, bench.region)
     airtime_us = time_on_air_us(wish.packet(1, 0, power))
-    demand_airtime(wish, bench.region, ledger, airtime_us, now())
-    sender = Sender(bench.concentrator, wish, power, ledger, now)
-    async with started(bench.concentrator):
-        await until_stopped(sender.run(_print_object if as_json else _print_line))
-    summary = sender.summary()
+    async with airtime_book(bench, clock) as (duty_cycle, kept):
+        demand_airtime(wish, band, airtime_us, seconds_left(band, duty_cycle.seconds_left()))
+        sender = Sender(bench.concentrator, wish, (band, power), duty_cycle)
+        async with started(bench.concentrator):
+            await until_stopped(sender.run(_print_object if as_json else _print_line))
+    summary = sender.summary() | {"kept": kept}
     print(json.dumps(summary) if as_json else summary_line(summary))
     return 0 if summary["sent"] == wish.count else EX_FAILED
+
+
+@asynccontextmanager
+async def airtime_book(bench: Bench, clock: Clock) -> AsyncIterator[tuple[DutyCycle, bool]]:
+    """What was sent within the hour, and whether that is kept: in the daemon's database, which its
+    lock guards; where there is none (it would be root's), for this run only."""
+    file, bands = Path(bench.configuration.gateway.state_dir) / DATABASE, bench.region.sub_bands
+    if not await asyncio.to_thread(_is_there, file):
+        yield DutyCycle(bands, (), _forget, clock.now), False
+        return
+    store = await Store.open(file)
+    try:
+        known = await store.load()
+        yield DutyCycle(bands, known.airtime, store.spend, clock.now), True
+    finally:
+        await store.close()
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except PermissionError as error:
+        raise StoreError(f"{file} may not be read by this user") from error
+
+
+async def _forget(_: Spent) -> None:
+    """There is no database to keep it in."""
 
 
 def _print_object(report: Report) -> None:
@@ -68,12 +99,12 @@ class Sender:
         self,
         concentrator: Concentrator,
         wish: Wish,
-        power: int,
-        ledger: Ledger,
-        now: Callable[[], float],
+        limits: tuple[SubBand, int],
+        duty_cycle: DutyCycle,
     ) -> None:
-        self._concentrator, self._wish, self._power = concentrator, wish, power
-        self._ledger, self._now = ledger, now
+        self._concentrator, self._wish = concentrator, wish
+        self._band, self._power = limits
+        self._duty_cycle = duty_cycle
         self._results: list[str] = []
 
     async def run(self, show: Callable[[Report], None]) -> None:
@@ -81,21 +112,20 @@ class Sender:
         for number in range(1, self._wish.count + 1):
             chip_session = self._concentrator.status().chip_session
             packet = self._wish.packet(number, chip_session, self._power)
-            begun = self._now()
+            begun = time.monotonic()
             status = await self._send(packet, time_on_air_us(packet))
             self._results.append(status)
             show(self._report(number, packet, status))
             if status == TxStatus.DUTY_CYCLE_OVERFLOW:
                 return
             if number < self._wish.count:
-                await self._listen(begun + self._wish.interval - self._now())
+                await self._listen(begun + self._wish.interval - time.monotonic())
 
     async def _send(self, packet: TxPacket, airtime_us: int) -> str:
         """What became of it, known after its end."""
-        now = self._now()
-        if not self._ledger.allows(packet.frequency, airtime_us, now):
+        if not self._duty_cycle.allows(packet.frequency, airtime_us):
             return TxStatus.DUTY_CYCLE_OVERFLOW
-        self._ledger.add(packet.frequency, airtime_us, now)
+        await self._duty_cycle.claim(packet.frequency, airtime_us, 0)
         before = self._concentrator.status().drops
         status = await self._concentrator.send(packet)
         if status is not TxStatus.OK:
@@ -120,23 +150,15 @@ class Sender:
             "frequency": packet.frequency,
             "power": packet.power,
             "airtime_us": time_on_air_us(packet),
-            "seconds_left": self._seconds_left(packet.frequency),
+            "seconds_left": seconds_left(self._band, self._duty_cycle.seconds_left()),
             "payload": packet.payload.hex(),
         }
-
-    def _seconds_left(self, frequency: int) -> float | None:
-        """Airtime that the sub-band has left in this hour; None where there is no limit."""
-        for band, left in self._ledger.seconds_left(self._now()).items():
-            if band.low <= frequency < band.high:
-                return round(left, 3)
-        return None
 
     def summary(self) -> Report:
         return {
             "event": "summary",
             "sent": self._results.count(TxStatus.OK),
             "wanted": self._wish.count,
-            "ledger": "this run",
         }
 
 
@@ -153,7 +175,9 @@ def line(report: Report) -> str:
 
 
 def summary_line(summary: Report) -> str:
-    return (
-        f"{summary['sent']} of {summary['wanted']} sent. The airtime is counted for this run alone:"
-        " the daemon does not learn of it, nor does the next run."
+    kept = (
+        "The daemon and later runs know of this airtime."
+        if summary["kept"]
+        else "There is no database of the daemon: later runs do not know of this airtime."
     )
+    return f"{summary['sent']} of {summary['wanted']} sent. {kept}"

@@ -4,12 +4,17 @@ import pytest
 
 from drivers.concentrator import Modulation
 from drivers.sx1302.transmit import time_on_air_us
-from gateway.cli.radio_limits import Refused, Wish, allowed_power, demand_airtime
-from gateway.lorawan.duty_cycle import Ledger
+from gateway.cli.radio_limits import Refused, Wish, allowed, demand_airtime, seconds_left
+from gateway.lorawan.region import Region, SubBand
 from gateway.lorawan.regions import REGIONS
 
 EU868 = REGIONS["EU868"]
 WISH = Wish(frequency=868_100_000, sf=7)
+NARROW = SubBand(868_700_000, 869_200_000, max_eirp=16.15, duty_cycle=0.001)
+
+
+def allowed_power(wish: Wish, region: Region) -> int:
+    return allowed(wish, region)[1]
 
 
 def test_power_is_the_usual_one_or_the_limit_or_what_is_wished() -> None:
@@ -50,22 +55,28 @@ def test_region_of_listen_before_talk_is_refused() -> None:
         allowed_power(Wish(frequency=922_100_000, sf=7), REGIONS["KR920"])
 
 
-def test_airtime_beyond_the_duty_cycle_is_refused_with_the_time_to_wait() -> None:
-    wish, ledger = Wish(frequency=869_000_000, sf=12), Ledger(EU868.sub_bands)
+def test_band_is_told_with_the_power() -> None:
+    band, _ = allowed(Wish(frequency=869_000_000, sf=12), EU868)
+    assert (band.low, band.high) == (868_700_000, 869_200_000)
+    assert seconds_left(band, {"868.7-869.2": 1.5}) == 1.5
+    assert seconds_left(band, {}) is None
+
+
+def test_airtime_beyond_the_duty_cycle_is_refused_with_what_is_left() -> None:
+    wish = Wish(frequency=869_000_000, sf=12)
     airtime_us = time_on_air_us(wish.packet(1, 1, 14))
-    for _ in range(3):  # 0.1 % of an hour are 3.6 s, a packet is 1.2 s
-        demand_airtime(wish, EU868, ledger, airtime_us, 100.0)
-        ledger.add(wish.frequency, airtime_us, 100.0)
-    with pytest.raises(Refused, match=r"868\.7–869\.2 MHz.*0\.1% of an hour; free in 3602 s"):
-        demand_airtime(wish, EU868, ledger, airtime_us, 100.0)
-    demand_airtime(wish, EU868, ledger, airtime_us, 3702.0)
+    demand_airtime(wish, NARROW, airtime_us, None)
+    demand_airtime(wish, NARROW, airtime_us, 1.2)
+    said = r"16 bytes takes 1\.155 s, .* has 1\.100 s left of 3\.6 s an hour .*0\.1%.*; send later"
+    with pytest.raises(Refused, match=said):
+        demand_airtime(wish, NARROW, airtime_us, 1.1)
 
 
 def test_packet_that_never_fits_the_duty_cycle_is_said_to_be_so() -> None:
     wish = Wish(frequency=869_000_000, sf=12, size=255)
     airtime_us = time_on_air_us(wish.packet(1, 1, 14))
-    with pytest.raises(Refused, match="no pause helps"):
-        demand_airtime(wish, EU868, Ledger(EU868.sub_bands), airtime_us, 0.0)
+    with pytest.raises(Refused, match="send less, or faster, or in another sub-band"):
+        demand_airtime(wish, NARROW, airtime_us, 3.6)
 
 
 @pytest.mark.parametrize("size", [1, 16, 255])
