@@ -208,9 +208,10 @@ class SerialLink:
             self._heard = (self._heard + data)[-_MEMORY:]
 
     def _on_deadline(self, command: int) -> None:
+        stranger = "" if self._heard is None else ", or this port is not a concentrator"
         self._distrust(
-            f"no answer to command 0x{command:02X} within {self._deadline:g} s:"
-            " the board hangs, or this port is not a concentrator"
+            f"no answer to command 0x{command:02X} within {self._deadline:g} s: the board"
+            f" hangs{stranger}; if this comes again, take its power away for a moment"
         )
 
     def _doubt(self, reason: str) -> None:

@@ -132,7 +132,7 @@ class Sx1302:
         if not data:
             return []
         self._heard_at = now
-        await self._count.read(chip)
+        await self._read_count(chip)
         temperature = await self._temperature(chip, now, TEMPERATURE_PERIOD)
         packets = self._receiver.packets(data, temperature, self._session, self._drops)
         _demand(self._hearing.fault(packets, now))
@@ -142,7 +142,7 @@ class Sx1302:
         """Look at the chip's health; a fault is only believed when it is read twice."""
         if (await Vitals.read(chip)).fault(self._version) is not None:
             _demand((await Vitals.read(chip)).fault(self._version))
-        await self._count.read(chip)
+        await self._read_count(chip)
         await self._temperature(chip, now, QUIET_TEMPERATURE_PERIOD)
         self._checked_at = now
 
@@ -164,7 +164,15 @@ class Sx1302:
 
     async def counter(self) -> Counter:
         chip, session = self._chip, self._session
-        return Counter(await self._count.read(chip), session)
+        return Counter(await self._read_count(chip), session)
+
+    async def _read_count(self, chip: Chip) -> int:
+        """Where the count has gone wrong, the registers may tell why."""
+        try:
+            return await self._count.read(chip)
+        except ChipError:
+            _demand((await Vitals.read(chip)).fault(self._version))
+            raise
 
     async def send(self, packet: TxPacket) -> TxStatus:
         chip = self._chip

@@ -103,8 +103,8 @@ def count_fault(before: int, after: int, least: float, most: float) -> str | Non
     if after < before:
         return f"the chip's counter jumped back: it can no longer be trusted; {ANEW}"
     return (
-        "the chip's counter does not keep pace with real time: the chip's clock is wrong or was"
-        f" interrupted; {ANEW}"
+        "the chip's counter does not keep pace with real time: the chip's clock has stopped or is"
+        f" wrong; {ANEW}"
     )
 
 

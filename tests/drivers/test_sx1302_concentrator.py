@@ -245,6 +245,13 @@ async def test_spi_that_died_is_told_by_the_version(bench: Bench) -> None:
     assert "version reads 0x13, at its start it was 0x12" in await sick(bench, within=5)
 
 
+async def test_board_that_reads_the_same_everywhere_is_told_by_the_version(bench: Bench) -> None:
+    bench.board._read = lambda address, size: b"\xff" * size  # type: ignore[method-assign]
+    for ask in (bench.driver.counter, bench.driver.receive):
+        with pytest.raises(ChipError, match="version reads 0xFF"):
+            await ask()
+
+
 async def test_one_bad_reading_is_not_believed(bench: Bench) -> None:
     bench.board.torn[0x5780] = [b"\x01\x14"]
     bench.board.torn[0x6080] = [b"\x01"]
