@@ -75,9 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
     bench = load(args)
     try:
-        return {"info": _info, "start": _start, "listen": _listen, "send": _send, "scan": _scan}[
-            args.action
-        ](args, bench)
+        return int(args.do(args, bench))
     except (DriverError, StoreError) as error:
         said, code = explained(error, bench.wanted.port)
         print(f"kogge: {said}", file=sys.stderr)

@@ -75,7 +75,7 @@ async def test_ctrl_c_ends_it_with_a_summary_and_0(tmp_path: Path) -> None:
 async def test_time_that_is_up_ends_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one = FakeConcentrator(heard=[[PACKET, PACKET]])
     on_bench = await asyncio.to_thread(bench, one, tmp_path)
-    assert await radio_listen.listen(on_bench, CLOCK, 0.05, 0, as_json=False) == 0
+    assert await radio_listen.listen(on_bench, CLOCK, 0.3, 0, as_json=False) == 0
     assert "2 packets, 0 with a bad CRC" in capsys.readouterr().out
     assert one.done[-1] == "stop"
 

@@ -37,7 +37,7 @@ async def test_rounds_are_put_together_by_channel(
     rounds = [[noise(0, level), noise(1, -95.0)] for level in (-118.0, -120.0, -112.0)]
     one = Noisy(rounds=rounds)
     on_bench = await asyncio.to_thread(bench, one, tmp_path)
-    assert await radio_scan.scan(on_bench, 0.05, as_json=True) == 0
+    assert await radio_scan.scan(on_bench, 0.3, as_json=True) == 0
     assert json.loads(capsys.readouterr().out) == {
         "rounds": 3,
         "channels": [
