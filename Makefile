@@ -1,6 +1,6 @@
 # The commands of this project. Each sets up what it needs first; a second run sets up nothing.
 .POSIX:
-.PHONY: demo test check bench clean
+.PHONY: demo test test-faults check bench clean
 
 PYTHON = python3
 SET_UP_FROM = .ci/setup pyproject.toml setup.py native/*.pyx native/*.pxd
@@ -11,6 +11,9 @@ demo: .venv/ready-for-demo
 
 test: .venv/ready-for-test
 	@$(IN_VENV) pytest -n 2 --dist loadgroup -q
+
+test-faults: .venv/ready-for-test
+	@$(IN_VENV) pytest -q tests/end_to_end/test_faults.py
 
 check: .venv/ready-for-test
 	@$(IN_VENV) ruff check .
