@@ -4,6 +4,7 @@
 - Two packets that overlap on one channel and spreading factor destroy each other, unless one is
   at least 6 dB stronger: that one survives (capture).
 - The board is half-duplex: what overlaps one of its own transmissions is not received.
+- A packet that is heard holds its demodulators until it is decoded, also where it is then lost.
 - A packet stands in the receive buffer at its end plus the time that demodulating takes; then its
   sender learns what became of it.
 """
@@ -44,17 +45,22 @@ class Flight:
 
 
 class Air:
-    """All packets on the air. `hear` names the chain, `deliver` returns why it could not."""
+    """All packets on the air.
+
+    `hear` names the chain, `deliver` returns why it could not, `release` frees the chain's modems.
+    """
 
     def __init__(
         self,
         agenda: Agenda,
         hear: Callable[[Uplink], Chain | str],
         deliver: Callable[[Flight], str | None],
+        release: Callable[[Chain], None],
     ) -> None:
         self._agenda = agenda
         self._hear = hear
         self._deliver = deliver
+        self._release = release
         self._active: list[Flight] = []
         self._deaf = (0, 0)
 
@@ -79,7 +85,17 @@ class Air:
         """Whatever is being received is lost, and no transmission makes the board deaf."""
         self.listen()
         for flight in self._active:
+            flight.chain = None
             flight.lose(reason)
+
+    def loudest(self, frequency: float, bandwidth: int) -> float | None:
+        """The RSSI of the strongest packet on a channel just now; None while it is quiet."""
+        on_channel = [
+            flight.uplink.rssi
+            for flight in self._active
+            if abs(flight.uplink.frequency - frequency) < (bandwidth + flight.uplink.bandwidth) / 2
+        ]
+        return max(on_channel, default=None)
 
     def _begin(self, flight: Flight) -> None:
         heard = self._hear(flight.uplink)
@@ -108,4 +124,6 @@ class Air:
         self._active.remove(flight)
         if flight.received:
             flight.reason = self._deliver(flight)
+        if flight.chain is not None:
+            self._release(flight.chain)
         flight.on_done(flight)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from drivers.emulator import propagation
 from drivers.emulator.json_lines import Json, MessageError
 from drivers.emulator.transmitter import Emission
 from drivers.emulator.uplink import CRC_BAD, CRC_NONE, CRC_OK, Uplink
@@ -24,17 +25,20 @@ class UplinkRequest:
     at_us: int | None
 
 
-def uplink_request(message: Mapping[str, Any]) -> UplinkRequest:
-    """The fields of an uplink, checked."""
+def uplink_request(message: Mapping[str, Any], seed: int) -> UplinkRequest:
+    """The fields of an uplink, checked; the seed decides what lies between it and the board."""
     modulation = _choice(message, "modulation", ("LORA", "FSK"), "LORA")
+    payload = _payload(message)
+    frequency = _integer(message, "frequency", 100_000_000, 1_000_000_000)
+    rate = _fsk(message) if modulation == "FSK" else _lora(message)
     uplink = Uplink(
-        payload=_payload(message),
-        frequency=_integer(message, "frequency", 100_000_000, 1_000_000_000),
-        rssi=_number(message, "rssi", -80.0),
-        snr=_number(message, "snr", 8.0),
+        payload=payload,
+        frequency=frequency,
         crc=_choice(message, "crc", (CRC_OK, CRC_BAD, CRC_NONE), CRC_OK),
         modulation=modulation,
-        **(_fsk(message) if modulation == "FSK" else _lora(message)),
+        public=_flag(message, "public", default=True),
+        **rate,
+        **_arrival(message, rate.get("bandwidth"), seed),
     )
     has_time = message.get("at_us") is not None
     return UplinkRequest(uplink, _integer(message, "at_us", 0, 2**32 - 1) if has_time else None)
@@ -77,6 +81,21 @@ def _lora(message: Mapping[str, Any]) -> Json:
     }
 
 
+def _arrival(message: Mapping[str, Any], bandwidth: int | None, seed: int) -> Json:
+    """What reaches the antenna: said by the sender, or from its distance and power."""
+    if "distance_m" not in message and "tx_power_dbm" not in message:
+        rssi, snr = _number(message, "rssi", -80.0), _number(message, "snr", 8.0)
+        return {"rssi": rssi, "snr": snr}
+    if "rssi" in message or "snr" in message:
+        raise MessageError('"distance_m" and "tx_power_dbm" stand instead of "rssi" and "snr"')
+    if bandwidth is None:
+        raise MessageError('"distance_m" is for LoRa; give "rssi"')
+    distance = _bounded(message, "distance_m", 1, 1_000_000)
+    power = _bounded(message, "tx_power_dbm", -20, 40, default=14)
+    rssi, snr = propagation.arrival(distance, power, bandwidth, seed)
+    return {"rssi": rssi, "snr": snr, "fades": True}
+
+
 def _fsk(message: Mapping[str, Any]) -> Json:
     return {
         "sf": 0,
@@ -110,6 +129,22 @@ def _number(message: Mapping[str, Any], key: str, default: float) -> float:
     if type(value) not in (int, float) or not -1000 <= value <= 1000 or math.isnan(value):
         raise MessageError(f'"{key}" must be a number of dB')
     return float(value)
+
+
+def _bounded(
+    message: Mapping[str, Any], key: str, low: float, high: float, default: float | None = None
+) -> float:
+    value = message.get(key, default)
+    if type(value) not in (int, float) or not low <= value <= high:
+        raise MessageError(f'"{key}" must be a number from {low} to {high}')
+    return float(value)
+
+
+def _flag(message: Mapping[str, Any], key: str, *, default: bool) -> bool:
+    value = message.get(key, default)
+    if not isinstance(value, bool):
+        raise MessageError(f'"{key}" must be true or false')
+    return value
 
 
 def _choice(message: Mapping[str, Any], key: str, allowed: tuple[Any, ...], default: Any) -> Any:

@@ -40,7 +40,7 @@ class AirServer:
             self._send(message, tell)
 
     def _send(self, message: Json, tell: Tell) -> None:
-        request = air_messages.uplink_request(message)
+        request = air_messages.uplink_request(message, self._board.seed)
 
         def done(flight: Flight) -> None:
             ended = self._board.counter_us(flight.end_ns)

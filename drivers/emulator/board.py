@@ -18,6 +18,7 @@ from drivers.emulator.transmitter import Emission
 from drivers.emulator.uplink import Uplink
 
 DEFAULT_EUI = 0x0016C001F0000001
+SECOND_NS = 1_000_000_000
 
 
 def _ignore(_: object) -> None:
@@ -25,7 +26,10 @@ def _ignore(_: object) -> None:
 
 
 class Board:
-    """`chip` is "sx1302" or "sx1303"; `seed` decides what is random."""
+    """`chip` is "sx1302" or "sx1303"; `seed` decides what is random.
+
+    With `pps` there is a pulse at every whole second of the board's clock.
+    """
 
     def __init__(
         self,
@@ -33,13 +37,16 @@ class Board:
         chip: str = "sx1302",
         seed: int = 0,
         now_ns: Callable[[], int] = time.monotonic_ns,
+        pps: bool = False,
     ) -> None:
         self.now_ns = now_ns
+        self.seed = seed
         self.on_emission: Callable[[Emission], None] = _ignore
         self._agenda = Agenda()
         self.faults = Faults(seed)
-        self.chip = Chip(eui, chip, self._agenda, now_ns, self.faults)
-        self._air = Air(self._agenda, self.chip.hear, self.chip.receive)
+        self.chip = Chip(eui, chip, seed, self._agenda, now_ns, self.faults)
+        self._air = Air(self._agenda, self.chip.hear, self.chip.receive, self.chip.release)
+        self.chip.loudest = self._air.loudest
         for transmitter in self.chip.transmitters:
             transmitter.on_fire = self._air.deafen
             transmitter.on_emission = lambda emission: self.on_emission(emission)
@@ -47,6 +54,8 @@ class Board:
         self._mcu = Mcu(self.chip, unique_id, now_ns, self._chip_was_reset, self.faults)
         self.faults.on_begin["chip_reset"] = self._reset_chip
         self.faults.on_end["tx_stuck"] = self._unstick
+        if pps:
+            self._next_pulse(now_ns())
 
     def feed(self, data: bytes) -> bytes:
         """Bytes from the host; returns the answer bytes."""
@@ -80,6 +89,19 @@ class Board:
     def advance(self) -> None:
         """Let happen what is due by now."""
         self._agenda.run(self.now_ns())
+
+    def pulse(self) -> None:
+        """A pulse per second at the PPS pin, now."""
+        self.advance()
+        self.chip.pulse(self.now_ns())
+        self.advance()
+
+    def _next_pulse(self, after_ns: int) -> None:
+        self._agenda.at((after_ns // SECOND_NS + 1) * SECOND_NS, self._pulses)
+
+    def _pulses(self, at_ns: int) -> None:
+        self.chip.pulse(at_ns)
+        self._next_pulse(at_ns)
 
     def power_cycle(self) -> None:
         """The board loses power and gets it again."""

@@ -19,13 +19,15 @@ from drivers.emulator.cores import (
     Arbiter,
     Core,
 )
+from drivers.emulator.demodulated import Demodulated
 from drivers.emulator.faults import RESET, Fault, Faults
-from drivers.emulator.fifo import Fifo, Metadata, fsk_rssi_raw, lora_rssi_raw, packet, snr_raw
+from drivers.emulator.fifo import Fifo, packet
+from drivers.emulator.noise import LEVEL, SELECTED, Noise
 from drivers.emulator.radio import Radio
 from drivers.emulator.receiver import Chain, Receiver
 from drivers.emulator.register_file import RegisterFile
 from drivers.emulator.transmitter import Transmitter
-from drivers.emulator.uplink import CRC_BAD, Uplink
+from drivers.emulator.uplink import Uplink
 
 CHIP_VERSION = 0x12
 MODELS = {"sx1302": 0x02, "sx1303": 0x03}
@@ -37,17 +39,26 @@ TX_BUFFERS = {0x53: 0x5207, 0x55: 0x5407}  # high address byte → its WRITE_BUF
 VERSION, OTP_ADDRESS, OTP_DATA = 0x5606, 0x6180, 0x6181
 TX_TRIGGERS = (0x5200, 0x5400)
 TX_STATUS = (0x5211, 0x5411)
-FIFO_COUNT, COUNTER = 0x58C8, 0x6105
+FIFO_COUNT, PPS_COUNT, COUNTER = 0x58C8, 0x6101, 0x6105
 RADIO_ENABLES = (0x5783, 0x5784)
 RADIO_EN, RADIO_RST = 0x04, 0x08
 CLOCK_SELECT = 0x57C0
 
 
 class Chip:
-    """SX1302 or SX1303 (`model`) with two SX1250."""
+    """SX1302 or SX1303 (`model`) with two SX1250.
+
+    `loudest(frequency, bandwidth)` tells the RSSI of what is on the air there, if anything is.
+    """
 
     def __init__(
-        self, eui: int, model: str, agenda: Agenda, now_ns: Callable[[], int], faults: Faults
+        self,
+        eui: int,
+        model: str,
+        seed: int,
+        agenda: Agenda,
+        now_ns: Callable[[], int],
+        faults: Faults,
     ) -> None:
         self._otp = {**dict(enumerate(eui.to_bytes(8, "big"))), OTP_MODEL: MODELS[model]}
         self._now_ns = now_ns
@@ -62,6 +73,9 @@ class Chip:
             Transmitter(chain, self.registers, agenda, self.counter, faults) for chain in (0, 1)
         ]
         self._receiver = Receiver(self.registers, self.radios, self._arbiter, self._agc)
+        self._demodulated = Demodulated(self.registers, self.counter, seed)
+        self.loudest: Callable[[float, int], float | None] = lambda frequency, bandwidth: None
+        self._noise = Noise(seed, lambda *channel: self.loudest(*channel))
         self._acts = self._what_acts()
         faults.on_begin["counter_stopped"] = self._stop_counter
         faults.on_end["counter_stopped"] = self.counter.go_on
@@ -90,6 +104,7 @@ class Chip:
         self.registers.reset()
         self.registers.put(VERSION, CHIP_VERSION)
         self.fifo.clear()
+        self._receiver.reset()
         self._agc.reset()
         self._arbiter.reset()
         for transmitter in self.transmitters:
@@ -131,27 +146,24 @@ class Chip:
         """Put a received packet into the buffer; the reason where it cannot be."""
         if (why := chip_faults.silence(self._faults)) is not None:
             return why
-        uplink, chain = flight.uplink, flight.chain
-        assert chain is not None
-        fsk = uplink.modulation == "FSK"
-        fine = not self.registers.field("RX_TOP_RX_BUFFER_LEGACY_TIMESTAMP") and not fsk
-        latched = self.counter.ticks(flight.end_ns) - 32 * uplink.correction_us(fine=fine)
-        meta = Metadata(
-            chain=chain.number,
-            modem=chain.modem,
-            sf=0 if fsk else uplink.sf,
-            coding_rate=0 if fsk else uplink.coding_rate,
-            crc_present=uplink.has_crc,
-            crc_wrong=uplink.crc == CRC_BAD,
-            snr_raw=0 if fsk else snr_raw(uplink.snr),
-            rssi_raw=fsk_rssi_raw(uplink.rssi) if fsk else lora_rssi_raw(uplink.rssi),
-            ticks=latched % 2**32,
-            fine=fine,
-        )
-        meta = chip_faults.wrong_crc(self._faults, meta)
-        data = chip_faults.damaged(self._faults, packet(uplink.payload, meta))
-        fits = self.fifo.push(data)
+        fits = False
+        for meta in self._demodulated.entries(flight):
+            data = packet(flight.uplink.payload, chip_faults.wrong_crc(self._faults, meta))
+            fits |= self.fifo.push(chip_faults.damaged(self._faults, data))
         return None if fits else "the receive buffer is full"
+
+    def release(self, chain: Chain) -> None:
+        """The chain's demodulators are free again."""
+        self._receiver.release(chain)
+
+    def pulse(self, at_ns: int) -> None:
+        """A pulse per second at the PPS pin."""
+        if not self.registers.field("TIMESTAMP_GPS_CTRL_GPS_EN"):
+            return
+        count = self.counter.ticks(at_ns).to_bytes(4, "big")
+        self.registers.cells[PPS_COUNT : PPS_COUNT + 4] = count
+        for transmitter in self.transmitters:
+            transmitter.pulse(at_ns)
 
     def _program(self, address: int) -> tuple[Core | None, int]:
         if address < PROGRAM_SIZE:
@@ -169,6 +181,8 @@ class Chip:
             cells[COUNTER : COUNTER + 4] = count.to_bytes(4, "big")
         if first < FIFO_COUNT + 2 and end > FIFO_COUNT:
             cells[FIFO_COUNT : FIFO_COUNT + 2] = len(self.fifo).to_bytes(2, "big")
+        if first <= LEVEL < end:
+            cells[LEVEL] = self._noise.raw(self._receiver.centre(cells[SELECTED] & 7))
         for transmitter, status in zip(self.transmitters, TX_STATUS, strict=True):
             if first <= status < end:
                 cells[status] = transmitter.status(self._now_ns())

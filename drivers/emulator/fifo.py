@@ -31,6 +31,7 @@ class Metadata:
     ticks: int
     frequency_offset: int = 0
     fine: bool = False
+    metrics: tuple[int, ...] = ()  # pairs, each a signed byte
 
 
 def crc16(payload: bytes) -> int:
@@ -64,7 +65,7 @@ def snr_raw(snr: float) -> int:
 
 
 def packet(payload: bytes, meta: Metadata) -> bytes:
-    """One packet as it lies in the buffer, with no fine-timestamp metrics."""
+    """One packet as it lies in the buffer."""
     received = crc16(payload) ^ (0xFFFF if meta.crc_wrong else 0) if meta.crc_present else 0
     head = SYNC + bytes(
         [
@@ -86,7 +87,8 @@ def packet(payload: bytes, meta: Metadata) -> bytes:
     )
     offset = (meta.frequency_offset & 0xFFFFF).to_bytes(3, "little")
     ticks = meta.ticks.to_bytes(4, "little")
-    body = head + offset + payload + tail + ticks + received.to_bytes(2, "little") + bytes(1)
+    metrics = bytes([len(meta.metrics) // 2, *(metric & 0xFF for metric in meta.metrics)])
+    body = head + offset + payload + tail + ticks + received.to_bytes(2, "little") + metrics
     return body + bytes([sum(body) & 0xFF])
 
 

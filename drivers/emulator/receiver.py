@@ -8,8 +8,9 @@ its bandwidth, while everything on the way is switched on: radio, channel, data 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from drivers.emulator import airtime
+from drivers.emulator import airtime, propagation
 from drivers.emulator.cores import Core
+from drivers.emulator.demodulators import Demodulators
 from drivers.emulator.radio import Radio
 from drivers.emulator.register_file import RegisterFile
 from drivers.emulator.uplink import Uplink
@@ -17,6 +18,8 @@ from drivers.emulator.uplink import Uplink
 MULTI_SF_BANDWIDTH = 125_000
 MULTI_SF_CHAINS = range(8)
 SERVICE, FSK = 8, 9
+FREQUENCIES = 0x5800
+DOUBLE_DEMODULATION = 0x608C  # arbiter, one bit a spreading factor from SF5 on
 SERVICE_MODEM, FSK_MODEM = 16, 17
 BLOCK = "RX_TOP_LORA_SERVICE_FSK_"
 PUBLIC_PEAKS, PRIVATE_PEAKS = (6, 8), (2, 4)
@@ -24,10 +27,10 @@ PUBLIC_PEAKS, PRIVATE_PEAKS = (6, 8), (2, 4)
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A chain that hears the packet: its number and the demodulator that takes it."""
+    """A chain that hears the packet: its number and the demodulators that take it."""
 
     number: int
-    modem: int
+    modems: tuple[int, ...]
 
 
 class Receiver:
@@ -38,6 +41,15 @@ class Receiver:
         self._radios = radios
         self._arbiter = arbiter
         self._agc = agc
+        self._demodulators = Demodulators(registers)
+
+    def reset(self) -> None:
+        """No demodulator is taken."""
+        self._demodulators.reset()
+
+    def release(self, chain: Chain) -> None:
+        """The demodulators have decoded their packet."""
+        self._demodulators.release(chain.modems)
 
     def hear(self, uplink: Uplink) -> Chain | str:
         """The chain that hears it, or the reason why none does."""
@@ -49,7 +61,8 @@ class Receiver:
             return self._hear_fsk(uplink)
         if not self._arbiter.running:
             return "the arbiter is not running"
-        return self._hear_lora(uplink)
+        weak = propagation.too_weak(uplink.sf, uplink.snr) if uplink.fades else None
+        return weak or self._hear_lora(uplink)
 
     def _hear_lora(self, uplink: Uplink) -> Chain | str:
         reason = f"no channel at {uplink.frequency} Hz with {uplink.bandwidth} Hz"
@@ -60,16 +73,23 @@ class Receiver:
                 else self._refuse_multi_sf(uplink, chain)
             )
             if refused is None:
-                return Chain(chain, SERVICE_MODEM if chain == SERVICE else chain)
+                return self._take(chain, uplink.sf)
             reason = refused
         return reason
+
+    def _take(self, chain: int, sf: int) -> Chain | str:
+        if chain == SERVICE:
+            return Chain(chain, (SERVICE_MODEM,))
+        twice = self._registers.cells[DOUBLE_DEMODULATION] >> sf - 5 & 1
+        modems = self._demodulators.take(chain, sf, 1 + twice)
+        return Chain(chain, modems) if modems else "no demodulator is free"
 
     def _lora_chains(self, uplink: Uplink) -> Iterator[int]:
         """The chains whose channel the packet lies in, switched on or not."""
         if uplink.bandwidth == MULTI_SF_BANDWIDTH:
             select = self._registers.field("RX_TOP_RADIO_SELECT_RADIO_SELECT")
             for chain in MULTI_SF_CHAINS:
-                if self._tuned(uplink, select >> chain & 1, 0x5800 + 2 * chain):
+                if self._tuned(uplink, select >> chain & 1, FREQUENCIES + 2 * chain):
                     yield chain
         code = self._registers.field(BLOCK + "TXRX_CFG0_MODEM_BW")
         if airtime.BANDWIDTH_CODES.get(code) == uplink.bandwidth and self._tuned(
@@ -104,8 +124,8 @@ class Receiver:
         )
 
     def _refuse_sync(self, uplink: Uplink, first: str, second: str) -> str | None:
-        """Uplinks carry the public sync word, which for SF5 and SF6 is the private one."""
-        wanted = PUBLIC_PEAKS if uplink.sf >= 7 else PRIVATE_PEAKS
+        """The sync word of SF5 and SF6 is the private one everywhere."""
+        wanted = PUBLIC_PEAKS if uplink.public and uplink.sf >= 7 else PRIVATE_PEAKS
         set_up = self._registers.field(first), self._registers.field(second)
         return None if set_up == wanted else f"sync word peaks are {set_up}, not {wanted}"
 
@@ -117,15 +137,22 @@ class Receiver:
             return f"no FSK channel at {uplink.frequency} Hz"
         if abs(32_000_000 / period - uplink.bit_rate) > uplink.bit_rate / 100:
             return f"the FSK channel listens to {32_000_000 // period} bit/s only"
-        return Chain(FSK, FSK_MODEM)
+        return Chain(FSK, (FSK_MODEM,))
 
     def _tuned(self, uplink: Uplink, radio: int, if_address: int) -> bool:
         if not self._radios[radio].receiving:
             return False
+        return abs(uplink.frequency - self._centre(radio, if_address)) <= uplink.bandwidth / 4
+
+    def centre(self, chain: int) -> float:
+        """Where a multi-SF chain listens, in Hz."""
+        select = self._registers.field("RX_TOP_RADIO_SELECT_RADIO_SELECT")
+        return self._centre(select >> chain & 1, FREQUENCIES + 2 * chain)
+
+    def _centre(self, radio: int, if_address: int) -> float:
         steps = self._registers.wide(if_address, if_address + 1) & 0x1FFF
         offset = (steps - 0x2000 if steps & 0x1000 else steps) * 15625 / 32
-        centre = self._radios[radio].frequency + offset
-        return abs(uplink.frequency - centre) <= uplink.bandwidth / 4
+        return self._radios[radio].frequency + offset
 
     def _on(self, name: str) -> bool:
         return self._registers.field(name) != 0

@@ -47,9 +47,10 @@ async def serve(
     eui: int = DEFAULT_EUI,
     chip: str = "sx1302",
     seed: int = 0,
+    pps: bool = False,
 ) -> AsyncIterator[Running]:
     """Run a board until the context ends. OSErrors of link, address and socket come as they are."""
-    board = Board(eui, chip, seed)
+    board = Board(eui, chip, seed, pps=pps)
     pulse = Pulse(board)
     air_server = AirServer(board)
     cable = Cable(board, link)

@@ -7,7 +7,7 @@ Writing the trigger bits to 0 cancels what is scheduled; what is on the air goes
 The registers are read when the trigger fires, so that a scheduled packet may be overwritten.
 A stuck transmission (a fault) that never starts is taken back like a scheduled one; one that never
 ends holds the chain, and the board deaf, until the chip is reset.
-There is no PPS: a transmission triggered by it stays scheduled until it is aborted.
+A transmission triggered by PPS fires at the next pulse; where none comes it stays scheduled.
 """
 
 from collections.abc import Callable
@@ -17,6 +17,7 @@ from drivers.emulator import airtime
 from drivers.emulator.agenda import Agenda, Entry
 from drivers.emulator.clock import Counter
 from drivers.emulator.faults import Faults
+from drivers.emulator.power import channel_hz, power_dbm
 from drivers.emulator.register_file import RegisterFile
 
 IMMEDIATE, DELAYED, PPS = 0x01, 0x02, 0x04
@@ -25,37 +26,7 @@ BASES = (0x5200, 0x5400)
 PAYLOAD_OFFSET = 0x100
 SOURCE_LORA, SOURCE_FSK = 1, 2
 
-# the sample boards' tables (§5.5): (PA on, power index) → dBm at the connector
-PowerTable = dict[tuple[int, int], int]
-POWER: PowerTable = {
-    (0, 0): 0,
-    (0, 15): 12,
-    (0, 16): 13,
-    (0, 17): 14,
-    (0, 19): 15,
-    (0, 20): 16,
-    (0, 22): 17,
-    (1, 1): 18,
-    (1, 2): 19,
-    (1, 3): 20,
-    (1, 4): 21,
-    (1, 5): 22,
-    (1, 6): 23,
-    (1, 7): 24,
-    (1, 9): 25,
-    (1, 11): 26,
-    (1, 14): 27,
-}
-POWER_CN490: PowerTable = {
-    (0, 7): 3,
-    (0, 8): 4,
-    (0, 9): 5,
-    **{(1, index): index - 4 for index in range(10, 23)},
-}
-CN490_BELOW_HZ = 600_000_000
 FOREVER_NS = 1 << 63
-GRID_HZ = 500  # every channel of every LoRaWAN region lies on it
-STEP_HZ = 32_000_000 / 2**18
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +53,6 @@ class Emission:
     bit_rate: int = 0
 
 
-def power_dbm(setting: int, frequency: int) -> int:
-    """What an AGC_TX_PWR value gives: the nearest row at or below it, or the lowest row."""
-    table = POWER_CN490 if frequency < CN490_BELOW_HZ else POWER
-    wanted = (setting >> 6 & 1, setting & 0x3F)
-    return max((dbm for row, dbm in table.items() if row <= wanted), default=min(table.values()))
-
-
-def channel_hz(register: int) -> int:
-    """The frequency that was asked for: the register cuts it down to its step of 122 Hz.
-
-    Devices compare with their channel's frequency, so the channel grid's value within that step is
-    given, and the register's own where there is none.
-    """
-    exact = register * STEP_HZ
-    on_grid = -(-exact // GRID_HZ) * GRID_HZ
-    return round(on_grid if on_grid - exact < STEP_HZ else exact)
-
-
 class Transmitter:
     """Chain A (0) or B (1). `on_fire(from_ns, to_ns)`: deaf; `on_emission`: the first symbol."""
 
@@ -120,7 +73,7 @@ class Transmitter:
         self.unseen = False  # armed, and its status not read since
         self.on_fire: Callable[[int, int], None] = lambda from_ns, to_ns: None
         self.on_emission: Callable[[Emission], None] = lambda emission: None
-        self._scheduled = False
+        self._scheduled = self._waits_for_pulse = False
         self._stuck: int | None = None  # the status in which it stays
         self._fire: Entry | None = None
         self._emission: Emission | None = None
@@ -154,7 +107,13 @@ class Transmitter:
             self._schedule(self._counter.next_ns(self._wide(1, 2, 3, 4), now_ns))
         elif rising & PPS:
             self._cancel()
-            self._scheduled = True
+            self._scheduled = self.unseen = self._waits_for_pulse = True
+
+    def pulse(self, at_ns: int) -> None:
+        """A pulse per second: what waits for it fires."""
+        if self._waits_for_pulse:
+            self._waits_for_pulse = False
+            self._fires(at_ns)
 
     def _schedule(self, fire_ns: int) -> None:
         self._cancel()
@@ -163,7 +122,7 @@ class Transmitter:
 
     def _cancel(self) -> None:
         self._agenda.cancel(self._fire)
-        self._scheduled = False
+        self._scheduled = self._waits_for_pulse = False
         self._stuck = None
 
     def unstick(self) -> bool:

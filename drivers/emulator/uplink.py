@@ -12,6 +12,7 @@ class Uplink:
     """Frequency, bandwidth in Hz; `rssi` dBm and `snr` dB as they arrive at the antenna.
 
     LoRa: `sf` 5…12, `coding_rate` 1…4 for 4/5…4/8; FSK: `bit_rate`. `crc` is ok, bad or none.
+    `public`: with the sync word of public networks. `fades`: not heard where `snr` is too low.
     """
 
     payload: bytes
@@ -24,6 +25,8 @@ class Uplink:
     snr: float = 8.0
     crc: str = CRC_OK
     bit_rate: int = 50_000
+    public: bool = True
+    fades: bool = False
 
     @property
     def has_crc(self) -> bool:

@@ -36,6 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--eui", type=_eui, default=DEFAULT_EUI, metavar="HEX", help="the chip's EUI, 16 hex digits"
     )
+    parser.add_argument("--pps", action="store_true", help="with a pulse per second")
     parser.add_argument("--chip", choices=("sx1302", "sx1303"), default="sx1302")
 
 
@@ -55,7 +56,13 @@ async def _until_stopped(args: argparse.Namespace) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     async with serve(
-        args.link, args.air, args.control, eui=args.eui, chip=args.chip, seed=args.seed
+        args.link,
+        args.air,
+        args.control,
+        eui=args.eui,
+        chip=args.chip,
+        seed=args.seed,
+        pps=args.pps,
     ) as running:
         _say(_where(args, running))
         await stopped.wait()

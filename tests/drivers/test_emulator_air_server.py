@@ -27,6 +27,8 @@ UPLINK = {
     "snr": 8.5,
     "crc": "ok",
 }
+FAR = {key: value for key, value in UPLINK.items() if key not in ("rssi", "snr")}
+MORE_KEYS = ("at_us", "datarate", "public", "distance_m", "tx_power_dbm")
 
 
 class Device:
@@ -87,6 +89,14 @@ async def test_uplink_whose_time_has_passed_is_not_sent(device: Device, running:
     now = (await device.ask({"op": "time"}))["counter_us"]
     done = await device.ask(UPLINK | {"at_us": (now - 60_000) % 2**32})
     assert (done["received"], done["reason"]) == (False, '"at_us" has passed')
+
+
+async def test_far_device_is_heard_with_what_arrives_or_is_too_weak(device: Device) -> None:
+    near = await device.ask(FAR | {"distance_m": 100, "tx_power_dbm": 14})
+    assert near["received"] is True
+    far = await device.ask(FAR | {"distance_m": 100_000})
+    assert far["received"] is False
+    assert far["reason"].startswith("too weak: SNR ")
 
 
 async def test_unheard_uplink_says_why(device: Device) -> None:
@@ -154,6 +164,13 @@ async def test_downlink_reaches_every_client_when_it_begins(
         (json.dumps(UPLINK | {"snr": float("nan")}).encode(), "NaN is not JSON"),
         (json.dumps(UPLINK | {"payload": "00" * 256}).encode(), '"payload" must be up to 255'),
         (json.dumps(UPLINK | {"at_us": -1}).encode(), '"at_us" must be'),
+        (json.dumps(UPLINK | {"public": 1}).encode(), '"public" must be true or false'),
+        (json.dumps(UPLINK | {"distance_m": 10}).encode(), 'stand instead of "rssi"'),
+        (json.dumps(FAR | {"tx_power_dbm": 14}).encode(), '"distance_m" must be a number'),
+        (json.dumps(FAR | {"distance_m": 0}).encode(), "from 1 to 1000000"),
+        (json.dumps(FAR | {"distance_m": 9, "tx_power_dbm": "14"}).encode(), "from -20 to 40"),
+        (json.dumps(FAR | {"distance_m": 9, "bw": "x"}).encode(), '"bw" must be one of'),
+        (json.dumps(FAR | {"distance_m": 9, "modulation": "FSK"}).encode(), "is for LoRa"),
     ],
 )
 async def test_nonsense_is_answered_with_its_reason(
@@ -183,7 +200,7 @@ async def test_client_that_goes_away_is_not_waited_for(device: Device, running: 
 @given(st.binary(max_size=80))
 def test_any_line_is_understood_or_refused(line: bytes) -> None:
     try:
-        uplink_request(parse(line))
+        uplink_request(parse(line), 0)
     except MessageError:
         return
 
@@ -192,10 +209,13 @@ json_scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text
 json_values = json_scalars | st.lists(json_scalars, max_size=2) | st.just({"a": 1})
 
 
-@given(st.dictionaries(st.sampled_from([*UPLINK, "at_us", "datarate"]), json_values, max_size=3))
-def test_any_uplink_is_sent_or_refused(fields: dict[str, Any]) -> None:
+@given(
+    st.sampled_from([UPLINK, FAR]),
+    st.dictionaries(st.sampled_from([*UPLINK, *MORE_KEYS]), json_values, max_size=3),
+)
+def test_any_uplink_is_sent_or_refused(base: dict[str, Any], fields: dict[str, Any]) -> None:
     try:
-        request = uplink_request(UPLINK | fields)
+        request = uplink_request(base | fields, 0)
     except MessageError:
         return
     Board().send(request.uplink)

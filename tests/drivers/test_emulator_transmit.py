@@ -7,7 +7,7 @@ import pytest
 from emulator_host import Clock, Host, golden
 
 from drivers.emulator import Board, Emission, Flight, Uplink
-from drivers.emulator.transmitter import channel_hz, power_dbm
+from drivers.emulator.power import channel_hz, power_dbm
 
 GOLDEN_TX = golden("tx-eu868.json")["tx"]
 
