@@ -5,11 +5,19 @@ no SF11 and SF12 (8 to 15), each switched on by its bit in two registers. The re
 packet of chain n in demodulator n; in which order the arbiter takes others is not known (?).
 """
 
+from itertools import islice
+
 from drivers.emulator.register_file import RegisterFile
 
 FULL_ENABLE, LIMITED_ENABLE = 0x6188, 0x6189
 FULL, LIMITED = range(8), range(8, 16)
 LIMITED_TO_SF = 10
+# by chain, and whether the limited ones will do: its own first, the full ones spared
+ORDERS = {
+    (chain, limited): tuple(dict.fromkeys([chain, *(LIMITED if limited else ()), *FULL]))
+    for chain in FULL
+    for limited in (True, False)
+}
 
 
 class Demodulators:
@@ -25,10 +33,10 @@ class Demodulators:
 
     def take(self, chain: int, sf: int, wanted: int) -> tuple[int, ...]:
         """Up to `wanted` free ones for a packet, that of the chain's number first."""
-        candidates = [chain, *(LIMITED if sf <= LIMITED_TO_SF else ()), *FULL]
-        free = [modem for modem in dict.fromkeys(candidates) if self._is_free(modem)]
-        self._taken.update(free[:wanted])
-        return tuple(free[:wanted])
+        free = filter(self._is_free, ORDERS[chain, sf <= LIMITED_TO_SF])
+        modems = tuple(islice(free, wanted))
+        self._taken.update(modems)
+        return modems
 
     def release(self, modems: tuple[int, ...]) -> None:
         """They have decoded their packet."""

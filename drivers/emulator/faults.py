@@ -10,6 +10,7 @@
 - The last four are no faults: healthy boards do that, and a driver must take it.
 """
 
+import os
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -53,6 +54,13 @@ def _number(value: Any, low: float, high: float) -> bool:
     return type(value) in (int, float) and low <= value <= high
 
 
+def _is_file_name(value: Any) -> bool:
+    try:
+        return type(value) is str and value != "" and b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:
+        return False
+
+
 def _count(default: int | None) -> Parameter:
     return Parameter(
         default,
@@ -86,7 +94,7 @@ FOR_SECONDS = Parameter(
 LINK = Parameter(
     None,
     "the name of a link, or null: the one before",
-    lambda value: value is None or (type(value) is str and value != "" and "\0" not in value),
+    lambda value: value is None or _is_file_name(value),
 )
 EMITTING = Parameter(False, "true or false", lambda value: type(value) is bool)
 CORE = _choice("agc", "arb")

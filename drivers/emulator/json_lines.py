@@ -2,7 +2,8 @@
 
 A client that sends nonsense gets an answer with the reason; one that sends lines without end or
 does not read what it is sent is dropped. An `id` that comes with a line goes back with its answer,
-so that a client with several questions can tell the answers apart.
+so that a client with several questions can tell the answers apart. A client that has said all and
+closed its side still gets its answers.
 """
 
 import asyncio
@@ -85,6 +86,8 @@ class Client(asyncio.Protocol):
     def __init__(self, service: JsonLines) -> None:
         self._service = service
         self._unread = b""
+        self._awaited = 0  # answers that are still to come
+        self._said_all = False
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -106,6 +109,10 @@ class Client(asyncio.Protocol):
             self._unread = b""
             self.hang_up()
 
+    def eof_received(self) -> bool:
+        self._said_all = True
+        return self._awaited > 0
+
     def tell(self, message: Json) -> None:
         """Send a line, unless the client has gone or has long stopped reading."""
         if self._transport is None or self._transport.is_closing():
@@ -126,14 +133,21 @@ class Client(asyncio.Protocol):
 
     def _answer(self, line: bytes) -> None:
         identity: Json = {}
+        self._awaited += 1
         try:
             message = parse(line)
             if "id" in message:
                 identity["id"] = message.pop("id")
             check_operation(message, self._service.operations)
-            self._service.answer(message, lambda answer: self.tell(answer | identity))
+            self._service.answer(message, lambda answer: self._told(answer | identity))
         except MessageError as fault:
-            self.tell(error(str(fault)) | identity)
+            self._told(error(str(fault)) | identity)
+
+    def _told(self, answer: Json) -> None:
+        self._awaited -= 1
+        self.tell(answer)
+        if self._said_all and not self._awaited:
+            self.hang_up()
 
 
 def _refuse_constant(name: str) -> float:

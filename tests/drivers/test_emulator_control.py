@@ -107,6 +107,15 @@ async def test_faults_begin_and_end_on_demand(operator: Operator, running: Runni
     assert running.faults.active == []
 
 
+async def test_who_has_said_all_still_gets_the_answers(running: Running) -> None:
+    """As `nc -N -U` and socat do."""
+    async with operating(running) as operator:
+        operator.writer.write(b'{"op":"fault","name":"unplug"}\n{"op":"heal"}\n{"op":"faults"}\n')
+        operator.writer.write_eof()
+        answers = [json.loads(line) for line in (await operator.reader.read()).splitlines()]
+    assert sorted(answer["op"] for answer in answers) == ["done", "done", "faults"]
+
+
 @pytest.mark.parametrize(
     ("line", "why"),
     [

@@ -92,6 +92,8 @@ def test_active_tells_names_and_all_parameters(board: Board) -> None:
         ("wrong_radio", {"radio": 2}, "0 or 1"),
         ("tx_stuck", {"emitting": 1}, "true or false"),
         ("plug", {"link": 7}, "the name of a link"),
+        ("plug", {"link": "\ud800"}, "the name of a link"),
+        ("plug", {"link": "a\0b"}, "the name of a link"),
         ("deaf", {"count": 1}, "this fault takes none"),
         ("lose", {"self": 1}, "takes count, share"),
         ("unplug", {}, "on no cable"),
