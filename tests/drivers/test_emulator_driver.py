@@ -7,6 +7,7 @@ figures by their own tests. Here they meet.
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from drivers.link import open_link
 from drivers.sx1302 import semtech
 from drivers.sx1302.concentrator import Sx1302
 from drivers.sx1302.firmware import Firmware
+from drivers.sx1302.settings import FineTimestamps
 
 EUI = 0x70B3D57ED0001234
 IMAGES = Firmware(bytes(8192), bytes(range(256)) * 32, verified=False)
@@ -151,3 +153,20 @@ async def test_registers_after_the_start_differ_from_the_recorded_ones_only_by_d
     cells = running.board.chip.registers.cells
     different = {a: cells[a] for a, value in recorded.items() if cells[a] != value}
     assert different == preset_bytes()
+
+
+async def test_packet_demodulated_twice_with_metrics_arrives_once(
+    running: Running, air: Air
+) -> None:
+    async def briefly(seconds: float) -> None:
+        await asyncio.sleep(min(seconds, 0.002))
+
+    plain = semtech.settings(golden("start-eu868.json")["config"])
+    fine = replace(plain, fine_timestamps=FineTimestamps.ALL_SF)
+    driver = Sx1302(fine, lambda: open_link(running.port), lambda: IMAGES, briefly)
+    await driver.start()
+    done = await air.ask(op="uplink", payload="00a5c0ff", frequency=868_100_000, sf=9, snr=-3.5)
+    [packet] = await driver.receive()
+    await driver.stop()
+    assert (packet.payload.hex(), packet.counter_us) == ("00a5c0ff", done["counter_us"])
+    assert driver.status().drops == {}
