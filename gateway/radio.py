@@ -36,7 +36,7 @@ State: TypeAlias = Literal["starting", "receiving", "fault"]
 T = TypeVar("T")
 
 BACK_OFF = (1.0, 2.0, 4.0, 5.0)  # seconds; a cable that is put back is heard within ten
-START_SECONDS: Final = 10.0  # a start takes one or two
+START_SECONDS: Final = 12.0  # a board takes one or two, a forwarder may speak only every ten
 RECEIVE_SECONDS: Final = 5.0  # it answers after one
 STOP_SECONDS: Final = 3.0
 
