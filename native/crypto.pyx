@@ -1,4 +1,4 @@
-"""AES-128 (FIPS 197) and AES-CMAC (RFC 4493) on libcrypto.
+"""AES-128 (FIPS 197), AES-CMAC (RFC 4493) and AES-256-GCM (SP 800-38D) on libcrypto.
 
 Rules:
 
@@ -7,6 +7,8 @@ Rules:
   the message before; xored into the next message's first block it cancels out, as a zero IV would.
 - Nobody may share these objects between threads without the interpreter's lock.
 - Wrong keys and lengths are our own fault: ValueError. A refusal of libcrypto: RuntimeError.
+- GCM: a nonce is never used twice under one key. Who draws them at random seals at most 2^32 times
+  under one key (SP 800-38D §8.3).
 """
 
 cimport cython
@@ -29,6 +31,12 @@ cdef extern from "openssl/evp.h":
                           const unsigned char *key, const unsigned char *iv, int encrypting)
     int EVP_CipherUpdate(EVP_CIPHER_CTX *context, unsigned char *out, int *out_size,
                          const unsigned char *data, int size)
+    int EVP_CipherFinal_ex(EVP_CIPHER_CTX *context, unsigned char *out, int *out_size)
+    const EVP_CIPHER *EVP_aes_256_gcm()
+    int EVP_CIPHER_CTX_ctrl(EVP_CIPHER_CTX *context, int command, int size, void *data)
+    int EVP_CTRL_AEAD_GET_TAG
+    int EVP_CTRL_AEAD_SET_TAG
+    void OPENSSL_cleanse(void *data, size_t size)
 
 
 cdef EVP_CIPHER_CTX *new_context(const EVP_CIPHER *cipher, bytes key, bint encrypting) except NULL:
@@ -52,7 +60,7 @@ cdef inline int update(EVP_CIPHER_CTX *context, const unsigned char *blocks, uns
                        int size) except -1:
     cdef int written = 0
     if EVP_CipherUpdate(context, out, &written, blocks, size) != 1 or written != size:
-        raise RuntimeError("libcrypto refused to run AES-128")
+        raise RuntimeError("libcrypto refused to run AES")
     return 0
 
 
@@ -157,3 +165,76 @@ def cmac(bytes key not None, bytes message not None):
     cdef Cmac signer = Cmac(key)
     signer.sign(<unsigned char *> <char *> work, <int> size)
     return PyBytes_FromStringAndSize(<char *> signer.tag, 16)
+
+
+cdef int TAG = 16
+
+
+cdef EVP_CIPHER_CTX *new_gcm(bytes key, bytes nonce, bytes associated, bint sealing) except NULL:
+    """A context of AES-256-GCM that has taken in `associated`, to be freed by its owner."""
+    cdef int written = 0
+    if PyBytes_GET_SIZE(key) != 32 or PyBytes_GET_SIZE(nonce) != 12:
+        raise ValueError(
+            f"AES-256-GCM takes a key of 32 and a nonce of 12 bytes, not {len(key)} and {len(nonce)}"
+        )
+    if PyBytes_GET_SIZE(associated) > INT_MAX:
+        raise ValueError(f"{len(associated)} bytes are too many to go with one sealed text")
+    cdef EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new()
+    if context is NULL:
+        raise MemoryError("libcrypto has no memory for a cipher context")
+    if (EVP_CipherInit_ex(context, EVP_aes_256_gcm(), NULL,
+                          <const unsigned char *> PyBytes_AS_STRING(key),
+                          <const unsigned char *> PyBytes_AS_STRING(nonce), sealing) != 1
+            or EVP_CipherUpdate(context, NULL, &written,
+                                <const unsigned char *> PyBytes_AS_STRING(associated),
+                                <int> PyBytes_GET_SIZE(associated)) != 1):
+        EVP_CIPHER_CTX_free(context)
+        raise RuntimeError("libcrypto refused to set up AES-256-GCM")
+    return context
+
+
+def seal(bytes key not None, bytes nonce not None, bytes plain not None, bytes associated not None):
+    """AES-256-GCM: the ciphertext, as long as `plain`, and its tag of 16 bytes."""
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(plain)
+    cdef int written = 0
+    if size > INT_MAX - TAG:
+        raise ValueError(f"{size} bytes are too many to be sealed at once")
+    cdef bytes out = PyBytes_FromStringAndSize(NULL, size + TAG)
+    cdef unsigned char *sealed = <unsigned char *> PyBytes_AS_STRING(out)
+    cdef EVP_CIPHER_CTX *context = new_gcm(key, nonce, associated, True)
+    try:
+        update(context, <const unsigned char *> PyBytes_AS_STRING(plain), sealed, <int> size)
+        if (EVP_CipherFinal_ex(context, sealed + size, &written) != 1
+                or EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, TAG, sealed + size) != 1):
+            raise RuntimeError("libcrypto refused to end AES-256-GCM")
+    finally:
+        EVP_CIPHER_CTX_free(context)
+    return out
+
+
+def open_sealed(
+    bytes key not None, bytes nonce not None, bytes sealed not None, bytes associated not None
+):
+    """What `seal` was given; None if the key, the nonce, `associated` or any bit is another."""
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(sealed) - TAG
+    cdef int written = 0
+    cdef bytes out
+    cdef unsigned char *plain
+    cdef unsigned char *data = <unsigned char *> PyBytes_AS_STRING(sealed)
+    if size > INT_MAX - TAG:
+        raise ValueError(f"{size} bytes are too many to be opened at once")
+    cdef EVP_CIPHER_CTX *context = new_gcm(key, nonce, associated, False)
+    try:
+        if size < 0:
+            return None
+        out = PyBytes_FromStringAndSize(NULL, size)
+        plain = <unsigned char *> PyBytes_AS_STRING(out)
+        update(context, data, plain, <int> size)
+        if EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, TAG, data + size) != 1:
+            raise RuntimeError("libcrypto refused to end AES-256-GCM")
+        if EVP_CipherFinal_ex(context, plain + size, &written) != 1:
+            OPENSSL_cleanse(plain, <size_t> size)
+            return None
+        return out
+    finally:
+        EVP_CIPHER_CTX_free(context)
