@@ -1,4 +1,4 @@
-"""A virtual class A end device: a LoRaWAN 1.0.3/1.0.4 MAC, written from the specification.
+"""A virtual end device of class A or C: a LoRaWAN MAC of 1.0.2 to 1.1, after the specification.
 
 It shares no code with `gateway.lorawan`, only AES and CMAC: what two independent readings of the
 specification agree on is worth more than what one says to itself. No IO and no clock: times are
@@ -9,91 +9,84 @@ Rules:
 - An uplink opens RX1 on its own channel and RX2 on RX2's (L2 1.0.4 §3.3). What arrives outside of
   a window, on another frequency or data rate, or not inverted is not heard, as on a real radio.
 - RX1 that delivered something keeps RX2 shut.
-- A confirmed uplink without ACK is sent again as it was, with the same FCnt (L2 1.0.4 §4.3.1.1).
-- A DevNonce is used once, and rises (L2 1.0.4 §6.2.5).
-- FCntDown only rises; what repeats or goes back is refused.
+- An uplink is repeated, as it was and with the same FCnt, until something is heard (confirmed:
+  until its ACK), NbTrans times; a confirmed one of 1.0.2 and 1.0.3 eight times, slower and slower.
+- A DevNonce is used once: random up to 1.0.3, rising since (L2 1.0.4 §6.2.5).
+- FCntDown only rises; what repeats or goes back is refused. So does JoinNonce since 1.0.4.
+- After a power cycle a device that joins has lost its session. It has kept nothing up to 1.0.3,
+  DevNonce and JoinNonce in 1.0.4, and RJcount1 in 1.1. ABP goes on, with its counters kept since
+  1.0.4, and in 1.1 with a ResetInd.
+- `violations` are what no network may do to this device: an authentic downlink outside its window,
+  a counter or nonce once more, a MAC command that it cannot follow.
 """
 
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass, field, replace
+from random import Random
 
 from gateway.demo import frames
+from gateway.demo.end_device.activation import (
+    ACK,
+    F_PENDING,
+    JOINING,
+    Activation,
+    Frame,
+    Keys,
+    open_join_accept,
+)
+from gateway.demo.end_device.commands import DEVICE_MODE, DEVICE_TIME, REKEY, RESET, Commands
+from gateway.demo.end_device.plan import EU868, Plan, Rate
+from gateway.demo.end_device.settings import Settings
+from gateway.demo.end_device.windows import (
+    COUNTER_MODULUS,
+    WINDOW_US,
+    Downlink,
+    Heard,
+    Window,
+    missed,
+    mistuned,
+)
 from gateway.demo.frames import MType
 
-COUNTER_MODULUS = 1 << 32
-DEFAULT_CHANNELS = (868_100_000, 868_300_000, 868_500_000)  # RP002-1.0.4 §2.4.2
-RX2_FREQUENCY, RX2_SF = 869_525_000, 12  # RP002-1.0.4 §2.4.7
+__all__ = ["COUNTER_MODULUS", "WINDOW_US", "Activation", "Device", "Downlink", "Heard", "Keys"]
+
 JOIN_ACCEPT_DELAY1_US, SECOND_US = 5_000_000, 1_000_000
-WINDOW_US = 1_000
-"""How far from a window's opening a downlink's first symbol may be and still be caught: a device
-opens its receiver for some symbols of 1 ms (SF7) or more."""
-
-
-class Heard(StrEnum):
-    """What a downlink on the air was to this device."""
-
-    JOINED = "joined"
-    ACCEPTED = "accepted"
-    NO_WINDOW = "no window open then"
-    WRONG_FREQUENCY = "another frequency"
-    WRONG_SF = "another data rate"
-    WRONG_POLARITY = "polarity of an uplink"
-    MALFORMED = "not a downlink"
-    NOT_OURS = "another device's"
-    BAD_MIC = "wrong MIC"
-    REPLAYED = "FCntDown did not rise"
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """What a device has of the factory: OTAA has `app_key`, ABP the three others."""
-
-    dev_eui: int
-    join_eui: int = 0
-    app_key: bytes = field(default=b"", repr=False)
-    dev_addr: int = 0
-    nwk_s_key: bytes = field(default=b"", repr=False)
-    app_s_key: bytes = field(default=b"", repr=False)
-
-
-@dataclass(slots=True)
-class Activation:
-    """A session as the device knows it; `id` is the gateway's: JoinNonce ‖ DevNonce, or ABP's."""
-
-    id: bytes
-    dev_addr: int
-    nwk_s_key: bytes = field(repr=False)
-    app_s_key: bytes = field(repr=False)
-    f_cnt_up: int = 0
-    f_cnt_down: int = -1
+CONFIRMED_TRIALS = 8  # LoRaWAN 1.0.3 §18.4
+ADR, ADR_ACK_REQ, F_OPTS_ROOM = 0x80, 0x40, 15
+CLASS_C = 2
+SMALLEST = 12  # MHDR, FHDR without FOpts, MIC
 
 
 @dataclass(frozen=True, slots=True)
 class Uplink:
-    """A PHYPayload to put on the air; `f_cnt` is None for a Join-Request."""
+    """A PHYPayload to put on the air; `f_cnt` is None for a Join- or Rejoin-Request.
+
+    `frequency` (Hz) and `rate` are where the device would send it, `power` its TXPower index.
+    """
 
     phy_payload: bytes
     f_cnt: int | None
     confirmed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Downlink:
-    """What the air carried down: counter values in µs, frequency in Hz."""
-
-    phy_payload: bytes
-    counter_us: int
-    end_us: int
     frequency: int
-    sf: int
-    inverted: bool
+    rate: Rate
+    power: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    opens_us: int
-    frequency: int
-    sf: int
+@dataclass(slots=True)
+class _Sending:
+    """What is being sent: its frame (None: `phy_payload` is a request to join), and how often."""
+
+    frame: Frame | None
+    phy_payload: bytes = b""
+    join_type: int = JOINING
+    nonce: int = 0
+    acked_f_cnt: int = 0
+    channel: int = 0
+    dr: int = 0
+    trials: int = 0
+
+    @property
+    def confirmed(self) -> bool:
+        return self.frame is not None and self.frame.m_type == MType.CONFIRMED_UP
 
 
 @dataclass(slots=True)
@@ -101,148 +94,334 @@ class Device:
     """One end device's MAC. `activation` is None until it has joined."""
 
     keys: Keys
+    plan: Plan = EU868
+    adr: bool = False
+    device_class: str = "A"
+    random: Random = field(default_factory=lambda: Random(1))
     dev_nonce: int = 0
+    join_nonce: int = -1
+    rj_count0: int = 0
+    rj_count1: int = 0
     activation: Activation | None = None
-    channels: list[int] = field(default_factory=lambda: list(DEFAULT_CHANNELS))
-    rx2_sf: int = RX2_SF
-    rx1_dr_offset: int = 0
-    rx_delay_us: int = SECOND_US
     acked: bool = False
+    more_waits: bool = False
     received: list[tuple[int, bytes]] = field(default_factory=list)
-    _pending: Uplink | None = None
+    violations: list[str] = field(default_factory=list)
+    settings: Settings = field(init=False)
+    commands: Commands = field(init=False)
+    join_attempts: int = 0
+    adr_ack_count: int = 0
+    _sending: _Sending | None = None
     _windows: tuple[Window, ...] = ()
+    _answered: bool = False
+    _owes_ack: int | None = None
 
     def __post_init__(self) -> None:
-        if not self.keys.app_key:
-            session = self.keys.dev_addr.to_bytes(4, "big") + b"\0"
-            self.activation = Activation(
-                session, self.keys.dev_addr, self.keys.nwk_s_key, self.keys.app_s_key
-            )
+        self._begin(None if self.keys.otaa else Activation.by_personalization(self.keys))
+
+    @property
+    def channels(self) -> list[int]:
+        """The frequencies that it sends on."""
+        return [self.settings.channels[i].frequency for i in sorted(self.settings.enabled)]
+
+    @property
+    def wants_to_speak(self) -> bool:
+        """Whether the network has more, or waits for an answer of this device."""
+        return self.more_waits or self._owes_ack is not None or self.commands.waiting
+
+    def power_cycle(self) -> None:
+        """Switched off and on again: all is lost that is not in its flash."""
+        session = None if self.keys.otaa else Activation.by_personalization(self.keys)
+        if self.keys.lorawan in ("1.0.2", "1.0.3"):
+            self.join_nonce, self.dev_nonce = -1, 0
+        elif session is not None and self.activation is not None:
+            session.f_cnt_up = self.activation.f_cnt_up
+            session.f_cnt_down = self.activation.f_cnt_down
+            session.a_f_cnt_down = self.activation.a_f_cnt_down
+        self.join_attempts = 0
+        self._begin(session)
 
     def join_request(self) -> Uplink:
-        """A Join-Request with the next DevNonce (L2 1.0.4 §6.2.5)."""
-        self.dev_nonce += 1
+        """A Join-Request with the next DevNonce (L2 1.0.4 §6.2.5), each second one slower."""
         keys = self.keys
-        request = frames.join_request(keys.app_key, keys.join_eui, keys.dev_eui, self.dev_nonce)
-        return self._take(Uplink(request, None, False))
+        if keys.lorawan in ("1.0.2", "1.0.3"):
+            self.dev_nonce = self.random.randrange(0x10000)
+        else:
+            self.dev_nonce += 1
+        self._begin(None)
+        settings, drs = self.settings, [dr for dr in self.plan.rx1 if self.settings.usable(dr)]
+        settings.dr = drs[-1 - self.join_attempts // 2 % len(drs)]
+        self.join_attempts += 1
+        request = frames.join_request(keys.root_key, keys.join_eui, keys.dev_eui, self.dev_nonce)
+        return self._send(_Sending(None, request, JOINING, self.dev_nonce))
 
-    def uplink(self, f_port: int, payload: bytes, confirmed: bool = False) -> Uplink:
+    def rejoin_request(self, kind: int) -> Uplink:
+        """1.1 §6.2.4: type 0 and 2 in the session that holds, type 1 with the root key."""
+        session, keys = self._session(), self.keys
+        if kind == 1:
+            count, self.rj_count1 = self.rj_count1, self.rj_count1 + 1
+            key = frames.derived(keys.nwk_key, 6, keys.dev_eui.to_bytes(8, "little"))
+            eui = keys.join_eui
+        else:
+            count, self.rj_count0 = self.rj_count0, self.rj_count0 + 1
+            key, eui = session.s_nwk_s_int_key, session.net_id
+        request = frames.rejoin_request(key, kind, eui, keys.dev_eui, count)
+        return self._send(_Sending(None, request, kind, count))
+
+    def uplink(self, f_port: int | None, payload: bytes, confirmed: bool = False) -> Uplink:
         """A data uplink with the next FCntUp; the device must be activated."""
         session = self._session()
         f_cnt = session.f_cnt_up
         session.f_cnt_up += 1
-        m_type = MType.CONFIRMED_UP if confirmed else MType.UNCONFIRMED_UP
-        message = (
-            bytes([m_type << 5])
-            + session.dev_addr.to_bytes(4, "little")
-            + b"\0"  # FCtrl: no ADR, no FOpts
-            + (f_cnt & 0xFFFF).to_bytes(2, "little")
-            + bytes([f_port])
-            + frames.encrypt(session.app_s_key, 0, session.dev_addr, f_cnt, payload)
+        ask = self._count_unanswered()
+        room = self.plan.rates[self.settings.dr].max_payload - len(payload)
+        self.commands.asked.clear()
+        frame = Frame(
+            m_type=MType.CONFIRMED_UP if confirmed else MType.UNCONFIRMED_UP,
+            f_ctrl=ADR * self.adr | ADR_ACK_REQ * ask | ACK * (self._owes_ack is not None),
+            f_cnt=f_cnt,
+            f_opts=self.commands.collect(min(F_OPTS_ROOM, room)) if f_port != 0 else b"",
+            f_port=f_port,
+            payload=payload,
         )
-        mic = frames.data_mic(session.nwk_s_key, 0, session.dev_addr, f_cnt, message)
-        return self._take(Uplink(message + mic, f_cnt, confirmed))
+        acked_f_cnt, self._owes_ack = self._owes_ack or 0, None
+        return self._send(_Sending(frame, acked_f_cnt=acked_f_cnt))
 
-    def sent(self, end_us: int, frequency: int, sf: int) -> tuple[Window, ...]:
-        """The pending uplink left the antenna at counter value `end_us`: open RX1 and RX2."""
-        assert self._pending is not None, "nothing was sent"
-        joining = self._pending.f_cnt is None
-        delay = JOIN_ACCEPT_DELAY1_US if joining else self.rx_delay_us
-        rx1_sf = sf if joining else min(12, sf + self.rx1_dr_offset)
+    def repetition(self) -> Uplink | None:
+        """The last uplink once more, as long as it is to be repeated."""
+        sending = self._sending
+        if sending is None or sending.frame is None or self.activation is None:
+            return None
+        if self.acked if sending.confirmed else self._answered:
+            return None
+        patient = sending.confirmed and self.keys.lorawan in ("1.0.2", "1.0.3")
+        if sending.trials >= (CONFIRMED_TRIALS if patient else self.settings.nb_trans):
+            return None
+        if patient and self.adr and sending.trials % 2 == 0:
+            self._slow_down(len(sending.frame.payload) + len(sending.frame.f_opts))
+        return self._send(sending)
+
+    def ack_timeout_s(self) -> float:
+        """How long to wait after RX2 before a repetition (RP002-1.0.4 §2.3)."""
+        return self.random.uniform(1, 3)
+
+    def sent(
+        self,
+        end_us: int,
+        frequency: int | None = None,
+        sf: int | None = None,
+        bandwidth: int = 125_000,
+    ) -> tuple[Window, ...]:
+        """The uplink left the antenna at counter value `end_us`: open RX1 and RX2.
+
+        `frequency` and `sf` where it was not sent as `Uplink` says.
+        """
+        sending, settings, plan = self._sending, self.settings, self.plan
+        assert sending is not None, "nothing was sent"
+        channel = settings.channels.get(sending.channel)
+        dr = sending.dr if sf is None else plan.dr(sf, bandwidth)
+        assert dr is not None
+        assert channel is not None
+        if frequency is not None and not plan.fixed and frequency != channel.frequency:
+            rx1_frequency = frequency
+        else:
+            rx1_frequency = channel.rx1_frequency
+        requests = sending.frame is None
+        delay = JOIN_ACCEPT_DELAY1_US if requests else settings.rx_delay_s * SECOND_US
+        rx1, rx2 = plan.rates[plan.rx1[dr][settings.rx1_dr_offset]], plan.rates[settings.rx2_dr]
         self._windows = (
-            Window((end_us + delay) % COUNTER_MODULUS, frequency, rx1_sf),
+            Window((end_us + delay) % COUNTER_MODULUS, rx1_frequency, rx1.sf, rx1.bandwidth),
             Window(
                 (end_us + delay + SECOND_US) % COUNTER_MODULUS,
-                RX2_FREQUENCY,
-                RX2_SF if joining else self.rx2_sf,
+                settings.rx2_frequency,
+                rx2.sf,
+                rx2.bandwidth,
             ),
         )
         return self._windows
 
     def hear(self, downlink: Downlink) -> Heard:
         """Take a downlink off the air, or say why this device's radio or MAC does not."""
-        missed = self._missed(downlink)
-        if missed is not None:
-            return missed
-        m_type = downlink.phy_payload[0] >> 5 if len(downlink.phy_payload) >= 12 else None
+        why = missed(downlink, self._windows)
+        class_a = why is None
+        if not class_a and self._listens_always:
+            why = mistuned(downlink, self._rxc())
+        if why is not None:
+            if self._is_ours(downlink.phy_payload):
+                self.violations.append(f"a downlink of ours came with {why}")
+            return why
+        phy_payload = downlink.phy_payload
+        m_type = phy_payload[0] >> 5 if len(phy_payload) >= SMALLEST else None
         if m_type == MType.JOIN_ACCEPT:
-            heard = self._join_accept(downlink.phy_payload)
+            heard = self._join_accept(phy_payload)
         elif m_type in (MType.UNCONFIRMED_DOWN, MType.CONFIRMED_DOWN):
-            heard = self._data(downlink.phy_payload)
+            heard = self._data(downlink, class_a)
         else:
             heard = Heard.MALFORMED
-        if heard in (Heard.JOINED, Heard.ACCEPTED):
+        if class_a and heard in (Heard.JOINED, Heard.ACCEPTED):
             self._windows = ()
         return heard
 
-    def _take(self, uplink: Uplink) -> Uplink:
-        self._pending, self._windows, self.acked = uplink, (), False
-        return uplink
+    def _begin(self, session: Activation | None) -> None:
+        """Everything that belongs to a session starts anew."""
+        self.activation, self.settings = session, Settings(self.plan)
+        self.commands = Commands(self.plan, self.keys.lorawan, self.settings, self.adr)
+        self._sending, self._windows, self._owes_ack = None, (), None
+        self.acked = self.more_waits = self._answered = False
+        self.adr_ack_count = 0
+        if session is not None and session.minor:
+            self._announce(REKEY if self.keys.otaa else RESET)
+
+    def _announce(self, cid: int) -> None:
+        self.commands.announce(cid)
+        if self.device_class == "C":
+            self.commands.announce(DEVICE_MODE, CLASS_C)
 
     def _session(self) -> Activation:
         assert self.activation is not None, "join first"
         return self.activation
 
-    def _missed(self, downlink: Downlink) -> Heard | None:
-        """Why the radio does not catch it, or None: the window closest in time says so."""
-        if not self._windows:
-            return Heard.NO_WINDOW
-        window = min(self._windows, key=lambda w: _apart(w.opens_us, downlink.counter_us))
-        if _apart(window.opens_us, downlink.counter_us) > WINDOW_US:
-            return Heard.NO_WINDOW
-        if downlink.frequency != window.frequency:
-            return Heard.WRONG_FREQUENCY
-        if downlink.sf != window.sf:
-            return Heard.WRONG_SF
-        return None if downlink.inverted else Heard.WRONG_POLARITY
+    def _count_unanswered(self) -> bool:
+        """One uplink more: ADR back-off, and whether to ask for a sign of life (§4.3.1.1)."""
+        if not self.adr:
+            return False
+        asks = self.adr_ack_count >= self.settings.adr_ack_limit
+        self.settings.back_off(self.adr_ack_count)
+        self.adr_ack_count += 1
+        return asks
+
+    def _slow_down(self, size: int) -> None:
+        dr = self.settings.dr - 1
+        if self.settings.usable(dr) and self.plan.rates[dr].max_payload >= size:
+            self.settings.dr = dr
+
+    def _send(self, sending: _Sending) -> Uplink:
+        """Draw a channel, and sign: a 1.1 frame is signed for its channel and data rate."""
+        settings = self.settings
+        sending.dr = settings.dr
+        sending.channel = self.random.choice(settings.usable(sending.dr) or [0])
+        sending.trials += 1
+        frame, phy_payload = sending.frame, sending.phy_payload
+        if frame is not None:
+            session = self._session()
+            phy_payload = session.uplink(frame, sending.dr, sending.channel, sending.acked_f_cnt)
+        self._sending, self._windows = sending, ()
+        self.acked = self._answered = self.more_waits = False
+        return Uplink(
+            phy_payload,
+            None if frame is None else frame.f_cnt,
+            sending.confirmed,
+            settings.channels[sending.channel].frequency,
+            self.plan.rates[sending.dr],
+            settings.tx_power,
+        )
+
+    @property
+    def _listens_always(self) -> bool:
+        if self.device_class != "C" or self.activation is None:
+            return False
+        return not self.activation.minor or self.commands.class_c
+
+    def _rxc(self) -> Window:
+        rate = self.plan.rates[self.settings.rx2_dr]
+        return Window(0, self.settings.rx2_frequency, rate.sf, rate.bandwidth)
+
+    def _is_ours(self, phy_payload: bytes) -> bool:
+        """Whether a downlink that was missed was meant for this device."""
+        if len(phy_payload) < SMALLEST:
+            return False
+        m_type = phy_payload[0] >> 5
+        if m_type == MType.JOIN_ACCEPT:
+            return self._opened(phy_payload) is not None
+        if self.activation is None or m_type not in (MType.UNCONFIRMED_DOWN, MType.CONFIRMED_DOWN):
+            return False
+        return isinstance(
+            replace(self.activation).downlink(phy_payload, self._confirmed_f_cnt()), Frame
+        )
+
+    def _opened(self, phy_payload: bytes) -> bytes | None:
+        """The body of a Join-Accept to what was asked last."""
+        sending = self._sending
+        if sending is None or sending.frame is not None or len(phy_payload) not in (17, 33):
+            return None
+        return open_join_accept(self.keys, phy_payload, sending.join_type, sending.nonce)
 
     def _join_accept(self, phy_payload: bytes) -> Heard:
-        if self._pending is None or self._pending.f_cnt is not None:
+        sending = self._sending
+        if sending is None or sending.frame is not None:
             return Heard.NOT_OURS
         if len(phy_payload) not in (17, 33):
             return Heard.MALFORMED
-        body = frames.join_accept(self.keys.app_key, phy_payload)
+        body = self._opened(phy_payload)
         if body is None:
             return Heard.BAD_MIC
-        self._activate(body)
+        join_nonce = int.from_bytes(body[0:3], "little")
+        if join_nonce <= self.join_nonce:
+            self.violations.append(f"JoinNonce {join_nonce} came after {self.join_nonce}")
+            return Heard.NONCE_REUSED
+        self.join_nonce, self.rj_count0 = join_nonce, 0
+        self._activate(body, sending)
         return Heard.JOINED
 
-    def _activate(self, body: bytes) -> None:
-        """JoinNonce 3, NetID 3, DevAddr 4, DLSettings 1, RxDelay 1, CFList 0 or 16 bytes."""
-        self.activation = Activation(
-            id=body[0:3][::-1] + self.dev_nonce.to_bytes(2, "big"),
-            dev_addr=int.from_bytes(body[6:10], "little"),
-            nwk_s_key=frames.session_key(self.keys.app_key, 1, body, self.dev_nonce),
-            app_s_key=frames.session_key(self.keys.app_key, 2, body, self.dev_nonce),
-        )
-        self.rx1_dr_offset, self.rx2_sf = body[10] >> 4 & 7, 12 - (body[10] & 15)
-        self.rx_delay_us = max(1, body[11] & 15) * SECOND_US
-        self.channels = [*DEFAULT_CHANNELS, *frames.cf_list(body[12:])]
+    def _activate(self, body: bytes, sending: _Sending) -> None:
+        """A rejoin of type 2 keeps the radio as it is (1.1 §6.2.4.2)."""
+        before = self.settings
+        self._begin(Activation.by_join(self.keys, body, sending.nonce))
+        if sending.join_type == 2:
+            self.settings = self.commands.settings = before
+        else:
+            self.settings.dr = sending.dr
+            self.settings.join_accept(body[10] & 0x7F, body[11], body[12:])
+        self.commands.version = self.keys.lorawan
+        if self.keys.lorawan == "1.1" and not self._session().minor:
+            self.commands.version = "1.0.3"
+        self.join_attempts = 0
 
-    def _data(self, phy_payload: bytes) -> Heard:
-        """L2 1.0.4 §4.3: FHDR = DevAddr 4, FCtrl 1, FCnt 2, FOpts 0…15; then FPort, FRMPayload."""
+    def _data(self, downlink: Downlink, class_a: bool) -> Heard:
         session = self.activation
-        if session is None or int.from_bytes(phy_payload[1:5], "little") != session.dev_addr:
+        if session is None:
             return Heard.NOT_OURS
-        message, mic = phy_payload[:-4], phy_payload[-4:]
-        low = int.from_bytes(message[6:8], "little")
-        f_cnt = frames.unfold(session.f_cnt_down, low)
-        if frames.data_mic(session.nwk_s_key, 1, session.dev_addr, f_cnt, message) != mic:
-            stale = frames.folded(session.f_cnt_down, low)
-            same = frames.data_mic(session.nwk_s_key, 1, session.dev_addr, stale, message) == mic
-            return Heard.REPLAYED if same else Heard.BAD_MIC
-        session.f_cnt_down = f_cnt
-        self.acked = bool(message[5] & 0x20)
-        f_port_at = 8 + (message[5] & 15)
-        if len(message) > f_port_at:
-            f_port = message[f_port_at]
-            key = session.app_s_key if f_port else session.nwk_s_key
-            payload = frames.encrypt(key, 1, session.dev_addr, f_cnt, message[f_port_at + 1 :])
-            self.received.append((f_port, payload))
+        frame = session.downlink(downlink.phy_payload, self._confirmed_f_cnt())
+        if isinstance(frame, Heard):
+            if frame is Heard.REPLAYED:
+                self.violations.append("FCntDown was used before")
+            return frame
+        self._judge(frame, downlink)
+        self.adr_ack_count = 0
+        if class_a:
+            self._answered = True
+            self.commands.heard_class_a()
+        self.acked = self.acked or bool(frame.f_ctrl & ACK)
+        self.more_waits = bool(frame.f_ctrl & F_PENDING)
+        if frame.m_type == MType.CONFIRMED_DOWN:
+            self._owes_ack = frame.f_cnt
+        refused = len(self.commands.refused)
+        self.commands.take(frame.payload if frame.f_port == 0 else frame.f_opts, downlink.snr)
+        self.violations += self.commands.refused[refused:]
+        if frame.f_port is not None and frame.f_port != 0:
+            self.received.append((frame.f_port, frame.payload))
         return Heard.ACCEPTED
 
+    def _judge(self, frame: Frame, downlink: Downlink) -> None:
+        """What an authentic frame may not be."""
+        if frame.f_port == 0 and frame.f_opts:
+            self.violations.append("MAC commands stand in FOpts and on FPort 0")
+        if frame.f_ctrl & ACK and not (self._sending and self._sending.confirmed):
+            self.violations.append("an ACK of nothing that was confirmed")
+        rates = self.plan.rates.values()
+        room = max(
+            rate.max_payload
+            for rate in rates
+            if (rate.sf, rate.bandwidth) == (downlink.sf, downlink.bandwidth)
+        )
+        if len(frame.payload) + len(frame.f_opts) > room:
+            self.violations.append(f"a frame too long for SF{downlink.sf}")
 
-def _apart(a: int, b: int) -> int:
-    """The distance of two counter values, across the wrap too."""
-    forward = (a - b) % COUNTER_MODULUS
-    return min(forward, COUNTER_MODULUS - forward)
+    def _confirmed_f_cnt(self) -> int:
+        """FCnt of the uplink that an ACK would be for."""
+        frame = self._sending.frame if self._sending else None
+        return frame.f_cnt if frame is not None else 0
+
+    def ask_time(self) -> None:
+        """DeviceTimeReq with the next uplink."""
+        self.commands.ask(DEVICE_TIME)

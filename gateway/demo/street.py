@@ -90,7 +90,7 @@ def _table(resident: Resident) -> str:
         f'dev_eui = "{resident.dev_eui}"',
         f'name = "{resident.name}"',
         f'codec = "{resident.codec}"',
-        'lorawan = "1.0.3"',
+        f'lorawan = "{keys.lorawan}"',
         f'place = "{resident.place}"',
     ]
     if resident.depth is not None:

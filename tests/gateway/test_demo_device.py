@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from gateway.demo import frames
 from gateway.demo.device import (
-    DEFAULT_CHANNELS,
-    RX2_FREQUENCY,
     WINDOW_US,
     Device,
     Downlink,
@@ -19,6 +17,8 @@ from gateway.demo.device import (
     Keys,
 )
 
+DEFAULT_CHANNELS = (868_100_000, 868_300_000, 868_500_000)
+RX2_FREQUENCY = 869_525_000
 NWK, APP, APP_KEY = bytes(range(16)), bytes(range(16, 32)), bytes(range(32, 48))
 DEV_ADDR = 0x26011BDA
 ABP = Keys(0x70B3D57ED0000001, dev_addr=DEV_ADDR, nwk_s_key=NWK, app_s_key=APP)
@@ -110,7 +110,8 @@ def test_join_accept_opens_the_session_that_the_oracle_derives() -> None:
     assert (session.nwk_s_key, session.app_s_key) == keys
     more = [867_100_000, 867_300_000, 867_500_000, 867_700_000]
     assert device.channels == [*DEFAULT_CHANNELS, *more]
-    assert (device.rx_delay_us, device.rx1_dr_offset, device.rx2_sf) == (3 * SECOND, 2, 9)
+    settings = device.settings
+    assert (settings.rx_delay_s, settings.rx1_dr_offset, settings.rx2_dr) == (3, 2, 3)
     device.uplink(1, b"")
     rx1, rx2 = device.sent(0, UP_FREQUENCY, 7)
     assert (rx1.opens_us, rx1.sf) == (3 * SECOND, 9)
