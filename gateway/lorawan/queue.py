@@ -1,0 +1,270 @@
+"""The downlinks that the city has sent for devices, and what becomes of each.
+
+Rules:
+
+- A downlink goes waiting → handed over → (confirmed: awaits ack →) done. That it is handed over,
+  and with which FCnt, is on disk before it is programmed.
+- Of a device's waiting ones the highest priority goes first, then the oldest.
+- None is sent twice: a device may have acted on what it did not acknowledge. What a run that ended
+  has handed over may have been on the air: it is not sent again. A confirmed one still gets its
+  ACK, of any other nobody will know: NOT_ACKED.
+- A refused transmission never left: the downlink waits again, for `ATTEMPTS` in all.
+- Each gets exactly one final result, in the transaction that ends it. Results before that tell how
+  it gets on.
+- A confirmed one is ACKED by the ACK bit of the session's next uplink, else NOT_ACKED. While one
+  awaits its ACK no other confirmed one is sent to that device: the ACK would be for either.
+- `expires_at` is Unix time. While nobody knows the time, what may have expired waits.
+- A correlation is a command's identity: what comes again with one of those that are remembered, the
+  last `REMEMBERED`, is the same command.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from drivers.concentrator import TxStatus
+
+PER_DEVICE = 16
+ATTEMPTS = 3
+REMEMBERED = 1000
+
+
+class State(StrEnum):
+    WAITING = "waiting"
+    HANDED_OVER = "handed_over"
+    AWAITS_ACK = "awaits_ack"
+    DONE = "done"
+
+
+class Verdict(StrEnum):
+    """How a downlink may end beside a transmission's words (`TxStatus`)."""
+
+    ACKED = "ACKED"
+    NOT_ACKED = "NOT_ACKED"
+    EXPIRED = "EXPIRED"
+    REFUSED = "REFUSED"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A downlink as the city wants it; `expires_at` in Unix seconds."""
+
+    correlation: str
+    dev_eui: int
+    f_port: int
+    payload: bytes
+    confirmed: bool = False
+    priority: int = 0
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """An order in the queue; numbers rise. It was sent in `session` with `f_cnt`."""
+
+    number: int
+    order: Order
+    state: State = State.WAITING
+    attempts: int = 0
+    session: bytes = b""
+    f_cnt: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the city is told of a downlink; after a `final` one nothing more comes."""
+
+    order: Order
+    status: TxStatus | Verdict
+    f_cnt: int | None = None
+    reason: str | None = None
+    final: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What changed, to be committed in one transaction: rows written whole, and results told."""
+
+    downlinks: tuple[Queued, ...] = ()
+    results: tuple[Result, ...] = ()
+
+    def __add__(self, other: "Step") -> "Step":
+        return Step(self.downlinks + other.downlinks, self.results + other.results)
+
+
+NOTHING = Step()
+
+
+class DownlinkQueue:
+    """All downlinks of this gateway's devices; `known` is what the store kept of them.
+
+    Memory runs ahead of the disk, as in `gateway.lorawan.network`.
+    """
+
+    def __init__(self, known: Iterable[Queued] = ()) -> None:
+        self._open: dict[int, dict[int, Queued]] = {}  # by DevEUI, by number
+        self._pending: set[str] = set()  # correlations
+        self._done: dict[str, None] = {}  # the same, oldest first
+        self._last = 0
+        for queued in sorted(known, key=lambda one: one.number):
+            self._keep(queued)
+
+    def __len__(self) -> int:
+        """How many are not done."""
+        return sum(len(downlinks) for downlinks in self._open.values())
+
+    def recover(self, devices: Collection[int]) -> Step:
+        """Once after a start: what can no longer be known, or no longer be sent, ends."""
+        step = NOTHING
+        for queued in self._all():
+            if queued.order.dev_eui not in devices:
+                step += self._forsake(queued)
+            elif queued.state is State.HANDED_OVER:
+                step += self._unknown(queued, "the gateway stopped while it was being sent")
+        return step
+
+    def put(self, order: Order, now: float | None) -> Step:
+        """Take an order in; one that is known already changes nothing."""
+        if order.correlation in self._pending or order.correlation in self._done:
+            return NOTHING
+        queued = Queued(self._last + 1, order)
+        waiting = self._open.get(order.dev_eui, {})
+        if _has_expired(order, now):
+            return self._end(queued, Verdict.EXPIRED, "expires_at had passed when it came")
+        if len(waiting) >= PER_DEVICE:
+            return self._end(
+                queued, TxStatus.QUEUE_FULL, f"{PER_DEVICE} downlinks wait for this device"
+            )
+        return self._keep(queued)
+
+    def next_for(self, dev_eui: int, room: int, now: float | None) -> tuple[Queued | None, Step]:
+        """The downlink to send now, if one may be; what has expired or does not fit ends.
+
+        `room` is the largest payload in bytes at the data rate at which it would go.
+        """
+        step = NOTHING
+        for queued in self._sendable(dev_eui, now):
+            size = len(queued.order.payload)
+            if _has_expired(queued.order, now):
+                step += self._expired(queued)
+            elif size > room:
+                reason = f"{size} bytes, and {room} fit at the device's data rate"
+                step += self._end(queued, Verdict.REFUSED, reason)
+            else:
+                return queued, step
+        return None, step
+
+    def has_more(self, dev_eui: int, now: float | None) -> bool:
+        """FPending: whether another would go with the next answer."""
+        return any(not _has_expired(one.order, now) for one in self._sendable(dev_eui, now))
+
+    def waiting(self) -> list[int]:
+        """The DevEUIs that something waits for."""
+        return list({one.order.dev_eui: None for one in self._all() if one.state is State.WAITING})
+
+    def hand_over(self, queued: Queued, session: bytes, f_cnt: int) -> Step:
+        """It is about to be sent, in that session with that counter: commit, then send."""
+        return self._keep(replace(queued, state=State.HANDED_OVER, session=session, f_cnt=f_cnt))
+
+    def sent(self, number: int, status: TxStatus | None) -> Step:
+        """What became of its transmission; None: nobody knows."""
+        queued = next((one for one in self._all() if one.number == number), None)
+        if queued is None or queued.state is not State.HANDED_OVER:
+            return NOTHING  # its session ended meanwhile, and its result with it
+        if status is None:
+            return self._unknown(queued, "the radio failed while it was being sent")
+        if status is not TxStatus.OK:
+            return self._refused(queued, status)
+        if queued.order.confirmed:
+            step = self._keep(replace(queued, state=State.AWAITS_ACK))
+            return step + Step(results=(_told(queued, status, None, final=False),))
+        return self._end(queued, status, None)
+
+    def heard(self, dev_eui: int, session: bytes, acknowledged: int | None) -> Step:
+        """A new uplink of the device; `acknowledged` is the FCnt that its ACK bit means."""
+        step = NOTHING
+        for queued in list(self._open.get(dev_eui, {}).values()):
+            if queued.state is State.AWAITS_ACK:
+                step += self._judged(queued, session, acknowledged)
+        return step
+
+    def expire(self, now: float | None) -> Step:
+        """End what has expired."""
+        step = NOTHING
+        for queued in self._all():
+            if queued.state is State.WAITING and _has_expired(queued.order, now):
+                step += self._expired(queued)
+        return step
+
+    def _all(self) -> list[Queued]:
+        return [one for downlinks in self._open.values() for one in downlinks.values()]
+
+    def _sendable(self, dev_eui: int, now: float | None) -> Iterator[Queued]:
+        """In the order in which they go."""
+        known = list(self._open.get(dev_eui, {}).values())
+        busy = any(one.order.confirmed for one in known if one.state is not State.WAITING)
+        for queued in sorted(known, key=lambda one: (-one.order.priority, one.number)):
+            order = queued.order
+            undatable = order.expires_at is not None and now is None
+            if queued.state is State.WAITING and not undatable and not (busy and order.confirmed):
+                yield queued
+
+    def _judged(self, queued: Queued, session: bytes, acknowledged: int | None) -> Step:
+        if (queued.session, queued.f_cnt) == (session, acknowledged):
+            return self._end(queued, Verdict.ACKED, None)
+        missing = "the device has not acknowledged it with its next uplink"
+        if queued.session != session:
+            missing = "the device has joined anew without acknowledging it"
+        return self._end(queued, Verdict.NOT_ACKED, missing)
+
+    def _refused(self, queued: Queued, status: TxStatus) -> Step:
+        attempts = queued.attempts + 1
+        if attempts >= ATTEMPTS:
+            reason = f"it could not be sent in {ATTEMPTS} attempts"
+            return self._end(replace(queued, attempts=attempts), status, reason)
+        again = replace(queued, state=State.WAITING, attempts=attempts, session=b"", f_cnt=None)
+        reason = f"it was not sent, and is tried again: attempt {attempts} of {ATTEMPTS}"
+        return self._keep(again) + Step(results=(_told(queued, status, reason, final=False),))
+
+    def _unknown(self, queued: Queued, why: str) -> Step:
+        if queued.order.confirmed:
+            return self._keep(replace(queued, state=State.AWAITS_ACK))
+        reason = f"{why}: nobody knows whether the device got it"
+        return self._end(queued, Verdict.NOT_ACKED, reason)
+
+    def _expired(self, queued: Queued) -> Step:
+        return self._end(queued, Verdict.EXPIRED, "no uplink came in time to answer with it")
+
+    def _forsake(self, queued: Queued) -> Step:
+        verdict = Verdict.REFUSED if queued.state is State.WAITING else Verdict.NOT_ACKED
+        return self._end(queued, verdict, "the device is no longer in devices.toml")
+
+    def _end(self, queued: Queued, status: TxStatus | Verdict, reason: str | None) -> Step:
+        return self._keep(replace(queued, state=State.DONE)) + Step(
+            results=(_told(queued, status, reason, final=True),)
+        )
+
+    def _keep(self, queued: Queued) -> Step:
+        order = queued.order
+        self._last = max(self._last, queued.number)
+        mine = self._open.setdefault(order.dev_eui, {})
+        if queued.state is not State.DONE:
+            mine[queued.number] = queued
+            self._pending.add(order.correlation)
+            return Step((queued,))
+        mine.pop(queued.number, None)
+        if not mine:
+            del self._open[order.dev_eui]
+        self._pending.discard(order.correlation)
+        self._done[order.correlation] = None
+        if len(self._done) > REMEMBERED:
+            del self._done[next(iter(self._done))]
+        return Step((queued,))
+
+
+def _told(queued: Queued, status: TxStatus | Verdict, reason: str | None, *, final: bool) -> Result:
+    return Result(queued.order, status, queued.f_cnt, reason, final)
+
+
+def _has_expired(order: Order, now: float | None) -> bool:
+    return order.expires_at is not None and now is not None and order.expires_at <= now

@@ -1,0 +1,362 @@
+"""The downlink queue: its order, the rules of each result, and a model that dies at every point."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from drivers.concentrator import TxStatus
+from gateway.lorawan import queue
+from gateway.lorawan.queue import (
+    ATTEMPTS,
+    NOTHING,
+    PER_DEVICE,
+    REMEMBERED,
+    DownlinkQueue,
+    Order,
+    Queued,
+    Result,
+    State,
+    Step,
+    Verdict,
+)
+
+DEVICE, OTHER = 0x70B3D57ED0000001, 0x70B3D57ED0000002
+SESSION, REJOINED = b"\x00\x00\x01\x00\x02", b"\x00\x00\x02\x00\x03"
+ROOM = 51
+NOW = 1_790_000_000.0
+
+
+def order(correlation: str = "a", dev_eui: int = DEVICE, **changes: object) -> Order:
+    return replace(Order(correlation, dev_eui, 1, b"open"), **changes)  # type: ignore[arg-type]
+
+
+def queue_with(*orders: Order) -> DownlinkQueue:
+    found = DownlinkQueue()
+    for one in orders:
+        assert found.put(one, NOW).results == ()
+    return found
+
+
+def next_of(found: DownlinkQueue, room: int = ROOM, now: float | None = NOW) -> Queued:
+    queued, step = found.next_for(DEVICE, room, now)
+    assert step == NOTHING
+    assert queued is not None
+    return queued
+
+
+def handed_over(found: DownlinkQueue, f_cnt: int = 7) -> Queued:
+    queued = next_of(found)
+    (row,) = found.hand_over(queued, SESSION, f_cnt).downlinks
+    return row
+
+
+def told(step: Step) -> list[tuple[str, str, int | None, bool]]:
+    return [(one.order.correlation, str(one.status), one.f_cnt, one.final) for one in step.results]
+
+
+def test_highest_priority_goes_first_then_the_oldest() -> None:
+    found = queue_with(order("a"), order("b", priority=5), order("c", priority=5), order("d"))
+    went = []
+    for f_cnt in range(4):
+        queued = handed_over(found, f_cnt)
+        found.sent(queued.number, TxStatus.OK)
+        went.append(queued.order.correlation)
+    assert went == ["b", "c", "a", "d"]
+    assert found.next_for(DEVICE, ROOM, NOW) == (None, NOTHING)
+
+
+def test_downlinks_of_other_devices_stay_theirs() -> None:
+    found = queue_with(order("a", OTHER))
+    assert found.next_for(DEVICE, ROOM, NOW) == (None, NOTHING)
+    assert found.waiting() == [OTHER]
+
+
+def test_unconfirmed_downlink_ends_when_it_was_sent() -> None:
+    found = queue_with(order())
+    queued = handed_over(found)
+    step = found.sent(queued.number, TxStatus.OK)
+    assert told(step) == [("a", "OK", 7, True)]
+    assert [row.state for row in step.downlinks] == [State.DONE]
+    assert len(found) == 0
+
+
+@pytest.mark.parametrize(
+    ("session", "acknowledged", "status"),
+    [(SESSION, 7, "ACKED"), (SESSION, None, "NOT_ACKED"), (REJOINED, 7, "NOT_ACKED")],
+)
+def test_confirmed_downlink_ends_with_the_next_uplink(
+    session: bytes, acknowledged: int | None, status: str
+) -> None:
+    found = queue_with(order(confirmed=True))
+    queued = handed_over(found)
+    assert told(found.sent(queued.number, TxStatus.OK)) == [("a", "OK", 7, False)]
+    assert told(found.heard(DEVICE, session, acknowledged)) == [("a", status, 7, True)]
+    assert found.heard(DEVICE, session, acknowledged) == NOTHING
+
+
+def test_ack_is_for_one_confirmed_downlink_only() -> None:
+    found = queue_with(order("a", confirmed=True), order("b", confirmed=True), order("c"))
+    first = handed_over(found)
+    assert next_of(found).order.correlation == "c"
+    found.sent(first.number, TxStatus.OK)
+    assert next_of(found).order.correlation == "c"
+    found.heard(DEVICE, SESSION, 7)
+    assert next_of(found).order.correlation == "b"
+
+
+def test_refused_transmission_is_tried_again_and_then_ends() -> None:
+    found = queue_with(order())
+    results = []
+    for f_cnt in range(ATTEMPTS):
+        queued = handed_over(found, f_cnt)
+        results += told(found.sent(queued.number, TxStatus.COLLISION_PACKET))
+    assert results == [
+        ("a", "COLLISION_PACKET", 0, False),
+        ("a", "COLLISION_PACKET", 1, False),
+        ("a", "COLLISION_PACKET", 2, True),
+    ]
+    assert len(found) == 0
+
+
+def test_downlink_that_may_have_left_is_not_sent_again() -> None:
+    found = queue_with(order("a"), order("b", confirmed=True))
+    first = handed_over(found)
+    (result,) = found.sent(first.number, None).results
+    assert (result.status, result.final) == (Verdict.NOT_ACKED, True)
+    assert "nobody knows" in (result.reason or "")
+    second = handed_over(found, 8)
+    assert found.sent(second.number, None).results == ()
+    assert told(found.heard(DEVICE, SESSION, 8)) == [("b", "ACKED", 8, True)]
+
+
+def test_downlink_that_does_not_fit_is_refused_with_the_size_that_does() -> None:
+    found = queue_with(order("a", payload=bytes(52)), order("b", payload=bytes(51)))
+    queued, step = found.next_for(DEVICE, 51, NOW)
+    assert queued is not None
+    assert queued.order.correlation == "b"
+    assert told(step) == [("a", "REFUSED", None, True)]
+    assert step.results[0].reason == "52 bytes, and 51 fit at the device's data rate"
+
+
+def test_expired_downlink_is_not_sent() -> None:
+    found = queue_with(order("a", expires_at=NOW + 10), order("b"))
+    queued, step = found.next_for(DEVICE, ROOM, NOW + 10)
+    assert queued is not None
+    assert queued.order.correlation == "b"
+    assert told(step) == [("a", "EXPIRED", None, True)]
+
+
+def test_expired_downlink_is_told_of_without_an_uplink() -> None:
+    found = queue_with(order("a", expires_at=NOW + 10), order("b", expires_at=NOW + 20))
+    assert found.expire(NOW + 9) == NOTHING
+    assert told(found.expire(NOW + 10)) == [("a", "EXPIRED", None, True)]
+    assert len(found) == 1
+
+
+def test_what_was_handed_over_does_not_expire() -> None:
+    found = queue_with(order(expires_at=NOW + 10))
+    handed_over(found)
+    assert found.expire(NOW + 11) == NOTHING
+
+
+def test_downlink_that_may_have_expired_waits_until_the_time_is_known() -> None:
+    found = DownlinkQueue()
+    assert found.put(order(expires_at=NOW - 10), None).results == ()
+    assert found.next_for(DEVICE, ROOM, None) == (None, NOTHING)
+    assert found.expire(None) == NOTHING
+    assert told(found.expire(NOW)) == [("a", "EXPIRED", None, True)]
+
+
+def test_stale_order_ends_at_once() -> None:
+    assert told(DownlinkQueue().put(order(expires_at=NOW - 1), NOW)) == [
+        ("a", "EXPIRED", None, True)
+    ]
+
+
+def test_pending_says_whether_another_would_go() -> None:
+    found = queue_with(order("a", confirmed=True), order("b", confirmed=True))
+    handed_over(found)
+    assert not found.has_more(DEVICE, NOW)
+    found.put(order("c", expires_at=NOW + 1), NOW)
+    assert found.has_more(DEVICE, NOW)
+    assert not found.has_more(DEVICE, NOW + 1)
+
+
+def test_seventeenth_downlink_finds_the_queue_full() -> None:
+    found = queue_with(*[order(str(n)) for n in range(PER_DEVICE)])
+    assert told(found.put(order("more"), NOW)) == [("more", "QUEUE_FULL", None, True)]
+    assert found.put(order("theirs", OTHER), NOW).results == ()
+    assert found.put(order("more"), NOW) == NOTHING, "the same command once more"
+
+
+def test_command_that_comes_again_is_not_queued_again() -> None:
+    found = queue_with(order())
+    assert found.put(order(), NOW) == NOTHING
+    queued = handed_over(found)
+    assert found.put(order(), NOW) == NOTHING
+    found.sent(queued.number, TxStatus.OK)
+    assert found.put(order(), NOW) == NOTHING
+    assert len(found) == 0
+
+
+def test_correlations_are_remembered_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "REMEMBERED", 2)
+    found = DownlinkQueue()
+    for name in "abc":
+        found.put(order(name), NOW)
+        found.sent(handed_over(found).number, TxStatus.OK)
+    assert [found.put(order(name), NOW) == NOTHING for name in "cba"] == [True, True, False]
+    assert REMEMBERED == 1000
+
+
+def test_restart_ends_what_nobody_knows_and_keeps_what_waits() -> None:
+    rows = [
+        Queued(1, order("waits")),
+        Queued(2, order("sent"), State.HANDED_OVER, 0, SESSION, 7),
+        Queued(3, order("asked", confirmed=True), State.HANDED_OVER, 0, SESSION, 8),
+        Queued(4, order("gone", OTHER)),
+        Queued(5, order("over"), State.DONE),
+    ]
+    found = DownlinkQueue(rows)
+    step = found.recover({DEVICE})
+    assert told(step) == [("sent", "NOT_ACKED", 7, True), ("gone", "REFUSED", None, True)]
+    assert next_of(found).order.correlation == "waits"
+    assert told(found.heard(DEVICE, SESSION, 8)) == [("asked", "ACKED", 8, True)]
+    assert found.put(order("over"), NOW) == NOTHING
+    assert found.put(order("new"), NOW).downlinks[0].number == 6
+
+
+STATUSES = st.sampled_from([TxStatus.OK, TxStatus.TOO_LATE, TxStatus.DUTY_CYCLE_OVERFLOW, None])
+
+
+class Model(RuleBasedStateMachine):
+    """A city, a device, the air and a disk; any commit may be the last thing a run has done.
+
+    Whatever the queue says goes to the disk in one piece, or, when the run dies first, not at all.
+    A command is repeated until it was on disk: that is when it is acknowledged.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: dict[int, Queued] = {}
+        self.finals: Counter[str] = Counter()
+        self.on_air: Counter[str] = Counter()
+        self.orders: dict[str, Order] = {}
+        self.unacknowledged: dict[str, Order] = {}
+        self.now, self.f_cnt = NOW, 0
+        self.flying: list[Queued] = []  # committed as handed over, its result not yet on disk
+        self.queue = DownlinkQueue()
+
+    def commit(self, step: Step, dies: bool) -> bool:
+        """Whether it is on disk; else the run has died before."""
+        if dies:
+            self.start_again()
+            return False
+        self.rows |= {row.number: row for row in step.downlinks}
+        self.finals.update(one.order.correlation for one in step.results if one.final)
+        return True
+
+    def start_again(self) -> None:
+        self.flying = []
+        self.queue = DownlinkQueue(self.rows.values())
+        self.commit(self.queue.recover({DEVICE}), dies=False)
+
+    @rule(
+        confirmed=st.booleans(),
+        priority=st.integers(0, 2),
+        life=st.none() | st.integers(-1, 5),
+        size=st.sampled_from([1, 51, 100]),
+        dies=st.booleans(),
+    )
+    def city_sends(
+        self, confirmed: bool, priority: int, life: int | None, size: int, dies: bool
+    ) -> None:
+        name = str(len(self.orders))
+        expires_at = None if life is None else self.now + life
+        sent = Order(name, DEVICE, 1, bytes(size), confirmed, priority, expires_at)
+        self.orders[name] = self.unacknowledged[name] = sent
+        self.command_comes(sent, dies)
+
+    @precondition(lambda self: self.orders)
+    @rule(data=st.data(), dies=st.booleans())
+    def broker_sends_again(self, data: st.DataObject, dies: bool) -> None:
+        self.command_comes(self.orders[data.draw(st.sampled_from(sorted(self.orders)))], dies)
+
+    def command_comes(self, sent: Order, dies: bool) -> None:
+        if self.commit(self.queue.put(sent, self.now), dies):
+            self.unacknowledged.pop(sent.correlation, None)
+
+    @rule(
+        room=st.sampled_from([11, 51, 222]),
+        timed=st.booleans(),
+        dies=st.booleans(),
+        acknowledges=st.booleans(),
+    )
+    def device_speaks(self, room: int, timed: bool, dies: bool, acknowledges: bool) -> None:
+        """Its uplink is answered with a downlink, if one may go."""
+        awaited = [row.f_cnt for row in self.rows.values() if row.state is State.AWAITS_ACK]
+        acknowledged = awaited[0] if acknowledges and awaited else None
+        step = self.queue.heard(DEVICE, SESSION, acknowledged)
+        queued, refused = self.queue.next_for(DEVICE, room, self.now if timed else None)
+        step += refused
+        if queued is not None:
+            self.f_cnt += 1
+            step += self.queue.hand_over(queued, SESSION, self.f_cnt)
+        if self.commit(step, dies) and queued is not None:
+            self.flying.append(step.downlinks[-1])
+
+    @precondition(lambda self: self.flying)
+    @rule(status=STATUSES, dies_before=st.booleans(), dies_after=st.booleans())
+    def radio_sends(self, status: TxStatus | None, dies_before: bool, dies_after: bool) -> None:
+        if dies_before:
+            self.start_again()
+            return
+        flying = self.flying.pop(0)
+        if status in (TxStatus.OK, None):  # None: it may have left
+            self.on_air[flying.order.correlation] += 1
+        self.commit(self.queue.sent(flying.number, status), dies_after)
+
+    @rule(seconds=st.integers(1, 4), dies=st.booleans())
+    def time_passes(self, seconds: int, dies: bool) -> None:
+        self.now += seconds
+        self.commit(self.queue.expire(self.now), dies)
+
+    @invariant()
+    def no_downlink_is_sent_twice(self) -> None:
+        assert max(self.on_air.values(), default=0) <= 1
+
+    @invariant()
+    def no_downlink_has_two_final_results(self) -> None:
+        assert max(self.finals.values(), default=0) <= 1
+
+    @invariant()
+    def one_confirmed_downlink_awaits_its_ack(self) -> None:
+        open_ = [one for one in self.rows.values() if one.state in ("handed_over", "awaits_ack")]
+        assert sum(one.order.confirmed for one in open_) <= 1
+
+    def teardown(self) -> None:
+        """In the end every command that was acknowledged, and every other, has one final result."""
+        for sent in list(self.unacknowledged.values()):
+            self.command_comes(sent, dies=False)
+        for _ in range(4 * len(self.orders) + 4):
+            while self.flying:
+                self.radio_sends(TxStatus.OK, dies_before=False, dies_after=False)
+            self.device_speaks(222, timed=True, dies=False, acknowledges=True)
+        assert self.finals == Counter(list(self.orders))
+        self.no_downlink_is_sent_twice()
+        assert len(self.queue) == 0
+
+
+Model.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestCrashAtEveryPoint = Model.TestCase
+
+
+def test_result_of_what_is_no_longer_known_changes_nothing() -> None:
+    assert DownlinkQueue().sent(1, TxStatus.OK) == NOTHING
+    found = queue_with(order())
+    assert found.sent(1, TxStatus.OK) == NOTHING
+    assert Result(order(), TxStatus.OK).final
