@@ -12,16 +12,20 @@ from drivers.concentrator import RxPacket
 from gateway.clock import Clock
 from gateway.codecs.catalogue import Codec
 from gateway.diagnostics.watch import Watch
+from gateway.lorawan import moment as lorawan
+from gateway.lorawan.device import Device
 from gateway.lorawan.downlink import Answer
+from gateway.lorawan.mac_uplink import DevStatusAns
 from gateway.lorawan.network import Network
 from gateway.lorawan.outcome import Drop, Joined, Uplink
 from gateway.lorawan.session import Changes, Session
-from gateway.records import Event, Moment, Radio, Reading, Record
+from gateway.records import Event, Moment, Radio, Reading, Record, Value
 from gateway.rhythm import Rhythm
 
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
 Send: TypeAlias = Callable[[Answer, RxPacket], Awaitable[None]]
 
+BATTERY_LEVEL = "battery_level"
 NO_CODEC = "no codec is set for this device in devices.toml"
 
 
@@ -52,17 +56,20 @@ class Uplinks:
         self._network, self._codecs, self._buffer, self._send = network, codecs, buffer, send
         self._clock, self._watch, self._spawn, self._rhythm = clock, watch, spawn, rhythm
         self.drops: Counter[str] = Counter()
-        self.counts: Counter[str] = Counter(readings=0, joins=0, without_payload=0, repeated=0)
+        self.counts: Counter[str] = Counter(
+            readings=0, joins=0, without_payload=0, repeated=0, mac_skipped=0
+        )
 
     def heard(self, packet: RxPacket) -> None:
         """Take one packet all the way; strangers' ones end here as a counted drop."""
-        match self._network.receive(packet):
+        moment = self._clock.now()
+        match self._network.receive(packet, _ended(moment)):
             case Drop() as drop:
                 self._drop(drop, packet)
             case Uplink() as uplink:
-                self._uplink(uplink, packet)
+                self._uplink(uplink, packet, moment)
             case Joined() as joined:
-                self._joined(joined, packet)
+                self._joined(joined, packet, moment)
 
     def _drop(self, drop: Drop, packet: RxPacket) -> None:
         self.drops[drop.reason] += 1
@@ -75,9 +82,10 @@ class Uplinks:
         known = {key: value for key, value in whose.items() if value is not None}
         self._watch.tell("drop", reason=drop.reason, **known, rssi=round(packet.rssi, 1))
 
-    def _uplink(self, uplink: Uplink, packet: RxPacket) -> None:
-        self._rhythm.uplink(uplink.device.dev_eui, uplink.f_cnt, self._clock.now().monotonic_s)
-        records = self._records(uplink, packet)
+    def _uplink(self, uplink: Uplink, packet: RxPacket, moment: Moment) -> None:
+        self._rhythm.uplink(uplink.device.dev_eui, uplink.f_cnt, moment.monotonic_s)
+        self.counts["mac_skipped"] += uplink.skipped_commands
+        records = self._records(uplink, packet, moment)
         if uplink.answer is not None or uplink.changes != Changes():
             self._spawn(self._keep_and_answer(records, uplink.changes, uplink.answer, packet))
             return
@@ -85,21 +93,24 @@ class Uplinks:
             self._buffer.add(record)
         self._buffer.touch(uplink.session)
 
-    def _records(self, uplink: Uplink, packet: RxPacket) -> list[Record]:
-        """The uplink's reading; none for a repetition, and none for a frame of MAC commands."""
+    def _records(self, uplink: Uplink, packet: RxPacket, moment: Moment) -> list[Record]:
+        """The uplink's reading; none for a repetition, and none for a frame of MAC commands. What
+        the device says of its battery stands in an event, and in the reading if there is one.
+        """
         if uplink.retransmission:
             self.counts["repeated"] += 1
             return []
+        battery = [] if uplink.status is None else [_battery(uplink.device, uplink.status, moment)]
         if not uplink.f_port:
             self.counts["without_payload"] += 1
-            return []
+            return [*battery]
         self.counts["readings"] += 1
-        reading = self._reading(uplink, packet)
+        reading = self._reading(uplink, packet, moment)
         if self._watch.watched:
             self._watch.tell("reading", **_shown(reading))
-        return [reading]
+        return [reading, *battery]
 
-    def _reading(self, uplink: Uplink, packet: RxPacket) -> Reading:
+    def _reading(self, uplink: Uplink, packet: RxPacket, moment: Moment) -> Reading:
         device = uplink.device
         decoded = None
         if device.codec:
@@ -111,18 +122,18 @@ class Uplinks:
             device=f"{device.dev_eui:016x}",
             session=uplink.session_hex,
             name=device.name,
-            moment=self._clock.now(),
+            moment=moment,
             f_port=uplink.f_port,
             f_cnt=uplink.f_cnt,
             confirmed=uplink.confirmed,
-            measurements=decoded.measurements if decoded else {},
-            units=decoded.units if decoded else {},
+            measurements=_level(uplink.status) | (decoded.measurements if decoded else {}),
+            units=_level_unit(uplink.status) | (decoded.units if decoded else {}),
             radio=_radio(packet),
             payload=uplink.frm_payload.hex() if error else None,
             error=error,
         )
 
-    def _joined(self, joined: Joined, packet: RxPacket) -> None:
+    def _joined(self, joined: Joined, packet: RxPacket, moment: Moment) -> None:
         self.counts["joins"] += 1
         detail = {
             "device": f"{joined.device.dev_eui:016x}",
@@ -131,7 +142,7 @@ class Uplinks:
             "session": joined.session.id.hex(),
         }
         self._watch.tell("join", **detail)
-        event = Event("join", self._clock.now(), dict(detail))
+        event = Event("join", moment, dict(detail))
         self._spawn(self._keep_and_answer([event], joined.changes, joined.answer, packet))
 
     async def _keep_and_answer(
@@ -140,6 +151,37 @@ class Uplinks:
         await self._buffer.keep(records, changes)
         if answer is not None:
             await self._send(answer, packet)
+
+
+def _ended(moment: Moment) -> lorawan.Moment:
+    """As the network server takes it: the packet is here some 10 ms after it ended."""
+    unix_ns = None if moment.at is None else round(moment.at * 1e9)
+    return lorawan.Moment(moment.monotonic_s, unix_ns)
+
+
+def _level(status: DevStatusAns | None) -> dict[str, Value]:
+    """A DevStatusAns as a measurement, where it says a charge."""
+    percent = None if status is None else status.battery_percent
+    return {} if percent is None else {BATTERY_LEVEL: round(percent, 1)}
+
+
+def _level_unit(status: DevStatusAns | None) -> dict[str, str]:
+    return {BATTERY_LEVEL: "%EL"} if _level(status) else {}
+
+
+def _battery(device: Device, status: DevStatusAns, moment: Moment) -> Event:
+    """`margin` in dB: the SNR with which the device hears us."""
+    return Event(
+        "battery",
+        moment,
+        {
+            "device": f"{device.dev_eui:016x}",
+            "name": device.name,
+            BATTERY_LEVEL: _level(status).get(BATTERY_LEVEL),
+            "external_power": status.external_power,
+            "margin": status.margin,
+        },
+    )
 
 
 def _radio(packet: RxPacket) -> Radio:

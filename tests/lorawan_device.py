@@ -2,17 +2,31 @@
 
 from dataclasses import dataclass
 
-from lorawan_oracle import DOWN, data_frame, data_mic, join_request, open_join_accept, session_keys
+from lorawan_oracle import (
+    DOWN,
+    crypt_frm_payload,
+    data_frame,
+    data_mic,
+    join_request,
+    open_join_accept,
+    session_keys,
+)
 
 __all__ = ["Accepted", "Air", "Downlink", "hears_join_accept", "join_request"]
 
 
 @dataclass
 class Downlink:
-    """A data downlink as the device understood it; `body` is what follows its FCnt."""
+    """A data downlink as the device understood it; `body` is what follows its FCnt.
+
+    `commands` are the MAC commands, from FOpts or FPort 0.
+    """
 
     f_ctrl: int
     body: bytes
+    f_port: int | None = None
+    frm_payload: bytes = b""
+    commands: bytes = b""
 
 
 @dataclass
@@ -53,7 +67,12 @@ class Air:
             return None
         if mic != data_mic(self.nwk_s_key, DOWN, self.dev_addr, f_cnt, head):
             return None
-        return Downlink(head[5], head[8:])
+        f_opts, rest = head[8 : 8 + (head[5] & 15)], head[8 + (head[5] & 15) :]
+        if not rest:
+            return Downlink(head[5], head[8:], commands=f_opts)
+        key = self.app_s_key if rest[0] else self.nwk_s_key
+        clear = crypt_frm_payload(key, DOWN, self.dev_addr, f_cnt, rest[1:])
+        return Downlink(head[5], head[8:], rest[0], clear, f_opts if rest[0] else f_opts + clear)
 
 
 @dataclass

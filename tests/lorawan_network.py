@@ -19,6 +19,8 @@ AIR = Air(ABP_ADDR, b"N" * 16, b"A" * 16)
 ABP = Device(ABP_EUI, "gauge", dev_addr=ABP_ADDR, nwk_s_key=b"N" * 16, app_s_key=b"A" * 16)
 HEARD = (*EU868.channels, 867_100_000, 867_300_000, 867_500_000, 867_700_000, 867_900_000)
 
+EXTRA = tuple(enumerate(HEARD[3:], 3))
+
 _counter = itertools.count(10_000_000, 10_000_000)  # far apart: no two packets are copies
 
 

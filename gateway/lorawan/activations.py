@@ -18,8 +18,14 @@ from dataclasses import dataclass
 
 from drivers.concentrator import COUNTER_MODULUS, Counter, RxPacket
 from gateway.lorawan.device import Device
+from gateway.lorawan.plan import Plan
 from gateway.lorawan.session import Join, KnownState, Session
-from native.frames import SessionKeys
+from native import frames, frames_1_1
+
+SessionKeys = frames.SessionKeys | frames_1_1.SessionKeys
+
+Frame = tuple[int, int, int, bytes, int, bytes]
+"""MType, FCtrl, FCnt32, FOpts, FPort or -1, FRMPayload: as `native.frames` decodes it."""
 
 SAME_FRAME_US = 200_000
 """Copies of one frame end within this; a device sends it again after RX1 (1 s) at the soonest."""
@@ -27,15 +33,31 @@ SAME_FRAME_US = 200_000
 
 @dataclass(slots=True)
 class Activation:
-    """A live session, the native keys that decode its frames, and when it was heard last."""
+    """A live session, the native keys that decode its frames, and what memory alone has of it.
+
+    `history` are its last uplinks as `requests` packs them, `adr_reason` says what ADR makes of
+    them; from `status_due` on (monotonic seconds) it is to be asked for its battery.
+    """
 
     device: Device
     session: Session
     keys: SessionKeys
     heard: Counter | None = None
+    history: bytes = b""
+    adr_reason: str = ""
+    status_due: float | None = None
+
+    def decode(self, packet: RxPacket, plan: Plan) -> Frame | None:
+        """The frame, decrypted, if it belongs to this session."""
+        session, keys = self.session, self.keys
+        if isinstance(keys, frames.SessionKeys):
+            return keys.decode_uplink(packet.payload, session.f_cnt_up)
+        return None
 
     def hears(self, packet: RxPacket) -> None:
-        """`packet` was accepted: remember when."""
+        """`packet` was accepted: remember when. A chip started anew has not heard all before it."""
+        if self.heard is not None and self.heard.chip_session != packet.chip_session:
+            self.history = b""
         self.heard = Counter(packet.counter_us, packet.chip_session)
 
     def just_heard(self, packet: RxPacket) -> bool:
@@ -54,7 +76,7 @@ class Activations:
         self._by_dev_eui: dict[int, list[Activation]] = {}
         stored: dict[int, list[Session]] = {}
         for session in known.sessions:
-            session.f_cnt_down = session.f_cnt_down_reserved
+            session.skip_reserved()
             stored.setdefault(session.dev_eui, []).append(session)
         joined = {_otaa_session(join) for join in known.joins}
         for device in devices:
@@ -72,14 +94,17 @@ class Activations:
 
     def of(self, device: Device) -> list[Activation]:
         """The sessions of one device: in use and pending."""
-        return self._by_dev_eui.get(device.dev_eui, [])
+        return self.of_dev_eui(device.dev_eui)
+
+    def of_dev_eui(self, dev_eui: int) -> list[Activation]:
+        return self._by_dev_eui.get(dev_eui, [])
 
     def has_dev_addr(self, dev_addr: int) -> bool:
         return dev_addr in self._by_dev_addr
 
     def add(self, device: Device, session: Session) -> Activation:
         """Take frames of `session` from now on."""
-        keys = SessionKeys(
+        keys = frames.SessionKeys(
             session.dev_addr,
             session.f_nwk_s_int_key,
             session.s_nwk_s_int_key,

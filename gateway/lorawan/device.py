@@ -26,3 +26,4 @@ class Device:
     dev_addr: int | None = None
     nwk_s_key: bytes | None = field(default=None, repr=False)
     app_s_key: bytes | None = field(default=None, repr=False)
+    adr: bool = True

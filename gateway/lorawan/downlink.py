@@ -1,26 +1,44 @@
 """What the network answers an uplink with, and when the device listens for it.
 
-A class A device listens twice after each uplink: RX1 at a frequency and data rate that follow
-the uplink's, RX2 at the region's fixed frequency and data rate. An answer goes out in one of them.
-RX1 is left out where it cannot be served: an uplink in FSK, at an unknown data rate, or on a
-frequency that may not be transmitted on. Where nothing may be sent there is no window at all.
+Rules:
+
+- A class A device listens twice after each uplink: RX1 at a frequency and data rate that follow
+  the uplink's, RX2 at a fixed frequency and data rate. An answer goes out in one of them.
+- The windows are those that the device has confirmed (`gateway.lorawan.mac_state`), for a
+  Join-Accept the region's.
+- RX1 is left out where it cannot be served: an uplink in FSK, at an unknown data rate, or on a
+  frequency that may not be transmitted on. Where nothing may be sent there is no window at all.
+- Nobody knows beforehand which window it will be: a frame has to fit both.
+- MAC commands go into FOpts, beside an application's payload if there is one. More than 15 bytes go
+  into FPort 0 when there is no such payload; else what is left waits, and FPending says so.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from drivers.concentrator import RxPacket
+from gateway.lorawan.activations import SessionKeys
 from gateway.lorawan.frame import FCtrl, MType
+from gateway.lorawan.mac_commands import MacCommand
+from gateway.lorawan.mac_downlink import FOPTS_ROOM, Commands, fit
+from gateway.lorawan.mac_state import RxParams
+from gateway.lorawan.plan import factory_rx
 from gateway.lorawan.region import Region
 from gateway.lorawan.session import Session
-from native.frames import SessionKeys
+from native import frames
 
-DEFAULT_RX1_DR_OFFSET = 0
+FHDR_SIZE = 7
+FPORT_SIZE = 1
+MAX_MAC_PAYLOAD = 250
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """RX1 or RX2: µs from the uplink's end to the downlink's first symbol, Hz, and dBm e.i.r.p."""
+    """RX1 or RX2: µs from the uplink's end to the downlink's first symbol, Hz, and dBm e.i.r.p.
+
+    `room` is the largest MACPayload in bytes that its data rate allows.
+    """
 
     number: Literal[1, 2]
     delay_us: int
@@ -28,6 +46,7 @@ class Window:
     sf: int
     bandwidth: int
     power: int
+    room: int = MAX_MAC_PAYLOAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +57,52 @@ class Answer:
     windows: tuple[Window, ...]
 
 
-def data_windows(region: Region, uplink: RxPacket) -> tuple[Window, ...]:
-    """RX1 and RX2 after a data uplink."""
-    delays = region.receive_delay1_us, region.receive_delay2_us
-    return _windows(region, uplink, *delays)
+@dataclass(frozen=True, slots=True)
+class Application:
+    """An application's downlink: FPort 1 … 223, FRMPayload, and whether it wants an ACK."""
+
+    f_port: int
+    frm_payload: bytes
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A data downlink and what went in; `left` are the commands that did not."""
+
+    phy_payload: bytes
+    f_cnt: int
+    commands: Commands
+    left: Commands
+    application: Application | None
+
+
+def data_windows(region: Region, rx: RxParams, uplink: RxPacket) -> tuple[Window, ...]:
+    """RX1 and RX2 after a data uplink of a device with these receive parameters."""
+    delay = rx.rx1_delay * 1_000_000
+    return _windows(region, rx, uplink, delay, delay + 1_000_000)
 
 
 def join_windows(region: Region, uplink: RxPacket) -> tuple[Window, ...]:
     """RX1 and RX2 after a Join-Request."""
     delays = region.join_accept_delay1_us, region.join_accept_delay2_us
-    return _windows(region, uplink, *delays)
+    return _windows(region, factory_rx(region), uplink, *delays)
 
 
-def _windows(region: Region, uplink: RxPacket, delay1: int, delay2: int) -> tuple[Window, ...]:
+def room(windows: Sequence[Window]) -> int:
+    """The largest MACPayload in bytes that fits all of these windows."""
+    return min((window.room for window in windows), default=MAX_MAC_PAYLOAD)
+
+
+def _windows(
+    region: Region, rx: RxParams, uplink: RxPacket, delay1: int, delay2: int
+) -> tuple[Window, ...]:
     data_rate = region.data_rate(uplink.sf, uplink.bandwidth)
     rx1_frequency = region.rx1_frequency(uplink.frequency)
-    rx2 = _window(region, 2, delay2, region.rx2_frequency, region.rx2_data_rate)
+    rx2 = _window(region, 2, delay2, rx.rx2_frequency, rx.rx2_data_rate)
     if data_rate is None or rx1_frequency is None:
         return rx2
-    rx1_data_rate = region.rx1_data_rate(data_rate, DEFAULT_RX1_DR_OFFSET)
+    rx1_data_rate = region.rx1_data_rate(data_rate, rx.rx1_dr_offset)
     return _window(region, 1, delay1, rx1_frequency, rx1_data_rate) + rx2
 
 
@@ -67,11 +113,52 @@ def _window(
     if power is None:
         return ()
     rate = region.rate(data_rate)
-    return (Window(number, delay_us, frequency, rate.sf, rate.bandwidth, power),)
+    return (Window(number, delay_us, frequency, rate.sf, rate.bandwidth, power, rate.m()),)
 
 
-def empty_downlink(session: Session, keys: SessionKeys, ack: bool) -> bytes:
-    """An unconfirmed data downlink without port and payload; takes one f_cnt_down."""
-    f_ctrl = FCtrl.ACK if ack else 0
-    f_cnt = session.take_f_cnt_down()
-    return keys.encode_downlink(MType.UNCONFIRMED_DATA_DOWN, f_ctrl, f_cnt, b"", None, b"")
+def compose(
+    session: Session,
+    keys: SessionKeys,
+    *,
+    ack: int | None,
+    adr: bool,
+    commands: Sequence[MacCommand],
+    application: Application | None,
+    room: int,
+    more: bool = False,
+) -> Composed:
+    """One data downlink of at most `room` bytes of MACPayload; takes one downlink counter.
+
+    `ack` is the FCnt of the confirmed uplink that it acknowledges; `adr`: the network controls the
+    device's data rate; `more`: another one waits. An application's payload has to fit by itself;
+    MAC commands take what is left beside it.
+    """
+    f_opts, frm_payload, f_port = b"", b"", None
+    if application is not None:
+        f_port, frm_payload = application.f_port, application.frm_payload
+        space = min(FOPTS_ROOM, room - FHDR_SIZE - FPORT_SIZE - len(frm_payload))
+        went, left = fit(commands, space)
+        f_opts = _bytes(went)
+    else:
+        went, left = fit(commands, FOPTS_ROOM)
+        f_opts = _bytes(went)
+        if left:
+            went, left = fit(commands, room - FHDR_SIZE - FPORT_SIZE)
+            f_opts, frm_payload, f_port = b"", _bytes(went), 0
+    f_ctrl = (
+        FCtrl.ADR * adr | FCtrl.ACK * (ack is not None) | FCtrl.F_PENDING * (more or bool(left))
+    )
+    confirmed = application is not None and application.confirmed
+    m_type = MType.CONFIRMED_DATA_DOWN if confirmed else MType.UNCONFIRMED_DATA_DOWN
+    f_cnt = session.take_f_cnt_down(f_port)
+    if confirmed:
+        session.mac = replace(session.mac, awaits_ack=f_cnt)
+    if isinstance(keys, frames.SessionKeys):
+        phy = keys.encode_downlink(m_type, f_ctrl, f_cnt, f_opts, f_port, frm_payload)
+    else:
+        phy = keys.encode_downlink(m_type, f_ctrl, f_cnt, f_opts, f_port, frm_payload, ack or 0)
+    return Composed(phy, f_cnt, went, left, application)
+
+
+def _bytes(commands: Commands) -> bytes:
+    return b"".join(command.to_bytes() for command in commands)

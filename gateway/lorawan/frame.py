@@ -19,7 +19,11 @@ class MType(IntEnum):
 class FCtrl(IntFlag):
     """The frame control bits used here."""
 
+    ADR = 0x80
+    """Uplink: the network may decide data rate and power. Downlink: it does."""
     ADR_ACK_REQ = 0x40
     """Uplink: the device wants to hear any downlink."""
     ACK = 0x20
     """The confirmed frame heard last is acknowledged."""
+    F_PENDING = 0x10
+    """Downlink: more waits, an uplink soon would fetch it."""

@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterable, Mapping
 from drivers.concentrator import RxPacket
 from gateway.lorawan.activations import Activation, Activations, otaa_session_id
 from gateway.lorawan.device import Device
-from gateway.lorawan.downlink import DEFAULT_RX1_DR_OFFSET, Answer, join_windows
+from gateway.lorawan.downlink import Answer, join_windows
+from gateway.lorawan.mac_state import RxParams
 from gateway.lorawan.outcome import Drop, DropReason, Joined
-from gateway.lorawan.region import Region
+from gateway.lorawan.plan import Plan
 from gateway.lorawan.session import Changes, Join, Session
 from native import join as frames
 
@@ -35,13 +36,12 @@ class JoinServer:
         self,
         devices: Mapping[int, Device],
         joins: Iterable[Join],
-        region: Region,
+        plan: Plan,
         net_id: int,
         random_bytes: Callable[[int], bytes],
-        cf_list: bytes,
     ) -> None:
-        self._devices, self._region, self._net_id = devices, region, net_id
-        self._random_bytes, self._cf_list = random_bytes, cf_list
+        self._devices, self._plan, self._net_id = devices, plan, net_id
+        self._random_bytes = random_bytes
         self._dev_nonces: dict[tuple[int, int], set[int]] = {}
         self._join_nonces: dict[int, int] = {}
         for join in joins:
@@ -106,11 +106,11 @@ class JoinServer:
             join.join_nonce,
             self._net_id,
             session.dev_addr,
-            dl_settings(self._region),
-            self._region.receive_delay1_us // 1_000_000,
-            self._cf_list,
+            dl_settings(self._plan.rx),
+            self._plan.rx.rx1_delay,
+            self._plan.cf_list,
         )
-        answer = Answer(phy_payload, join_windows(self._region, packet))
+        answer = Answer(phy_payload, join_windows(self._plan.region, packet))
         return Joined(device, session, answer, Changes((session,), ended, (join,)))
 
     def _session(self, app_key: bytes, join: Join, activations: Activations) -> Session:
@@ -126,6 +126,8 @@ class JoinServer:
             nwk_s_enc_key=nwk_s_key,
             app_s_key=app_s_key,
             pending=True,
+            net_id=self._net_id,
+            mac=self._plan.joined,
         )
 
 
@@ -136,9 +138,9 @@ def _opened(activation: Activation, join: Join, packet: RxPacket) -> bool:
     return same and activation.just_heard(packet)
 
 
-def dl_settings(region: Region) -> int:
+def dl_settings(rx: RxParams) -> int:
     """DLSettings of a Join-Accept: RX1DROffset in bits 6..4, RX2's data rate in bits 3..0."""
-    return DEFAULT_RX1_DR_OFFSET << 4 | region.rx2_data_rate
+    return rx.rx1_dr_offset << 4 | rx.rx2_data_rate
 
 
 def free_dev_addr(net_id: int, drawn: bytes, taken: Callable[[int], bool]) -> int:

@@ -2,7 +2,7 @@
 
 Rules:
 
-- Pure: randomness is an argument, time is the packet's counter. Strangers' bytes never raise.
+- Pure: randomness and time are arguments. Strangers' bytes never raise.
 - Memory runs ahead of the disk: `receive` has already altered its sessions when the caller commits
   `changes`. A failed commit therefore has to end the process; it starts again from the disk,
   where nothing stands that an answer has not yet promised. The other way round nothing is lost:
@@ -18,7 +18,9 @@ from gateway.lorawan.activations import Activations
 from gateway.lorawan.device import Device
 from gateway.lorawan.frame import MType
 from gateway.lorawan.join import JoinServer
+from gateway.lorawan.moment import UNTIMED, Moment
 from gateway.lorawan.outcome import Drop, DropReason, Outcome
+from gateway.lorawan.plan import Plan
 from gateway.lorawan.region import Region
 from gateway.lorawan.session import KnownState
 from gateway.lorawan.uplink import receive_uplink
@@ -40,14 +42,19 @@ class Network:
     ) -> None:
         """`heard` are the frequencies of this gateway's channels: joining devices are told them."""
         by_dev_eui = {device.dev_eui: device for device in devices}
-        self._region = region
+        self._plan = Plan.of(region, heard)
         self._activations = Activations(by_dev_eui.values(), known)
-        self._join_server = JoinServer(
-            by_dev_eui, known.joins, region, net_id, random_bytes, region.cf_list(heard)
-        )
+        self._join_server = JoinServer(by_dev_eui, known.joins, self._plan, net_id, random_bytes)
 
-    def receive(self, packet: RxPacket) -> Outcome:
-        """Judge one packet off the air; sessions that it alters are altered in place."""
+    def adr_reason(self, dev_eui: int) -> str:
+        """What ADR makes of a device, for people to read; "" as long as it was not heard."""
+        found = self._activations.of_dev_eui(dev_eui)
+        return next((one.adr_reason for one in found if not one.session.pending), "")
+
+    def receive(self, packet: RxPacket, moment: Moment = UNTIMED) -> Outcome:
+        """Judge one packet off the air, which ended at `moment`; sessions that it alters are
+        altered in place.
+        """
         if packet.crc is not Crc.OK:
             return Drop(DropReason.BAD_CRC if packet.crc is Crc.BAD else DropReason.NO_CRC)
         if not packet.payload:
@@ -56,7 +63,7 @@ class Network:
             case MType.JOIN_REQUEST:
                 return self._join_server.receive(packet, self._activations)
             case MType.UNCONFIRMED_DATA_UP | MType.CONFIRMED_DATA_UP:
-                return receive_uplink(packet, self._activations, self._region)
+                return receive_uplink(packet, moment, self._activations, self._plan)
             case MType.REJOIN_REQUEST:
                 return Drop(DropReason.UNSUPPORTED)
         return Drop(DropReason.NOT_AN_UPLINK)

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from gateway.lorawan.device import Device
 from gateway.lorawan.downlink import Answer
+from gateway.lorawan.mac_uplink import DevStatusAns
 from gateway.lorawan.session import Changes, Session
 
 
@@ -54,7 +55,9 @@ class Uplink:
     `reading_id` and `session_hex` are D2's, lower case hex. A `retransmission` is a confirmed
     uplink whose ACK the device did not hear: answered again, but no reading again.
     With `changes` not empty they are committed at once, together with the reading, before the
-    answer leaves (D1a); else `session` alone has changed and may wait (D1b).
+    answer leaves (D1a); else `session` alone has changed and may wait (D1b). `acknowledged` is the
+    FCnt of our confirmed downlink that the device has heard, `status` what it says of its battery;
+    `skipped_commands` are MAC commands that are unknown or answer nothing that was asked.
     """
 
     device: Device
@@ -69,6 +72,9 @@ class Uplink:
     retransmission: bool
     answer: Answer | None
     changes: Changes
+    acknowledged: int | None = None
+    status: DevStatusAns | None = None
+    skipped_commands: int = 0
 
 
 @dataclass(frozen=True, slots=True)

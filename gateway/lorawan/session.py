@@ -7,20 +7,28 @@ Rules:
 - `f_cnt_up` is the last accepted 32-bit counter, -1 before the first; it only rises.
 - `f_cnt_down` is the next to use. It is used only below `f_cnt_down_reserved`, and what is
   reserved is on disk before it is used: after a crash the counter goes on at the reservation.
+- LoRaWAN 1.1 has two downlink counters: `f_cnt_down` is NFCntDown there, for frames without an
+  application's payload, `a_f_cnt_down` is AFCntDown. Up to 1.0.4 there is one for all.
 - A session that was joined stays `pending` until its first uplink: the device may never have
   heard the Join-Accept, and then goes on speaking in the session before it.
 """
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from gateway.lorawan.duty_cycle import Spent
+from gateway.lorawan.mac_state import FACTORY, Mac
 
 RESERVED_AHEAD = 16
 
 
 @dataclass(slots=True)
 class Session:
-    """State of one activation. `id` is D2's session: JoinNonce ‖ DevNonce, or DevAddr ‖ resets."""
+    """State of one activation. `id` is D2's session: JoinNonce ‖ DevNonce, or DevAddr ‖ resets.
+
+    `net_id` went into the keys of a 1.0.x join. `rj_count_0` is the last RJcount0 of a
+    Rejoin-Request made in this session, -1 before the first.
+    """
 
     dev_eui: int
     id: bytes
@@ -33,14 +41,35 @@ class Session:
     f_cnt_down: int = 0
     f_cnt_down_reserved: int = 0
     pending: bool = False
+    version: Literal["1.0", "1.1"] = "1.0"
+    a_f_cnt_down: int = 0
+    a_f_cnt_down_reserved: int = 0
+    net_id: int = 0
+    rj_count_0: int = -1
+    mac: Mac = FACTORY
 
-    def take_f_cnt_down(self) -> int:
-        """The next downlink counter. The caller commits this session before it is on the air."""
-        f_cnt = self.f_cnt_down
-        self.f_cnt_down += 1
-        if self.f_cnt_down > self.f_cnt_down_reserved:
-            self.f_cnt_down_reserved = self.f_cnt_down + RESERVED_AHEAD
+    def take_f_cnt_down(self, f_port: int | None = None) -> int:
+        """The next counter for a downlink on `f_port`. The caller commits this session before it
+        is on the air.
+        """
+        if self.version == "1.1" and f_port:
+            f_cnt = self.a_f_cnt_down
+            self.a_f_cnt_down += 1
+            self.a_f_cnt_down_reserved = _reserved(self.a_f_cnt_down, self.a_f_cnt_down_reserved)
+        else:
+            f_cnt = self.f_cnt_down
+            self.f_cnt_down += 1
+            self.f_cnt_down_reserved = _reserved(self.f_cnt_down, self.f_cnt_down_reserved)
         return f_cnt
+
+    def skip_reserved(self) -> None:
+        """After a start: what lies below the reservations may have been on the air."""
+        self.f_cnt_down = self.f_cnt_down_reserved
+        self.a_f_cnt_down = self.a_f_cnt_down_reserved
+
+
+def _reserved(following: int, reserved: int) -> int:
+    return reserved if following <= reserved else following + RESERVED_AHEAD
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,39 +8,48 @@ Rules:
 - The last counter again: an unconfirmed uplink is a `duplicate` (a second demodulator, or one of
   NbTrans repetitions). A confirmed one is a `duplicate` when it ended together with the first,
   else a retransmission: the device has not heard the ACK.
-- A confirmed uplink is acknowledged. ADRACKReq is answered with an empty downlink, or the device
-  would believe itself out of reach and fall back to slower data rates.
-- MAC commands (FOpts, FPort 0) are handed on and not answered.
+- Only the first copy of a frame moves anything: the MAC state, the ADR history, the counter. What
+  is heard once more, by whomever, moves nothing.
+- A confirmed uplink is acknowledged. ADRACKReq is answered, or the device would believe itself out
+  of reach and fall back to slower data rates. MAC commands are answered; what the network wants
+  from the device goes along (`requests`). Where there is nothing to say nothing is sent.
+- A retransmission is answered with the same content under a fresh f_cnt_down; the time in it is
+  that of the repeated frame.
+- An ACK counts when a confirmed downlink awaits it.
 """
 
 import hashlib
+from dataclasses import dataclass, replace
 
 from drivers.concentrator import RxPacket
-from gateway.lorawan.activations import Activation, Activations
-from gateway.lorawan.downlink import Answer, data_windows, empty_downlink
+from gateway.lorawan import mac, requests
+from gateway.lorawan.activations import Activation, Activations, Frame
+from gateway.lorawan.downlink import Answer, compose, data_windows, room
 from gateway.lorawan.frame import FCtrl, MType
+from gateway.lorawan.mac_uplink import Parsed
+from gateway.lorawan.moment import Moment
 from gateway.lorawan.outcome import Drop, DropReason, Uplink
-from gateway.lorawan.region import Region
+from gateway.lorawan.plan import Plan
+from gateway.lorawan.requests import Wish
 from gateway.lorawan.session import Changes, Session
 from native import frames
 
-Frame = tuple[int, int, int, bytes, int, bytes]
-"""MType, FCtrl, FCnt32, FOpts, FPort or -1, FRMPayload: as `native.frames` decodes it."""
 
-
-def receive_uplink(packet: RxPacket, activations: Activations, region: Region) -> Uplink | Drop:
+def receive_uplink(
+    packet: RxPacket, moment: Moment, activations: Activations, plan: Plan
+) -> Uplink | Drop:
     """Decode a data uplink of one of the sessions and decide what to answer."""
     dev_addr = frames.uplink_dev_addr(packet.payload)
     if dev_addr < 0:
         return Drop(DropReason.MALFORMED)
     candidates = activations.with_dev_addr(dev_addr)
     for activation in candidates:
-        frame = activation.keys.decode_uplink(packet.payload, activation.session.f_cnt_up)
+        frame = activation.decode(packet, plan)
         if frame is not None:
             reason = _refusal(packet, activation, frame)
             if reason is not None:
                 return Drop(reason, dev_addr, activation.device.dev_eui)
-            return _accept(packet, activation, frame, activations, region)
+            return _Accepted(packet, moment, activation, frame, plan).outcome(activations)
     return Drop(DropReason.BAD_MIC if candidates else DropReason.UNKNOWN_DEVICE, dev_addr)
 
 
@@ -60,38 +69,90 @@ def _refusal(packet: RxPacket, activation: Activation, frame: Frame) -> DropReas
     return None
 
 
-def _accept(
-    packet: RxPacket,
-    activation: Activation,
-    frame: Frame,
-    activations: Activations,
-    region: Region,
-) -> Uplink:
-    m_type, f_ctrl, f_cnt, f_opts, f_port, frm_payload = frame
-    device, session = activation.device, activation.session
-    retransmission = f_cnt == session.f_cnt_up
-    confirmed = m_type == MType.CONFIRMED_DATA_UP
-    session.f_cnt_up = f_cnt
-    activation.hears(packet)
-    settled = _settle(activation, activations)
-    answer = None
-    if confirmed or f_ctrl & FCtrl.ADR_ACK_REQ:
-        phy_payload = empty_downlink(session, activation.keys, ack=confirmed)
-        answer = Answer(phy_payload, data_windows(region, packet))
-    return Uplink(
-        device=device,
-        session=session,
-        f_cnt=f_cnt,
-        f_port=f_port if f_port >= 0 else None,
-        confirmed=confirmed,
-        frm_payload=frm_payload,
-        f_opts=f_opts,
-        reading_id=reading_id(session, f_cnt),
-        session_hex=session.id.hex(),
-        retransmission=retransmission,
-        answer=answer,
-        changes=settled or (Changes((session,)) if answer else Changes()),
-    )
+@dataclass(slots=True)
+class _Accepted:
+    """An accepted frame on its way to what it changes and what it is answered."""
+
+    packet: RxPacket
+    moment: Moment
+    activation: Activation
+    frame: Frame
+    plan: Plan
+
+    def outcome(self, activations: Activations) -> Uplink:
+        m_type, f_ctrl, f_cnt, f_opts, f_port, frm_payload = self.frame
+        session, before = self.activation.session, self.activation.session.mac
+        retransmission = f_cnt == session.f_cnt_up
+        confirmed = m_type == MType.CONFIRMED_DATA_UP
+        parsed = mac.commands_of(f_opts, f_port, frm_payload, session.version)
+        heard = mac.Heard(before)
+        acknowledged = None
+        session.f_cnt_up = f_cnt
+        self.activation.hears(self.packet)
+        settled = _settle(self.activation, activations)
+        if not retransmission:
+            acknowledged = self._acknowledged(f_ctrl)
+            heard = mac.hear(session.mac, parsed, self.plan)
+            session.mac = heard.mac
+            if heard.mac.link != before.link:
+                self.activation.history = b""
+        wish = self._wish(f_ctrl, f_cnt, retransmission)
+        answer = self._answer(parsed, heard.waits, wish)
+        changed = answer or heard.settled or acknowledged is not None
+        return Uplink(
+            device=self.activation.device,
+            session=session,
+            f_cnt=f_cnt,
+            f_port=f_port if f_port >= 0 else None,
+            confirmed=confirmed,
+            frm_payload=frm_payload,
+            f_opts=f_opts,
+            reading_id=reading_id(session, f_cnt),
+            session_hex=session.id.hex(),
+            retransmission=retransmission,
+            answer=answer,
+            changes=settled or (Changes((session,)) if changed else Changes()),
+            acknowledged=acknowledged,
+            status=heard.status,
+            skipped_commands=heard.skipped,
+        )
+
+    def _acknowledged(self, f_ctrl: int) -> int | None:
+        """The FCnt of our confirmed downlink that this uplink acknowledges."""
+        session = self.activation.session
+        awaited = session.mac.awaits_ack
+        if awaited is not None:
+            session.mac = replace(session.mac, awaits_ack=None)
+        return awaited if f_ctrl & FCtrl.ACK else None
+
+    def _wish(self, f_ctrl: int, f_cnt: int, retransmission: bool) -> Wish:
+        state = self.activation.session.mac
+        if retransmission:
+            return requests.repeated(state, f_cnt)
+        bits = requests.Bits(bool(f_ctrl & FCtrl.ADR), bool(f_ctrl & FCtrl.ADR_ACK_REQ))
+        requests.follow(self.activation, self.packet, f_cnt, bits, self.plan)
+        return requests.requests(self.activation, f_cnt, bits, self.moment, self.plan)
+
+    def _answer(self, parsed: Parsed, waits: bool, wish: Wish) -> Answer | None:
+        """A downlink if there is anything to say; it takes a downlink counter."""
+        m_type, f_ctrl, f_cnt, *_ = self.frame
+        confirmed = m_type == MType.CONFIRMED_DATA_UP
+        replies = mac.answers(parsed, self.packet, self.moment) if parsed.commands else ()
+        if not (confirmed or f_ctrl & FCtrl.ADR_ACK_REQ or waits or replies or wish.urgent):
+            return None
+        activation, session = self.activation, self.activation.session
+        windows = data_windows(self.plan.region, self.plan.rx_of(session.mac), self.packet)
+        composed = compose(
+            session,
+            activation.keys,
+            ack=f_cnt if confirmed else None,
+            adr=activation.device.adr,
+            commands=(*replies, *wish.commands),
+            application=None,
+            room=room(windows),
+        )
+        requests.asked(activation, composed.commands, f_cnt, self.moment)
+        return Answer(composed.phy_payload, windows)
 
 
 def _settle(activation: Activation, activations: Activations) -> Changes | None:

@@ -203,7 +203,7 @@ class OneDevice(RuleBasedStateMachine):
         f_cnt = on_disk.f_cnt_down - 1
         heard = self.air[on_disk.id].hears(outcome.answer.phy_payload, f_cnt)
         assert heard is not None
-        assert heard.f_ctrl == 0x20
+        assert heard.f_ctrl & 0xF0 == 0xA0, "ADR and ACK"
         assert f_cnt < on_disk.f_cnt_down_reserved
         assert (on_disk.id, f_cnt) not in self.downlinks
         self.downlinks.add((on_disk.id, f_cnt))

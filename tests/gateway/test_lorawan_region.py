@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from lorawan_network import packet
 
 from gateway.lorawan.downlink import data_windows, join_windows
+from gateway.lorawan.plan import factory_rx
 from gateway.lorawan.region import DataRate, Region
 from gateway.lorawan.regions import REGIONS
 from gateway.lorawan.regions.europe import EU868
@@ -122,7 +123,7 @@ def test_device_that_goes_unheard_falls_back_over_gaps() -> None:
 
 def test_windows_follow_the_regions_tables() -> None:
     uplink = replace(packet(b""), frequency=904_600_000, sf=8, bandwidth=500_000)
-    rx1, rx2 = data_windows(US915, uplink)
+    rx1, rx2 = data_windows(US915, factory_rx(US915), uplink)
     assert (rx1.number, rx1.delay_us, rx1.frequency) == (1, 1_000_000, 923_900_000)
     assert (rx1.sf, rx1.bandwidth, rx1.power) == (7, 500_000, 28)
     assert (rx2.number, rx2.delay_us, rx2.frequency) == (2, 2_000_000, 923_300_000)
@@ -136,7 +137,7 @@ def test_uplink_beside_a_fixed_plans_channels_is_answered_in_rx2_alone() -> None
 
 def test_where_listening_is_the_law_nothing_is_sent_and_the_reason_is_said() -> None:
     uplink = replace(packet(b""), frequency=922_100_000)
-    assert data_windows(KR920, uplink) == ()
+    assert data_windows(KR920, factory_rx(KR920), uplink) == ()
     assert "listen-before-talk" in KR920.silence
     assert EU868.silence == ""
     assert {name for name, region in REGIONS.items() if region.silence} == {"KR920", "AS923-1"}

@@ -5,12 +5,33 @@ from dataclasses import replace
 
 import pytest
 from lorawan_device import Air
-from lorawan_network import ABP, ABP_ADDR, ABP_EUI, AIR, copy_of, network, packet, reason, uplink
+from lorawan_network import (
+    ABP,
+    ABP_ADDR,
+    ABP_EUI,
+    AIR,
+    EXTRA,
+    copy_of,
+    network,
+    packet,
+    reason,
+    uplink,
+)
 
 from drivers.concentrator import RxPacket
 from gateway.lorawan.downlink import Window
+from gateway.lorawan.mac_state import Mac
+from gateway.lorawan.network import Network
 from gateway.lorawan.outcome import Drop, DropReason
-from gateway.lorawan.session import Changes
+from gateway.lorawan.session import Changes, KnownState, Session
+
+
+def quiet() -> Network:
+    """A network that wants nothing of its device: no channels, no ADR, no battery."""
+    mac = Mac(channels=EXTRA, status_asked=0)
+    keys = (b"N" * 16, b"N" * 16, b"N" * 16, b"A" * 16)
+    session = Session(ABP_EUI, bytes.fromhex("01ab12cd00"), ABP_ADDR, *keys, mac=mac)
+    return network([replace(ABP, adr=False)], KnownState((session,)))
 
 
 def test_uplink_is_decrypted_and_needs_no_commit() -> None:
@@ -34,16 +55,8 @@ def test_frame_without_port_is_an_uplink_without_port() -> None:
     assert (got.f_port, got.frm_payload) == (None, b"")
 
 
-def test_mac_commands_are_handed_on_and_not_answered() -> None:
-    net = network([ABP])
-    in_f_opts = uplink(net.receive(packet(AIR.uplink(1, b"x", 3, f_opts=b"\x02"))))
-    assert (in_f_opts.f_opts, in_f_opts.frm_payload, in_f_opts.answer) == (b"\x02", b"x", None)
-    on_port_0 = uplink(net.receive(packet(AIR.uplink(2, b"\x02", 0))))
-    assert (on_port_0.f_port, on_port_0.frm_payload, on_port_0.answer) == (0, b"\x02", None)
-
-
 def test_confirmed_uplink_is_acknowledged_and_committed_first() -> None:
-    got = uplink(network([ABP]).receive(packet(AIR.uplink(1, b"x", confirmed=True))))
+    got = uplink(quiet().receive(packet(AIR.uplink(1, b"x", confirmed=True))))
     assert got.confirmed
     assert got.answer is not None
     ack = AIR.hears(got.answer.phy_payload, 0)
@@ -58,8 +71,8 @@ def test_answer_has_both_receive_windows() -> None:
     answer = uplink(network([ABP]).receive(heard)).answer
     assert answer is not None
     assert answer.windows == (
-        Window(1, 1_000_000, 867_500_000, 8, 125_000, 16),
-        Window(2, 2_000_000, 869_525_000, 12, 125_000, 29),
+        Window(1, 1_000_000, 867_500_000, 8, 125_000, 16, 250),
+        Window(2, 2_000_000, 869_525_000, 12, 125_000, 29, 59),
     )
 
 
@@ -73,7 +86,7 @@ def test_rx1_that_cannot_be_served_is_left_out(change: dict[str, int]) -> None:
 
 
 def test_adr_ack_req_is_answered_without_ack() -> None:
-    got = uplink(network([ABP]).receive(packet(AIR.uplink(1, f_ctrl=0xC0))))
+    got = uplink(quiet().receive(packet(AIR.uplink(1, f_ctrl=0xC0))))
     assert not got.confirmed
     assert got.answer is not None
     downlink = AIR.hears(got.answer.phy_payload, 0)
