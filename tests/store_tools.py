@@ -65,6 +65,10 @@ class World:
         self.safe: Counter[int] = Counter()
         self.safe_changed = asyncio.Event()
 
+    @property
+    def key_file(self) -> Path:
+        return self.path.with_name("kogge.key")
+
     def say_safe(self, records: Sequence[Record]) -> None:
         self.safe.update(number_of(record) for record in records)
         self.safe_changed.set()
@@ -107,8 +111,9 @@ class World:
         ruin = self.path.parent / "after"
         shutil.rmtree(ruin, ignore_errors=True)
         ruin.mkdir()
-        for file in self.path.parent.glob(f"{self.path.name}*"):
-            shutil.copy(file, ruin)
+        for file in (*self.path.parent.glob(f"{self.path.name}*"), self.key_file):
+            if file.exists():
+                shutil.copy(file, ruin)
         return World(ruin / self.path.name)
 
     async def stored(self) -> list[int]:

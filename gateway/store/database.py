@@ -21,12 +21,13 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from gateway.errors import StoreError
+from gateway.errors import ConfigError, StoreError
 from gateway.lorawan.duty_cycle import Spent
 from gateway.lorawan.session import KnownState
-from gateway.store import tables
+from gateway.store import plain_keys, sessions, tables
 from gateway.store.bounds import Room
 from gateway.store.migrations import migrate, schema
+from gateway.store.sealing import Keyring
 from gateway.store.tables import Segment, Stock, Write
 
 T = TypeVar("T")
@@ -95,6 +96,10 @@ class Store:
     async def load(self) -> KnownState:
         """Every session, every join ever accepted, and airtime that may count."""
         return await self._ask(partial(self._run, tables.load))
+
+    async def locked(self) -> tuple[int, ...]:
+        """The DevEUIs of those whose session cannot be opened: another key sealed it."""
+        return await self._ask(partial(self._run, sessions.locked))
 
     async def stock(self) -> Stock:
         return await self._ask(partial(self._run, tables.read_stock))
@@ -196,13 +201,26 @@ class Store:
     def _open(self) -> None:
         try:
             self._lock = take_lock(self._path)
+            plain_keys.remove_old_copies(self._path)
             self._connection = _connect(self._path)
-            migrate(self._connection, self._path, schema())
+            self._unlock(self._connection)
+        except ConfigError as error:
+            raise StoreError(str(error)) from error
         except (sqlite3.Error, OSError) as error:
             raise StoreError(
                 f"{self._path} cannot be opened ({error}); it has been left as it is. Check that "
                 "it is Kogge's own (ls -l), and the disk's health and free space (dmesg, df -h)."
             ) from error
+
+    def _unlock(self, connection: sqlite3.Connection) -> None:
+        self._keyring = Keyring.of(self._path)
+        self._keyring.serve(connection)
+        if plain_keys.are_in(connection):
+            self._keyring.demand()
+        migrate(connection, self._path, schema())
+        plain_keys.wipe(connection)
+        if self._keyring.has_older:
+            sessions.reseal(connection)
 
     def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if self._connection is None:
@@ -210,6 +228,8 @@ class Store:
         return work(self._connection)
 
     def _write(self, connection: sqlite3.Connection, writes: list[Write]) -> Room:
+        if any(write.sessions for write in writes):
+            self._keyring.demand()
         tables.write(connection, writes)
         try:
             return self._room(connection)

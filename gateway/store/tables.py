@@ -8,13 +8,15 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from gateway.lorawan.duty_cycle import Spent
-from gateway.lorawan.session import Changes, Join, KnownState, Session
+from gateway.lorawan.session import Changes, Join, KnownState
 from gateway.records import Event, Moment, Record
+from gateway.store import sessions
 from gateway.store.bounds import JUDGED
 from gateway.store.segments import UNREADABLE, pack, unpack
+from gateway.store.sessions import SessionRow
 
 AGED_AT_ONCE = 1000  # segments looked at for their age
 
@@ -56,7 +58,7 @@ class Write:
     segments: Sequence[Segment] = ()
     done: Sequence[int] = ()
     reserved: dict[str, int] = field(default_factory=dict)
-    sessions: Sequence[Row] = ()
+    sessions: Sequence[SessionRow] = ()
     ended: Sequence[Row] = ()
     joins: Sequence[Row] = ()
     airtime: Sequence[Spent] = ()
@@ -74,7 +76,7 @@ class Write:
             segments,
             done,
             reserved or {},
-            sessions=[_session_row(session) for session in changes.sessions],
+            sessions=[sessions.row(session) for session in changes.sessions],
             ended=[(_eui(dev_eui), id_.hex()) for dev_eui, id_ in changes.ended],
             joins=[_join_row(join) for join in changes.joins],
         )
@@ -102,7 +104,7 @@ def _write(connection: sqlite3.Connection, one: Write) -> None:
         [(first, len(records), _newest(records), pack(records)) for first, records in one.segments],
     )
     many("DELETE FROM session WHERE dev_eui = ? AND id = ?", one.ended)
-    many("INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", one.sessions)
+    sessions.write(connection, one.sessions)
     many("INSERT OR REPLACE INTO accepted_join VALUES (?, ?, ?, ?)", one.joins)
     many("INSERT OR REPLACE INTO airtime VALUES (?, ?, ?)", one.airtime)
 
@@ -177,11 +179,10 @@ def recall(connection: sqlite3.Connection, name: str) -> str | None:
 
 
 def load(connection: sqlite3.Connection) -> KnownState:
-    sessions = connection.execute("SELECT * FROM session ORDER BY dev_eui, id")
     joins = connection.execute("SELECT * FROM accepted_join ORDER BY dev_eui, join_nonce")
     airtime = connection.execute("SELECT * FROM airtime ORDER BY low")
     return KnownState(
-        tuple(_session(*row) for row in sessions),
+        tuple(sessions.load(connection)),
         tuple(Join(int(dev, 16), int(join, 16), *nonces) for dev, join, *nonces in joins),
         tuple(Spent(*row) for row in airtime),
     )
@@ -193,25 +194,3 @@ def _eui(eui: int) -> str:
 
 def _join_row(join: Join) -> Row:
     return _eui(join.dev_eui), _eui(join.join_eui), join.dev_nonce, join.join_nonce
-
-
-def _session_row(session: Session) -> Row:
-    return (
-        _eui(session.dev_eui),
-        session.id.hex(),
-        f"{session.dev_addr:08x}",
-        session.f_nwk_s_int_key,
-        session.s_nwk_s_int_key,
-        session.nwk_s_enc_key,
-        session.app_s_key,
-        session.f_cnt_up,
-        session.f_cnt_down,
-        session.f_cnt_down_reserved,
-        session.pending,
-    )
-
-
-def _session(dev_eui: str, id_: str, dev_addr: str, *values: Any) -> Session:
-    session = Session(int(dev_eui, 16), bytes.fromhex(id_), int(dev_addr, 16), *values)
-    session.pending = bool(session.pending)
-    return session

@@ -18,6 +18,7 @@ DATABASES = Path(__file__).parents[1] / "databases"
 SCRIPTS = schema()
 NOW = len(SCRIPTS)
 ADDED = "CREATE TABLE added (x);"
+OLD_KEY = bytes(range(32))  # sealed what the old databases hold, since schema 3
 BROKEN = "CREATE TABLE half_done (x);\nCREATE TABLE more (no such syntax;"
 
 
@@ -48,10 +49,12 @@ def with_versions(patch: pytest.MonkeyPatch, *more: str) -> None:
 async def test_old_database_is_read(world: World, old: Path) -> None:
     """tests/databases/NNNN.sql: what a database of that version held, as SQL."""
     restore(old, world.path)
+    world.key_file.write_text(OLD_KEY.hex())
     async with world.store() as store:
         known = await store.load()
         assert await store.recall("eui") == "0016c001ff10a235"
     assert [session.f_cnt_up for session in known.sessions] == [4711]
+    assert [session.app_s_key for session in known.sessions] == [b"4" * 16]
     assert [join.dev_nonce for join in known.joins] == [2]
     since_2 = (Spent(869_400_000, 1_318_912, 1_790_000_000.125),)
     assert known.airtime == (since_2 if old.stem >= "0002" else ())

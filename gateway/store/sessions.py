@@ -1,0 +1,97 @@
+"""Sessions on disk: their columns, their keys sealed, and those that no key opens.
+
+- The connection knows `sealed`, `opened` and `resealed` (gateway.store.sealing).
+- Keys belong to their session's id and never change under it: only its first write seals them.
+  Those of an ABP session are always devices.toml's, whatever is stored.
+- EUIs, addresses and session ids are lower-case hex, most significant byte first.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from gateway.lorawan.session import Session
+
+SessionRow: TypeAlias = Mapping[str, object]
+
+# fields of Session, in their order there: dev_eui, id, dev_addr, KEYS, STATE
+KEYS: Final = ("f_nwk_s_int_key", "s_nwk_s_int_key", "nwk_s_enc_key", "app_s_key")
+STATE: Final = ("f_cnt_up", "f_cnt_down", "f_cnt_down_reserved", "pending")
+
+
+def _whose(key: str) -> str:
+    return f"dev_eui || '/' || id || '/{key}'"
+
+
+def _each(form: str, names: Sequence[str], between: str = ", ") -> str:
+    """`form` for each name, {0} being the name and {1} what its sealed value is bound to."""
+    return between.join(form.format(name, _whose(name)) for name in names)
+
+
+_ID = "dev_eui = :dev_eui AND id = :id"
+_LOCKED = f"({_each('opened({0}, {1}) IS NULL', KEYS, ' OR ')})"
+_IS_ABP = "substr(id, 1, 8) = dev_addr"
+
+_SELECT = f"""
+    SELECT dev_eui, id, dev_addr, {_each("opened({0}, {1})", KEYS)}, {", ".join(STATE)}
+    FROM session ORDER BY dev_eui, id"""
+_UPDATE = f"UPDATE session SET {_each('{0} = :{0}', STATE)} WHERE {_ID}"
+_INSERT = f"""
+    INSERT INTO session (dev_eui, id, dev_addr, {", ".join(KEYS + STATE)})
+    SELECT dev_eui, id, :dev_addr, {_each("sealed(:{0}, {1})", KEYS)}, {_each(":{0}", STATE)}
+    FROM (SELECT :dev_eui AS dev_eui, :id AS id)
+    WHERE NOT EXISTS (SELECT 1 FROM session WHERE {_ID})"""
+_END_LOCKED = f"""
+    DELETE FROM session WHERE NOT :pending AND dev_eui = :dev_eui AND id <> :id AND {_LOCKED}"""
+_SELECT_LOCKED = f"""
+    SELECT DISTINCT dev_eui FROM session WHERE {_LOCKED} AND NOT {_IS_ABP} ORDER BY dev_eui"""
+_RESEAL = f"UPDATE session SET {_each('{0} = resealed({0}, {1})', KEYS)}"
+
+
+def row(session: Session) -> SessionRow:
+    """The session's values as they are now: the object goes on changing."""
+    return {
+        "dev_eui": f"{session.dev_eui:016x}",
+        "id": session.id.hex(),
+        "dev_addr": f"{session.dev_addr:08x}",
+        **{name: getattr(session, name) for name in KEYS + STATE},
+    }
+
+
+def write(connection: sqlite3.Connection, rows: Sequence[SessionRow]) -> None:
+    """A device that is heard in one of `rows` has moved on from what cannot be opened."""
+    for statement in (_UPDATE, _INSERT, _END_LOCKED):
+        connection.executemany(statement, rows)
+
+
+def load(connection: sqlite3.Connection) -> Iterator[Session]:
+    """Every session whose keys can be opened, and those of ABP devices for their counters."""
+    for found in connection.execute(_SELECT):
+        session = _session(*found)
+        if session is not None:
+            yield session
+
+
+def locked(connection: sqlite3.Connection) -> tuple[int, ...]:
+    """The DevEUIs of those who joined, and whose session cannot be opened: it is not used."""
+    return tuple(int(dev_eui, 16) for (dev_eui,) in connection.execute(_SELECT_LOCKED))
+
+
+def reseal(connection: sqlite3.Connection) -> None:
+    """Under the first key what an older one opens; of the old nothing stays in the file."""
+    connection.execute("PRAGMA secure_delete = ON").fetchall()
+    connection.execute(_RESEAL)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.execute("PRAGMA secure_delete = OFF").fetchall()
+
+
+def _session(dev_eui: str, id_: str, dev_addr: str, *values: Any) -> Session | None:
+    if None in values:
+        if not id_.startswith(dev_addr):
+            return None
+        # ABP: devices.toml will say; until then keys that nobody knows
+        values = (*(os.urandom(16) for _ in KEYS), *values[len(KEYS) :])
+    session = Session(int(dev_eui, 16), bytes.fromhex(id_), int(dev_addr, 16), *values)
+    session.pending = bool(session.pending)
+    return session
