@@ -11,17 +11,19 @@ from gateway.errors import ControlError
 _TIMEOUT = 5.0
 
 
-def ask(path: Path, op: str) -> dict[str, Any]:
+def ask(path: Path, op: str, **more: Any) -> dict[str, Any]:
     """One request, one answer; raises ControlError when there is no daemon."""
-    return next(stream(path, op, _TIMEOUT))
+    return next(stream(path, op, _TIMEOUT, **more))
 
 
-def stream(path: Path, op: str, timeout: float | None = None) -> Iterator[dict[str, Any]]:
+def stream(
+    path: Path, op: str, timeout: float | None = None, **more: Any
+) -> Iterator[dict[str, Any]]:
     """One request, and each line that comes back; ends when the daemon does."""
     with _connect(path) as connection:
         connection.settimeout(timeout)
         try:
-            connection.sendall(json.dumps({"op": op}).encode() + b"\n")
+            connection.sendall(json.dumps({"op": op, **more}).encode() + b"\n")
             for line in connection.makefile("rb"):
                 yield json.loads(line)
         except TimeoutError:

@@ -1,15 +1,16 @@
 """The control socket: a Unix stream on which the technician's CLI asks the daemon.
 
 One JSON object a line. `{"op":"status"}` is answered with one line; `{"op":"watch"}` with a line
-for each happening until the asker hangs up. A line that is not understood is answered with
-`{"error": …}`. Who may connect is decided by the socket's group (mode 0660).
+for each happening until the asker hangs up; other ops are the daemon's, one line each. A line that
+is not understood is answered with `{"error": …}`. Who may connect is decided by the socket's group
+(mode 0660).
 """
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -20,12 +21,21 @@ _MAX_REQUEST = 64 * 1024
 _MODE = 0o660
 BEAT_EVERY = 5.0
 
+Op: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
+
 
 class Control:
     """Answers on the socket while `run` runs; the socket's file goes with it."""
 
-    def __init__(self, path: Path, status: Callable[[], dict[str, Any]], watch: Watch) -> None:
-        self._path, self._status, self._watch = path, status, watch
+    def __init__(
+        self,
+        path: Path,
+        status: Callable[[], dict[str, Any]],
+        watch: Watch,
+        ops: Mapping[str, Op] | None = None,
+    ) -> None:
+        """`ops` by name: each takes the request, and gives the answer at once."""
+        self._path, self._status, self._watch, self._ops = path, status, watch, ops or {}
         self._askers: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
@@ -81,13 +91,17 @@ class Control:
     async def _answer(
         self, line: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        match _op(line):
+        request = _request(line)
+        match request.get("op"):
             case "status":
                 await _send(writer, self._status())
             case "watch":
                 await self._stream(reader, writer)
+            case str(op) if op in self._ops:
+                await _send(writer, self._ops[op](request))
             case _:
-                await _send(writer, {"error": 'not understood: known are "status" and "watch"'})
+                known = ", ".join(["status", "watch", *self._ops])
+                await _send(writer, {"error": f"not understood: known are {known}"})
 
     async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Send happenings until the asker hangs up, which is noticed while nothing happens too."""
@@ -120,12 +134,13 @@ def _answers(path: Path) -> bool:
         return True
 
 
-def _op(line: bytes) -> object:
+def _request(line: bytes) -> dict[str, Any]:
+    """{}: no JSON object."""
     try:
         request = msgspec.json.decode(line)
     except msgspec.DecodeError:
-        return None
-    return request.get("op") if isinstance(request, dict) else None
+        return {}
+    return request if isinstance(request, dict) else {}
 
 
 async def _send(writer: asyncio.StreamWriter, answer: Any) -> None:

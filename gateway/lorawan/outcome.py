@@ -37,6 +37,12 @@ class DropReason(StrEnum):
     """A Join-Request of our device with another JoinEUI than devices.toml gives."""
     DEV_NONCE_REUSED = "dev_nonce_reused"
     """A Join-Request with a spent DevNonce: replayed, or the device forgot its counter."""
+    JOIN_CLOSED = "join_closed"
+    """A good Join-Request while joining is closed (lorawan.join, kogge join)."""
+    JOIN_NOT_ALLOWED = "join_not_allowed"
+    """A good Join-Request of a DevEUI that lorawan.join_allow does not let in."""
+    JOIN_RATE = "join_rate"
+    """A good Join-Request above lorawan.joins_per_minute: the device tries again by itself."""
 
 
 @dataclass(frozen=True, slots=True)
