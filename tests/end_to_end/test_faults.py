@@ -99,7 +99,7 @@ def wanted(request: pytest.FixtureRequest) -> list[str]:
     chosen = {
         item.callspec.params.get("name")
         for item in request.session.items
-        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+        if isinstance(item, pytest.Function) and item.path == request.path
     }
     return [name for name, trials in LANES.items() if chosen & {trial.name for trial in trials}]
 
