@@ -27,9 +27,10 @@ from gateway.lorawan.network import Network
 from gateway.lorawan.session import KnownState
 from gateway.northbound.forwarder import Forwarder
 from gateway.radio import Radio
-from gateway.records import Event, Reading, Record
+from gateway.records import Event, Reading, Record, Value
 from gateway.rhythm import Rhythm
-from gateway.settings import Settings
+from gateway.settings import Settings, warnings
+from gateway.store import sealing
 from gateway.store.bounds import Bounds
 from gateway.store.buffer import Buffer
 from gateway.store.database import Store
@@ -40,12 +41,17 @@ log = logging.getLogger(__name__)
 
 DATABASE: Final = "kogge.db"
 EUI: Final = "gateway_eui"
+LOCKED_SHOWN: Final = 20  # names in one message
 STORE_ASKED_EVERY: Final = 10.0  # seconds; a store thread that does not answer is stuck
 
 
 def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code."""
-    _make(Path(settings.config.gateway.state_dir))
+    state_dir = Path(settings.config.gateway.state_dir)
+    _make(state_dir)
+    sealing.read_keys(state_dir)  # a wrong key file is not put right by starting again: ConfigError
+    for warning in warnings(settings):
+        log.warning("%s", warning)
     code = 0
     try:
         asyncio.run(_until_stopped(settings))
@@ -144,6 +150,7 @@ class Daemon:
             log.warning("%s", self._settings.region.silence)
         await self._buffer.open()
         await self._recall_eui()
+        await self._tell_locked()
         await self._control.open()
         beat = self._health.task
         parts = {
@@ -215,6 +222,24 @@ class Daemon:
         eui = self._settings.config.gateway.eui or await self._store.recall(EUI)
         if eui:
             self._eui.set_result(eui)
+
+    async def _tell_locked(self) -> None:
+        """Whose session another key has sealed: it is kept, and they are not heard."""
+        names = {device.dev_eui: device.name for device in self._settings.devices}
+        found = [eui for eui in await self._store.locked() if eui in names]
+        if not found:
+            return
+        shown = [f"{names[eui]} ({eui:016x})" for eui in found[:LOCKED_SHOWN]]
+        more = f" and {len(found) - len(shown)} more" if len(found) > len(shown) else ""
+        reason = (
+            f"the sessions of {len(found)} devices are sealed under another key, so these devices"
+            f" are not heard: {', '.join(shown)}{more}. Put that key back ({sealing.FILE} beside"
+            f" the database, or the credential {sealing.CREDENTIAL}) and start again, or let the"
+            " devices join again: switch them off and on"
+        )
+        log.warning("%s", reason)
+        detail: dict[str, Value | None] = {"state": "locked", "count": len(found), "reason": reason}
+        self._buffer.add(Event("store", self._clock.now(), detail))
 
     def _learn_eui(self) -> None:
         """The first EUI that is known stays ours for this run; the next begins with the chip's."""

@@ -3,6 +3,7 @@
 Only the standard library is imported here. The types, and every other check: gateway.config.
 """
 
+import stat
 import tomllib
 from pathlib import Path
 from typing import Any, Final
@@ -42,6 +43,13 @@ def read_toml(file: Path) -> dict[str, Any]:
         raise ConfigError(file, "", None, f"is not UTF-8 text (byte {error.start})") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(file, "", None, f"is not valid TOML: {error}") from None
+
+
+def is_public(file: Path) -> bool:
+    """Whether everybody on this machine may read it."""
+    above = file.resolve().parents
+    reachable = all(directory.stat().st_mode & stat.S_IXOTH for directory in above)
+    return reachable and bool(file.stat().st_mode & stat.S_IROTH)
 
 
 def control_socket(file: Path) -> Path:

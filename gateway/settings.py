@@ -55,6 +55,17 @@ def load(file: Path) -> Settings:
     )
 
 
+def warnings(found: Settings) -> list[str]:
+    """What works, and should not stay as it is."""
+    devices = Path(found.config.gateway.devices)
+    if found.devices and files.is_public(devices):
+        return [
+            f"{devices} holds the devices' keys, and everybody on this machine may read it:"
+            f" sudo chgrp kogge {devices} && sudo chmod 640 {devices}"
+        ]
+    return []
+
+
 def region_of(found: Config, file: Path) -> Region:
     """The region's tables, and whether its country demands listen-before-talk."""
     name = found.concentrator.region

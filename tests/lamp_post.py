@@ -105,12 +105,22 @@ class Daemon:
         return (self.directory / "daemon.log").read_text(encoding="utf-8")
 
 
+KOGGE = ("-m", "gateway")
+TALKATIVE = (
+    "-c",
+    "import logging, sys; logging.basicConfig(level=logging.DEBUG);"
+    "from gateway.cli import main; sys.exit(main())",
+)
+
+
 @asynccontextmanager
-async def daemon(config: Path, env: Mapping[str, str] | None = None) -> AsyncIterator[Daemon]:
+async def daemon(
+    config: Path, env: Mapping[str, str] | None = None, program: tuple[str, str] = KOGGE
+) -> AsyncIterator[Daemon]:
     """Run it until the block is left; it may have ended before. Its log never has a traceback."""
     with config.with_name("daemon.log").open("ab") as sink:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "gateway", "run", "--config", str(config)),
+            *(sys.executable, *program, "run", "--config", str(config)),
             stdout=sink,
             stderr=sink,
             env={**os.environ, **(env or {})},

@@ -54,9 +54,12 @@ def _check(args: argparse.Namespace) -> dict[str, Any]:
 
     file = args.config or files.DEFAULT_FILE
     found = settings.load(file)
+    warnings = settings.warnings(found)
     if not args.json:
         print(f"{file}: good. {len(found.devices)} devices in {found.config.gateway.devices}.")
-    return {"devices": len(found.devices)}
+        for warning in warnings:
+            print(f"warning: {warning}")
+    return {"devices": len(found.devices), "warnings": warnings}
 
 
 def _import(args: argparse.Namespace) -> dict[str, Any]:

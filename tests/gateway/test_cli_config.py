@@ -25,7 +25,27 @@ def test_good_configuration_is_said_to_be_good(
     assert main(["config", "check", "--config", file]) == 0
     assert capsys.readouterr().out == (f"{file}: good. 0 devices in {tmp_path / 'devices.toml'}.\n")
     assert main(["config", "check", "--config", file, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"ok": True, "config": file, "devices": 0}
+    good = {"ok": True, "config": file, "devices": 0, "warnings": []}
+    assert json.loads(capsys.readouterr().out) == good
+
+
+def test_keys_that_everybody_may_read_are_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write(tmp_path, "")
+    devices = tmp_path / "devices.toml"
+    monkeypatch.setattr("gateway.files.is_public", lambda path: path == devices)
+    assert main(["config", "check", "--config", file]) == 0
+    assert "warning" not in capsys.readouterr().out, "there is no key in it"
+    devices.write_text(
+        '[[device]]\ndev_eui = "70b3d57ed0000001"\nname = "gauge"\n'
+        f'join_eui = "70b3d57ed0000000"\napp_key = "{"5a" * 16}"\n'
+    )
+    assert main(["config", "check", "--config", file]) == 0
+    told = capsys.readouterr().out
+    assert f"warning: {devices} holds the devices' keys" in told
+    assert f"chmod 640 {devices}" in told
+    assert "5a5a" not in told
 
 
 @pytest.mark.parametrize(

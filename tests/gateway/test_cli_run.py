@@ -60,6 +60,17 @@ def test_wrong_device_is_78_too(tmp_path: Path, capsys: pytest.CaptureFixture[st
     one_line(capsys.readouterr().err, "devices.toml", "`dev_eui`")
 
 
+def test_key_file_that_holds_no_key_is_78_too_and_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write(tmp_path)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "kogge.key").write_text("lost+found", encoding="utf-8")
+    assert main(["run", "--config", str(file)]) == 78
+    one_line(capsys.readouterr().err, "kogge.key", "from your copy", "join again")
+    assert (tmp_path / "state" / "kogge.key").read_text(encoding="utf-8") == "lost+found"
+
+
 async def test_second_daemon_on_one_state_dir_is_refused(tmp_path: Path) -> None:
     file = write(tmp_path)
     await asyncio.to_thread((tmp_path / "state").mkdir)

@@ -1,12 +1,13 @@
-"""Where the control socket is, said by kogge.toml or left out; mistakes are told in a sentence."""
+"""Where the control socket is, mistakes told in a sentence; which files everybody may read."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from gateway import config
 from gateway.cli import EX_CONFIG, main
-from gateway.files import DEFAULT_CONTROL_SOCKET, control_socket
+from gateway.files import DEFAULT_CONTROL_SOCKET, control_socket, is_public
 
 
 @pytest.mark.parametrize("text", ["", "[gateway]\n", '[mqtt]\nurl = "mqtts://city:8883"\n'])
@@ -52,3 +53,16 @@ def test_file_that_names_no_socket_is_a_sentence_and_78(
     assert captured.err.startswith(f"kogge: {file}")
     assert told in captured.err
     assert len(captured.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "above", "public"),
+    [(0o644, 0o755, True), (0o640, 0o755, False), (0o644, 0o750, False)],
+)
+def test_file_is_public_if_everybody_gets_to_it(mode: int, above: int, public: bool) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:  # pytest's own is private
+        file = Path(directory) / "devices.toml"
+        file.touch()
+        file.chmod(mode)
+        file.parent.chmod(above)
+        assert is_public(file) == public
