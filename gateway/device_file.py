@@ -37,6 +37,9 @@ class Entry(msgspec.Struct, forbid_unknown_fields=True, rename={"device_class": 
     nwk_s_key: str = ""
     app_s_key: str = ""
 
+    def __repr__(self) -> str:
+        return f"Entry({self.dev_eui!r}, {self.name!r})"
+
 
 class DeviceFile(msgspec.Struct, forbid_unknown_fields=True):
     device: list[Entry] = []

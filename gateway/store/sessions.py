@@ -87,7 +87,7 @@ def reseal(connection: sqlite3.Connection) -> None:
 
 
 def _session(dev_eui: str, id_: str, dev_addr: str, *values: Any) -> Session | None:
-    if None in values:
+    if None in values[: len(KEYS)]:
         if not id_.startswith(dev_addr):
             return None
         # ABP: devices.toml will say; until then keys that nobody knows

@@ -58,7 +58,7 @@ class Write:
     segments: Sequence[Segment] = ()
     done: Sequence[int] = ()
     reserved: dict[str, int] = field(default_factory=dict)
-    sessions: Sequence[SessionRow] = ()
+    sessions: Sequence[SessionRow] = field(default=(), repr=False)  # their keys, in plain
     ended: Sequence[Row] = ()
     joins: Sequence[Row] = ()
     airtime: Sequence[Spent] = ()

@@ -71,10 +71,11 @@ async def test_no_key_stands_in_the_database_or_in_a_log_of_every_detail(
     tmp_path: Path, broker: Mosquitto
 ) -> None:
     config = await asyncio.to_thread(write_files, tmp_path, broker.port)
+    env = {"PYTHONASYNCIODEBUG": "1"}  # it shows what callbacks were called with
     async with (
         city(broker) as arrivals,
         board(tmp_path / "tty") as (_, sky),
-        daemon(config, program=TALKATIVE) as gateway,
+        daemon(config, env, TALKATIVE) as gateway,
     ):
         await gateway.receiving()
         assert "DEBUG" in gateway.log()
