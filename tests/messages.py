@@ -31,13 +31,14 @@ def replaced(**fields: Any) -> Reading:
     return msgspec.structs.replace(READING, **fields)
 
 
-def _validator(kind: str) -> Draft202012Validator:
+def validator(kind: str) -> Draft202012Validator:
+    """The judge of config/schema/KIND.json."""
     schema = json.loads((files.shipped() / "schema" / f"{kind}.json").read_text())
     Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema)
 
 
-_VALIDATORS = {kind: _validator(kind) for kind in ("readings", "events", "status")}
+_VALIDATORS = {kind: validator(kind) for kind in ("readings", "events", "status")}
 
 
 def check(kind: str, message: bytes | str) -> dict[str, Any]:
