@@ -101,12 +101,15 @@ class Transmissions:
         return True
 
     async def look_after(self, chip: Chip) -> None:
-        """See to it that what should have ended has ended."""
-        for number, ends in list(self._ends.items()):
-            if self._now() < ends or self._turn.locked():
-                continue
-            async with self._turn:
-                await self._end(chip, number)
+        """See to it that what should have ended has ended.
+
+        Waits while a packet is being programmed: whoever polls the chip lets that go first, which
+        has milliseconds left.
+        """
+        async with self._turn:
+            for number, ends in list(self._ends.items()):
+                if self._now() >= ends:
+                    await self._end(chip, number)
 
     async def _end(self, chip: Chip, number: int) -> None:
         """After its time: take back what was never sent, cut off what does not stop."""

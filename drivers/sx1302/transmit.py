@@ -28,7 +28,7 @@ RADIO_DELAY = {125_000: 19, 250_000: 24, 500_000: 21}  # ticks, SX1250
 FSK_BIT_RATE = 50_000
 FSK_DEVIATION = 25_000
 FSK_SYNC_WORD = b"\xc1\x94\xc1"
-ABORT_POLLS, ABORT_PAUSE = 200, 0.005  # a second until an abort must have freed the chain
+ABORT_POLLS, ABORT_PAUSE = 50, 0.02  # a second until an abort must have freed the chain
 
 
 class TxState(Enum):

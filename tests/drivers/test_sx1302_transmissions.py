@@ -1,5 +1,6 @@
 """Transmissions before a stand-in board: refused, armed, stuck, taken back."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -89,6 +90,36 @@ async def test_transmitter_that_hangs_is_a_fault_within_two_seconds(
     with pytest.raises(ChipError, match="the transmitter hangs: chain A"):
         await bench.driver.receive()
     assert bench.seconds - sent_at < 2
+
+
+async def test_board_that_is_slow_and_tells_no_status_is_left_in_time(bench: Bench) -> None:
+    """A second of waiting is one also where each answer takes 10 ms."""
+    link, request = bench.links[-1], bench.links[-1].request
+
+    async def slow(command: int, payload: bytes) -> bytes:
+        bench.pass_time(0.01)
+        return await request(command, payload)
+
+    link.request = slow  # type: ignore[method-assign]
+    bench.board.tx_status[0] = 0x00
+    before = bench.seconds
+    await bench.driver.stop()
+    assert bench.seconds - before < 2
+
+
+async def test_polling_lets_a_packet_be_programmed_first(bench: Bench) -> None:
+    link, request = bench.links[-1], bench.links[-1].request
+
+    async def in_turn(command: int, payload: bytes) -> bytes:
+        await asyncio.sleep(0)
+        return await request(command, payload)
+
+    link.request = in_turn  # type: ignore[method-assign]
+    sending = asyncio.create_task(bench.driver.send(bench.packet()))
+    polling = asyncio.create_task(bench.driver.receive())
+    assert await sending is TxStatus.OK
+    assert len(bench.board.requests) == 3  # status, counter, set-up with trigger
+    await polling
 
 
 async def test_transmitter_that_hangs_when_it_is_needed_is_found_by_the_receiver_too(
