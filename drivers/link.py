@@ -35,6 +35,8 @@ _READ_SIZE = 8192
 _QUIET = 0.02  # seconds without a byte that end the draining on opening
 _MAX_DRAINS = 10
 _HEAR_OUT = 0.2  # seconds that a stranger gets to say more
+_GROUP_MAY = 0o060  # read and write
+_NO_SERIAL_PORT = ("Inappropriate ioctl", "Is a directory")
 _MEMORY = 512  # bytes of what is heard before the first right answer
 
 
@@ -75,10 +77,11 @@ def _open_port(url: str) -> serial.Serial:
 
 
 def _why_not_opened(url: str, error: Exception) -> str:
-    """Blocking: it looks the group up."""
-    group = _group(url) if "Permission denied" in str(error) else ""
-    if group:
-        return f"no permission to open {url}: add this program's user to the group {group}"
+    """Blocking: it looks at the file and its group."""
+    if "Permission denied" in str(error) and (way_in := _way_in(url)):
+        return f"no permission to open {url}: {way_in}"
+    if any(sign in str(error) for sign in _NO_SERIAL_PORT):
+        return f"{url} is not a serial port: {strangers.ADVICE}"
     if "exclusively lock" in str(error):
         return f"{url} is in use by another program; stop it first"
     if "No such file" in str(error):
@@ -86,17 +89,20 @@ def _why_not_opened(url: str, error: Exception) -> str:
     return f"cannot open {url}: {error}"
 
 
-def _group(url: str) -> str:
-    """The group that owns a port: its name, its number where it has none, "" where it is no file
-    that this program sees."""
+def _way_in(url: str) -> str:
+    """How this program may be let in: by the group, if that has the right; "" where the port is no
+    file that this program sees."""
     try:
-        owner = Path(url.removeprefix("spy://").partition("?")[0]).stat().st_gid
+        port = Path(url.removeprefix("spy://").partition("?")[0]).stat()
     except OSError:
         return ""
     try:
-        return grp.getgrgid(owner).gr_name
+        group = grp.getgrgid(port.st_gid).gr_name
     except KeyError:
-        return str(owner)
+        group = str(port.st_gid)
+    if port.st_mode & _GROUP_MAY == _GROUP_MAY:
+        return f"add this program's user to the group {group}"
+    return f"its group {group} has no right to it either; let udev give it to a group (dialout)"
 
 
 class SerialLink:
