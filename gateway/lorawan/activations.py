@@ -6,26 +6,36 @@ Rules:
 - A device has one session in use and at most one pending (joined, not yet heard). The first
   uplink in the pending one ends the other; a new join ends an older pending one.
 - ABP: the session is kept across restarts as long as devices.toml gives the same DevAddr. Keys
-  are always those of devices.toml; with another DevAddr its counters start anew.
-- OTAA: a stored session counts only if its join is known, so that a device that used to be ABP
-  is not heard under its old keys.
+  are always those of devices.toml; with another DevAddr its counters start anew. An ABP session
+  that was never heard takes any counter, also one beyond 65 535.
+- OTAA: a stored session counts only if its keys follow from the root keys of devices.toml. With
+  another AppKey, or when the device used to be ABP, it has ended.
 - After a start f_cnt_down goes on where the reservation ended: what lies below may have been on
   the air.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from drivers.concentrator import COUNTER_MODULUS, Counter, RxPacket
 from gateway.lorawan.device import Device
+from gateway.lorawan.keys import fits_root_keys, keys_of
+from gateway.lorawan.mac_state import FACTORY
 from gateway.lorawan.plan import Plan
-from gateway.lorawan.session import Join, KnownState, Session
+from gateway.lorawan.session import Changes, KnownState, Session
 from native import frames, frames_1_1
 
 SessionKeys = frames.SessionKeys | frames_1_1.SessionKeys
 
 Frame = tuple[int, int, int, bytes, int, bytes]
 """MType, FCtrl, FCnt32, FOpts, FPort or -1, FRMPayload: as `native.frames` decodes it."""
+
+FIRST_HIGH_HALVES = (1, 3, 5, 7)
+"""With 0, and the next of each: up to 589 823 frames, eleven years of one every ten minutes. Each
+try costs a MIC and 1/2^32 of a chance to be wrong."""
+
+MAX_F_CNT_GAP = 16_384
+"""Devices up to 1.0.3 refuse a downlink counter that jumps further ahead (1.0.3 §4.3.1.5)."""
 
 SAME_FRAME_US = 200_000
 """Copies of one frame end within this; a device sends it again after RX1 (1 s) at the soonest."""
@@ -49,9 +59,44 @@ class Activation:
 
     def decode(self, packet: RxPacket, plan: Plan) -> Frame | None:
         """The frame, decrypted, if it belongs to this session."""
-        session, keys = self.session, self.keys
+        last = self.session.f_cnt_up
+        found = self._decode(packet, plan, last)
+        if found is None and last < 0 and self.device.root_key is None:
+            return self._decode_first(packet, plan)
+        return found
+
+    def decode_begun_anew(self, packet: RxPacket, plan: Plan) -> Frame | None:
+        """The frame of an ABP device that counts from 0 again, if it is one."""
+        if self.device.root_key is not None or self.session.f_cnt_up < 0:
+            return None
+        found = self._decode(packet, plan, -1)
+        return found if found and found[2] < self.session.f_cnt_up else None
+
+    def _decode_first(self, packet: RxPacket, plan: Plan) -> Frame | None:
+        """An ABP device may have counted for years before it is heard here first."""
+        tries = (self._decode(packet, plan, high << 16) for high in FIRST_HIGH_HALVES)
+        return next((found for found in tries if found is not None), None)
+
+    def _decode(self, packet: RxPacket, plan: Plan, f_cnt_up: int) -> Frame | None:
+        """The high half of `f_cnt_up` and the next one are tried; of -1 only 0."""
+        keys = self.keys
         if isinstance(keys, frames.SessionKeys):
-            return keys.decode_uplink(packet.payload, session.f_cnt_up)
+            return keys.decode_uplink(packet.payload, f_cnt_up)
+        return self._decode_1_1(keys, packet, plan, f_cnt_up)
+
+    def _decode_1_1(
+        self, keys: frames_1_1.SessionKeys, packet: RxPacket, plan: Plan, f_cnt_up: int
+    ) -> Frame | None:
+        """The MIC covers the number that the channel has in the device."""
+        mac = self.session.mac
+        dr = plan.region.data_rate(packet.sf, packet.bandwidth)
+        if dr is None:
+            return None
+        acknowledged = mac.awaits_ack or 0
+        for number in plan.channel_numbers(mac, packet.frequency):
+            found = keys.decode_uplink(packet.payload, f_cnt_up, dr, number, acknowledged)
+            if found is not None:
+                return found
         return None
 
     def hears(self, packet: RxPacket) -> None:
@@ -78,14 +123,13 @@ class Activations:
         for session in known.sessions:
             session.skip_reserved()
             stored.setdefault(session.dev_eui, []).append(session)
-        joined = {_otaa_session(join) for join in known.joins}
         for device in devices:
             sessions = stored.get(device.dev_eui, [])
-            if device.app_key is None:
+            if device.root_key is None:
                 self.add(device, _abp_session(device, sessions))
             else:
                 for session in sessions:
-                    if (session.dev_eui, session.id) in joined:
+                    if fits_root_keys(session, device):
                         self.add(device, session)
 
     def with_dev_addr(self, dev_addr: int) -> list[Activation]:
@@ -104,13 +148,8 @@ class Activations:
 
     def add(self, device: Device, session: Session) -> Activation:
         """Take frames of `session` from now on."""
-        keys = frames.SessionKeys(
-            session.dev_addr,
-            session.f_nwk_s_int_key,
-            session.s_nwk_s_int_key,
-            session.nwk_s_enc_key,
-            session.app_s_key,
-        )
+        native = frames_1_1 if session.version == "1.1" else frames
+        keys: SessionKeys = native.SessionKeys(session.dev_addr, *keys_of(session))
         activation = Activation(device, session, keys)
         self._by_dev_addr.setdefault(session.dev_addr, []).append(activation)
         self._by_dev_eui.setdefault(device.dev_eui, []).append(activation)
@@ -125,6 +164,36 @@ class Activations:
             self._remove(self._by_dev_eui, session.dev_eui, activation)
         return tuple((one.session.dev_eui, one.session.id) for one in ended)
 
+    def begin_anew(self, activation: Activation) -> Activation:
+        """An ABP device counts from 0 again: a session with the next reset counter.
+
+        Downlinks go on counting as long as a device that has forgotten them all takes that for a
+        gap: the same counter under the same keys would give two payloads away.
+        """
+        old = activation.session
+        goes_on = old.f_cnt_down < MAX_F_CNT_GAP
+        session = replace(
+            old,
+            id=old.id[:4] + bytes((old.id[4] + 1,)),
+            f_cnt_up=-1,
+            f_cnt_down=old.f_cnt_down if goes_on else 0,
+            f_cnt_down_reserved=old.f_cnt_down_reserved if goes_on else 0,
+            mac=FACTORY,
+        )
+        self.end((activation,))
+        return self.add(activation.device, session)
+
+    def settle(self, activation: Activation) -> Changes:
+        """The device was heard in this session: if it was pending it is in use now, and the other
+        ends.
+        """
+        session = activation.session
+        if not session.pending:
+            return Changes()
+        session.pending = False
+        others = [one for one in self.of(activation.device) if one is not activation]
+        return Changes((session,), self.end(others))
+
     @staticmethod
     def _remove(index: dict[int, list[Activation]], key: int, activation: Activation) -> None:
         index[key] = [one for one in index[key] if one is not activation]
@@ -133,35 +202,27 @@ class Activations:
 
 
 def otaa_session_id(join_nonce: int, dev_nonce: int) -> bytes:
-    """D2's session of a join: JoinNonce (3) ‖ DevNonce (2)."""
+    """D2's session of a join: JoinNonce (3) ‖ DevNonce (2), of a rejoin JoinNonce ‖ RJcount."""
     return join_nonce.to_bytes(3, "big") + dev_nonce.to_bytes(2, "big")
-
-
-def _otaa_session(join: Join) -> tuple[int, bytes]:
-    return join.dev_eui, otaa_session_id(join.join_nonce, join.dev_nonce)
 
 
 def _abp_session(device: Device, stored: Iterable[Session]) -> Session:
     """The device's session: new, or the stored one of its DevAddr with the keys of devices.toml."""
     assert device.dev_addr is not None
-    assert device.nwk_s_key is not None
-    assert device.app_s_key is not None
-    prefix = device.dev_addr.to_bytes(4, "big")
-    fitting = [one for one in stored if one.dev_addr == device.dev_addr and one.id[:4] == prefix]
-    nwk_s_key = device.nwk_s_key
-    session = max(
-        fitting,
-        key=lambda one: one.id,
-        default=Session(
-            device.dev_eui,
-            prefix + b"\0",
-            device.dev_addr,
-            nwk_s_key,
-            nwk_s_key,
-            nwk_s_key,
-            device.app_s_key,
-        ),
+    prefix, version = device.dev_addr.to_bytes(4, "big"), device.session_version
+    fitting = [
+        one
+        for one in stored
+        if (one.dev_addr, one.id[:4], one.version) == (device.dev_addr, prefix, version)
+    ]
+    new = Session(
+        device.dev_eui, prefix + b"\0", device.dev_addr, *device.abp_keys, version=version
     )
-    session.f_nwk_s_int_key = session.s_nwk_s_int_key = session.nwk_s_enc_key = nwk_s_key
-    session.app_s_key = device.app_s_key
+    session = max(fitting, key=lambda one: one.id, default=new)
+    (
+        session.f_nwk_s_int_key,
+        session.s_nwk_s_int_key,
+        session.nwk_s_enc_key,
+        session.app_s_key,
+    ) = device.abp_keys
     return session

@@ -4,8 +4,8 @@ Rules:
 
 - A class A device listens twice after each uplink: RX1 at a frequency and data rate that follow
   the uplink's, RX2 at a fixed frequency and data rate. An answer goes out in one of them.
-- The windows are those that the device has confirmed (`gateway.lorawan.mac_state`), for a
-  Join-Accept the region's.
+- The windows are those that the device has confirmed (`gateway.lorawan.mac_state`), after a
+  Join-Request the region's.
 - RX1 is left out where it cannot be served: an uplink in FSK, at an unknown data rate, or on a
   frequency that may not be transmitted on. Where nothing may be sent there is no window at all.
 - Nobody knows beforehand which window it will be: a frame has to fit both.
@@ -23,7 +23,6 @@ from gateway.lorawan.frame import FCtrl, MType
 from gateway.lorawan.mac_commands import MacCommand
 from gateway.lorawan.mac_downlink import FOPTS_ROOM, Commands, fit
 from gateway.lorawan.mac_state import RxParams
-from gateway.lorawan.plan import factory_rx
 from gateway.lorawan.region import Region
 from gateway.lorawan.session import Session
 from native import frames
@@ -83,10 +82,10 @@ def data_windows(region: Region, rx: RxParams, uplink: RxPacket) -> tuple[Window
     return _windows(region, rx, uplink, delay, delay + 1_000_000)
 
 
-def join_windows(region: Region, uplink: RxPacket) -> tuple[Window, ...]:
-    """RX1 and RX2 after a Join-Request."""
+def join_windows(region: Region, rx: RxParams, uplink: RxPacket) -> tuple[Window, ...]:
+    """RX1 and RX2 after a Join- or Rejoin-Request."""
     delays = region.join_accept_delay1_us, region.join_accept_delay2_us
-    return _windows(region, factory_rx(region), uplink, *delays)
+    return _windows(region, rx, uplink, *delays)
 
 
 def room(windows: Sequence[Window]) -> int:

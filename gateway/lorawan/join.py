@@ -3,49 +3,75 @@
 Rules:
 
 - The device is known by DevEUI, speaks with the JoinEUI of devices.toml, and its MIC fits.
-- A DevNonce is accepted once per DevEUI and JoinEUI; in 1.0.4 it also has to rise
-  (TS001-1.0.4 §6.2.4), before it is random.
-- JoinNonce rises per device and is never used again: the join is on disk before its answer leaves.
+- Its DevNonce is fresh (`gateway.lorawan.nonces`). JoinNonce is never used again: the join is on
+  disk before its answer leaves.
 - DevAddr is random under the NetID, and no other session has it as long as one is free.
 - The session stays pending until its first uplink (`gateway.lorawan.session`).
 - The same Join-Request from a second demodulator is a `duplicate`, no misuse of a DevNonce.
+- To a device of 1.1 we are a 1.1 network: its Join-Accept has OptNeg.
+- Why one is refused is said for people to read: who stands before a device that does not join has
+  only that.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from drivers.concentrator import RxPacket
 from gateway.lorawan.activations import Activation, Activations, otaa_session_id
 from gateway.lorawan.device import Device
 from gateway.lorawan.downlink import Answer, join_windows
-from gateway.lorawan.mac_state import RxParams
+from gateway.lorawan.keys import joined_keys
+from gateway.lorawan.mac_state import Mac, RxParams
+from gateway.lorawan.nonces import Nonces
 from gateway.lorawan.outcome import Drop, DropReason, Joined
-from gateway.lorawan.plan import Plan
-from gateway.lorawan.session import Changes, Join, Session
+from gateway.lorawan.plan import Plan, factory_rx
+from gateway.lorawan.session import Changes, Join, Rejoin, Session
 from native import join as frames
+from native import join_1_1 as frames_1_1
 
-RISING_DEV_NONCE = ("1.0.4",)
+RISING_DEV_NONCE = ("1.0.4", "1.1")
+JOIN_REQUEST = 0xFF
+"""JoinReqType of a Join-Request; a Rejoin-Request's is its type (LoRaWAN 1.1 §6.2.3)."""
 
 NWK_ID_BITS = (6, 6, 9, 11, 12, 13, 15, 17)
 """Width of NwkID in a DevAddr by NetID type; the type's prefix stands before it (TS002-1.1.0)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """An accepted request: what the session that it opens follows from.
+
+    `rx` are the windows in which its answer is heard, `mac` what the device is set to by it;
+    `tells` is False when that is what it had before: then no channels are told. `leaves` is what
+    stays on disk of the request, `changed` are sessions that it altered.
+    """
+
+    device: Device
+    kind: int
+    join_eui: int
+    nonce: int
+    join_nonce: int
+    rx: RxParams
+    mac: Mac
+    tells: bool = True
+    joins: tuple[Join, ...] = ()
+    rejoins: tuple[Rejoin, ...] = ()
+    changed: tuple[Session, ...] = ()
+
+
 class JoinServer:
-    """Accepts Join-Requests; remembers every nonce that was ever spent."""
+    """Accepts Join-Requests, and opens sessions for accepted Rejoin-Requests too (`rejoin`)."""
 
     def __init__(
         self,
         devices: Mapping[int, Device],
-        joins: Iterable[Join],
+        nonces: Nonces,
         plan: Plan,
         net_id: int,
         random_bytes: Callable[[int], bytes],
     ) -> None:
-        self._devices, self._plan, self._net_id = devices, plan, net_id
+        self.devices, self.nonces, self.plan, self.net_id = devices, nonces, plan, net_id
         self._random_bytes = random_bytes
-        self._dev_nonces: dict[tuple[int, int], set[int]] = {}
-        self._join_nonces: dict[int, int] = {}
-        for join in joins:
-            self._spend(join)
 
     def receive(self, packet: RxPacket, activations: Activations) -> Joined | Drop:
         """Check a Join-Request; an accepted one opens a pending session."""
@@ -53,82 +79,106 @@ class JoinServer:
         if request is None:
             return Drop(DropReason.MALFORMED)
         join_eui, dev_eui, dev_nonce = request
-        device = self._devices.get(dev_eui)
+        device = self.devices.get(dev_eui)
         if device is None:
-            return Drop(DropReason.UNKNOWN_DEVICE, dev_eui=dev_eui)
-        if device.app_key is None:
-            return Drop(DropReason.NOT_OTAA, dev_eui=dev_eui)
-        join = Join(dev_eui, join_eui, dev_nonce, self._join_nonces.get(dev_eui, 0) + 1)
-        reason = self._refusal(packet, device, device.app_key, join, activations)
-        if reason is not None:
-            return Drop(reason, dev_eui=dev_eui)
-        self._spend(join)
-        return self._accept(packet, device, device.app_key, join, activations)
+            return refused(DropReason.UNKNOWN_DEVICE, dev_eui, NOT_IN_FILE)
+        if device.root_key is None:
+            return refused(DropReason.NOT_OTAA, dev_eui, NOT_OTAA)
+        join = Join(dev_eui, join_eui, dev_nonce, self.nonces.next_join_nonce(dev_eui))
+        drop = self._refusal(packet, device, device.root_key, join, activations)
+        if drop is not None:
+            return drop
+        self.nonces.spend(join)
+        plan = self.plan
+        admission = Admission(
+            device, JOIN_REQUEST, join_eui, dev_nonce, join.join_nonce,
+            factory_rx(plan.region), plan.joined, joins=(join,),
+        )  # fmt: skip
+        return self.admit(packet, admission, activations)
 
     def _refusal(
         self,
         packet: RxPacket,
         device: Device,
-        app_key: bytes,
+        root_key: bytes,
         join: Join,
         activations: Activations,
-    ) -> DropReason | None:
+    ) -> Drop | None:
         if join.join_eui != device.join_eui:
-            return DropReason.UNKNOWN_JOIN_EUI
-        if not frames.join_request_mic_ok(packet.payload, app_key):
-            return DropReason.BAD_MIC
-        spent = self._dev_nonces.get((join.dev_eui, join.join_eui), set())
-        if join.dev_nonce in spent:
-            copied = any(_opened(one, join, packet) for one in activations.of(device))
-            return DropReason.DUPLICATE if copied else DropReason.DEV_NONCE_REUSED
-        if device.lorawan in RISING_DEV_NONCE and any(join.dev_nonce < nonce for nonce in spent):
-            return DropReason.DEV_NONCE_REUSED
-        return None
+            says = f"JoinEUI differs: the device says {join.join_eui:016x}, devices.toml otherwise"
+            return refused(DropReason.UNKNOWN_JOIN_EUI, device.dev_eui, says)
+        if not frames.join_request_mic_ok(packet.payload, root_key):
+            name = "NwkKey" if device.nwk_key else "AppKey"
+            says = f"MIC wrong: {name} differs between the device and devices.toml"
+            return refused(DropReason.BAD_MIC, device.dev_eui, says)
+        whose = join.dev_eui, join.join_eui, join.dev_nonce
+        if self.nonces.is_fresh(*whose, rising=device.lorawan in RISING_DEV_NONCE):
+            return None
+        if any(_opened(one, join, packet) for one in activations.of(device)):
+            return Drop(DropReason.DUPLICATE, dev_eui=device.dev_eui)
+        says = REUSED if self.nonces.has_spent(*whose) else NOT_RISING
+        return refused(DropReason.DEV_NONCE_REUSED, device.dev_eui, says)
 
-    def _spend(self, join: Join) -> None:
-        self._dev_nonces.setdefault((join.dev_eui, join.join_eui), set()).add(join.dev_nonce)
-        last = self._join_nonces.get(join.dev_eui, 0)
-        self._join_nonces[join.dev_eui] = max(last, join.join_nonce)
-
-    def _accept(
-        self,
-        packet: RxPacket,
-        device: Device,
-        app_key: bytes,
-        join: Join,
-        activations: Activations,
-    ) -> Joined:
+    def admit(self, packet: RxPacket, admission: Admission, activations: Activations) -> Joined:
+        """Open the pending session, and answer."""
+        device = admission.device
         ended = activations.end(one for one in activations.of(device) if one.session.pending)
-        session = self._session(app_key, join, activations)
+        session = self._session(admission, activations)
         activations.add(device, session).hears(packet)
-        phy_payload = frames.join_accept(
-            app_key,
-            join.join_nonce,
-            self._net_id,
-            session.dev_addr,
-            dl_settings(self._plan.rx),
-            self._plan.rx.rx1_delay,
-            self._plan.cf_list,
+        answer = Answer(
+            self._join_accept(admission, session),
+            join_windows(self.plan.region, admission.rx, packet),
         )
-        answer = Answer(phy_payload, join_windows(self._plan.region, packet))
-        return Joined(device, session, answer, Changes((session,), ended, (join,)))
+        sessions = (*admission.changed, session)
+        changes = Changes(sessions, ended, admission.joins, admission.rejoins)
+        return Joined(device, session, answer, changes)
 
-    def _session(self, app_key: bytes, join: Join, activations: Activations) -> Session:
-        nwk_s_key, app_s_key = frames.derive_session_keys(
-            app_key, join.join_nonce, self._net_id, join.dev_nonce
-        )
+    def _session(self, admission: Admission, activations: Activations) -> Session:
+        device, join_nonce, nonce = admission.device, admission.join_nonce, admission.nonce
         return Session(
-            dev_eui=join.dev_eui,
-            id=otaa_session_id(join.join_nonce, join.dev_nonce),
-            dev_addr=free_dev_addr(self._net_id, self._random_bytes(4), activations.has_dev_addr),
-            f_nwk_s_int_key=nwk_s_key,
-            s_nwk_s_int_key=nwk_s_key,
-            nwk_s_enc_key=nwk_s_key,
-            app_s_key=app_s_key,
+            device.dev_eui,
+            otaa_session_id(join_nonce, nonce),
+            free_dev_addr(self.net_id, self._random_bytes(4), activations.has_dev_addr),
+            *joined_keys(device, self.net_id, join_nonce, nonce),
             pending=True,
-            net_id=self._net_id,
-            mac=self._plan.joined,
+            version=device.session_version,
+            net_id=self.net_id,
+            mac=admission.mac,
         )
+
+    def _join_accept(self, admission: Admission, session: Session) -> bytes:
+        device, rx = admission.device, self.plan.rx_of(admission.mac)
+        settings, delay = dl_settings(rx), rx.rx1_delay
+        cf_list = self.plan.cf_list if admission.tells else b""
+        nonce, net_id, dev_addr = admission.join_nonce, self.net_id, session.dev_addr
+        if device.nwk_key is None:
+            assert device.app_key is not None
+            return frames.join_accept(
+                device.app_key, nonce, net_id, dev_addr, settings, delay, cf_list
+            )
+        js_int_key, js_enc_key = frames_1_1.derive_join_keys(device.nwk_key, device.dev_eui)
+        key = device.nwk_key if admission.kind == JOIN_REQUEST else js_enc_key
+        request = admission.kind, admission.join_eui, admission.nonce
+        return frames_1_1.join_accept(
+            key, js_int_key, *request, nonce, net_id, dev_addr, settings, delay, cf_list
+        )
+
+
+NOT_IN_FILE = "unknown DevEUI: it is not in devices.toml"
+NOT_OTAA = "devices.toml describes this device as ABP: give it join_eui and app_key to let it join"
+REUSED = (
+    "DevNonce reused: the device was reset and counts or draws anew, or somebody replays an old"
+    " Join-Request; a device that tries on gets in with a DevNonce that it has not used yet"
+)
+NOT_RISING = (
+    "DevNonce does not rise: the device was reset and counts anew, or it is older than devices.toml"
+    " says; up to 1.0.3 the DevNonce is random (lorawan)"
+)
+
+
+def refused(reason: DropReason, dev_eui: int, says: str) -> Drop:
+    """A Join- or Rejoin-Request that is not accepted, and why, for people to read."""
+    return Drop(reason, dev_eui=dev_eui, says=says, is_join=True)
 
 
 def _opened(activation: Activation, join: Join, packet: RxPacket) -> bool:

@@ -19,9 +19,11 @@ from gateway.lorawan.device import Device
 from gateway.lorawan.frame import MType
 from gateway.lorawan.join import JoinServer
 from gateway.lorawan.moment import UNTIMED, Moment
+from gateway.lorawan.nonces import Nonces
 from gateway.lorawan.outcome import Drop, DropReason, Outcome
 from gateway.lorawan.plan import Plan
 from gateway.lorawan.region import Region
+from gateway.lorawan.rejoin import receive_rejoin
 from gateway.lorawan.session import KnownState
 from gateway.lorawan.uplink import receive_uplink
 
@@ -44,12 +46,17 @@ class Network:
         by_dev_eui = {device.dev_eui: device for device in devices}
         self._plan = Plan.of(region, heard)
         self._activations = Activations(by_dev_eui.values(), known)
-        self._join_server = JoinServer(by_dev_eui, known.joins, self._plan, net_id, random_bytes)
+        nonces = Nonces(known.joins, known.rejoins)
+        self._join_server = JoinServer(by_dev_eui, nonces, self._plan, net_id, random_bytes)
 
     def adr_reason(self, dev_eui: int) -> str:
         """What ADR makes of a device, for people to read; "" as long as it was not heard."""
         found = self._activations.of_dev_eui(dev_eui)
         return next((one.adr_reason for one in found if not one.session.pending), "")
+
+    def dev_nonces(self, dev_eui: int) -> int:
+        """How many DevNonces a device has spent; 65 536 are all."""
+        return self._join_server.nonces.spent(dev_eui)
 
     def receive(self, packet: RxPacket, moment: Moment = UNTIMED) -> Outcome:
         """Judge one packet off the air, which ended at `moment`; sessions that it alters are
@@ -65,5 +72,5 @@ class Network:
             case MType.UNCONFIRMED_DATA_UP | MType.CONFIRMED_DATA_UP:
                 return receive_uplink(packet, moment, self._activations, self._plan)
             case MType.REJOIN_REQUEST:
-                return Drop(DropReason.UNSUPPORTED)
+                return receive_rejoin(self._join_server, packet, self._activations)
         return Drop(DropReason.NOT_AN_UPLINK)

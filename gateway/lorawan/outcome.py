@@ -1,6 +1,6 @@
 """What became of one received packet: a counted drop, a reading's uplink, or a join."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -22,7 +22,7 @@ class DropReason(StrEnum):
     NOT_AN_UPLINK = "not_an_uplink"
     """A downlink, or a proprietary frame."""
     UNSUPPORTED = "unsupported"
-    """A Rejoin-Request: LoRaWAN 1.1."""
+    """A Rejoin-Request for another network."""
     UNKNOWN_DEVICE = "unknown_device"
     """No session of ours has this DevAddr, or no device of ours this DevEUI."""
     BAD_MIC = "bad_mic"
@@ -32,7 +32,7 @@ class DropReason(StrEnum):
     DUPLICATE = "duplicate"
     """The frame that was accepted last, once more."""
     NOT_OTAA = "not_otaa"
-    """A Join-Request of a device that devices.toml describes as ABP."""
+    """A Join-Request of a device that devices.toml describes as ABP, or a rejoin of 1.0.x."""
     UNKNOWN_JOIN_EUI = "unknown_join_eui"
     """A Join-Request of our device with another JoinEUI than devices.toml gives."""
     DEV_NONCE_REUSED = "dev_nonce_reused"
@@ -43,15 +43,22 @@ class DropReason(StrEnum):
     """A good Join-Request of a DevEUI that lorawan.join_allow does not let in."""
     JOIN_RATE = "join_rate"
     """A good Join-Request above lorawan.joins_per_minute: the device tries again by itself."""
+    RJ_COUNT_REUSED = "rj_count_reused"
+    """A Rejoin-Request whose counter does not rise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A packet that is counted and forgotten; whose it was, as far as that is known."""
+    """A packet that is counted and forgotten; whose it was, as far as that is known.
+
+    `says` is more of the reason, for people to read; `is_join`: a device was not let in.
+    """
 
     reason: DropReason
     dev_addr: int | None = None
     dev_eui: int | None = None
+    says: str = field(default="", compare=False)
+    is_join: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,7 @@ class Uplink:
     With `changes` not empty they are committed at once, together with the reading, before the
     answer leaves (D1a); else `session` alone has changed and may wait (D1b). `acknowledged` is the
     FCnt of our confirmed downlink that the device has heard, `status` what it says of its battery;
+    `begun_anew`: an ABP device was reset, this is its first uplink since.
     `skipped_commands` are MAC commands that are unknown or answer nothing that was asked.
     """
 
@@ -81,6 +89,7 @@ class Uplink:
     acknowledged: int | None = None
     status: DevStatusAns | None = None
     skipped_commands: int = 0
+    begun_anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)

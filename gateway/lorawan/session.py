@@ -83,6 +83,16 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True)
+class Rejoin:
+    """What an accepted Rejoin-Request leaves behind for ever: the last RJcount1, and JoinNonce."""
+
+    dev_eui: int
+    join_eui: int
+    rj_count_1: int
+    join_nonce: int
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
     """What one uplink changed, to be committed in one transaction with its reading (D1a).
 
@@ -92,12 +102,14 @@ class Changes:
     sessions: tuple[Session, ...] = ()
     ended: tuple[tuple[int, bytes], ...] = ()
     joins: tuple[Join, ...] = ()
+    rejoins: tuple[Rejoin, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class KnownState:
-    """What the store knows at start: live sessions, joins ever accepted, airtime that may count."""
+    """What the store knows at start: live sessions, joins and rejoins, airtime that may count."""
 
     sessions: tuple[Session, ...] = ()
     joins: tuple[Join, ...] = ()
     airtime: tuple[Spent, ...] = ()
+    rejoins: tuple[Rejoin, ...] = ()

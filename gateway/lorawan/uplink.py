@@ -5,6 +5,9 @@ Rules:
 - The session is the one of the frame's DevAddr whose MIC fits; the 32-bit counter follows from
   it (both roll-over candidates are tried: up to 65 535 frames may have gone unheard).
 - A counter above the last is accepted, one below is a `replay`.
+- An ABP device that was reset counts from 0 again, and cannot be told from somebody who replays
+  its old frames: it is refused. With `reset_f_cnt` a counter below 256 opens a session of its own
+  (D2: the reset counter rises, 255 times at most); what is replayed then is heard as new.
 - The last counter again: an unconfirmed uplink is a `duplicate` (a second demodulator, or one of
   NbTrans repetitions). A confirmed one is a `duplicate` when it ended together with the first,
   else a retransmission: the device has not heard the ACK.
@@ -34,6 +37,10 @@ from gateway.lorawan.requests import Wish
 from gateway.lorawan.session import Changes, Session
 from native import frames
 
+RESET_WITHIN = 256
+"""An ABP device that begins anew is heard before this many frames, or it is taken for a replay."""
+MAX_RESETS = 255
+
 
 def receive_uplink(
     packet: RxPacket, moment: Moment, activations: Activations, plan: Plan
@@ -45,11 +52,15 @@ def receive_uplink(
     candidates = activations.with_dev_addr(dev_addr)
     for activation in candidates:
         frame = activation.decode(packet, plan)
-        if frame is not None:
-            reason = _refusal(packet, activation, frame)
-            if reason is not None:
-                return Drop(reason, dev_addr, activation.device.dev_eui)
+        if frame is not None and frame[2] >= activation.session.f_cnt_up:
+            if _is_copy(packet, activation, frame):
+                return Drop(DropReason.DUPLICATE, dev_addr, activation.device.dev_eui)
             return _Accepted(packet, moment, activation, frame, plan).outcome(activations)
+        anew = activation.decode_begun_anew(packet, plan)
+        if anew is not None and _may_begin_anew(activation, anew):
+            return _begun_anew(packet, moment, activation, anew, activations, plan)
+        if frame is not None or anew is not None:
+            return _replay(activation, anew)
     return Drop(DropReason.BAD_MIC if candidates else DropReason.UNKNOWN_DEVICE, dev_addr)
 
 
@@ -59,14 +70,43 @@ def reading_id(session: Session, f_cnt: int) -> str:
     return hashlib.sha256(identity).digest()[:16].hex()
 
 
-def _refusal(packet: RxPacket, activation: Activation, frame: Frame) -> DropReason | None:
+def _is_copy(packet: RxPacket, activation: Activation, frame: Frame) -> bool:
+    """Whether it is the last accepted frame once more, and nobody waits for its answer."""
     m_type, _, f_cnt, *_ = frame
-    last = activation.session.f_cnt_up
-    if f_cnt < last:
-        return DropReason.REPLAY
-    if f_cnt == last and (m_type != MType.CONFIRMED_DATA_UP or activation.just_heard(packet)):
-        return DropReason.DUPLICATE
-    return None
+    if f_cnt != activation.session.f_cnt_up:
+        return False
+    return m_type != MType.CONFIRMED_DATA_UP or activation.just_heard(packet)
+
+
+def _may_begin_anew(activation: Activation, frame: Frame) -> bool:
+    resets = activation.session.id[4]
+    return activation.device.reset_f_cnt and frame[2] < RESET_WITHIN and resets < MAX_RESETS
+
+
+def _begun_anew(
+    packet: RxPacket,
+    moment: Moment,
+    activation: Activation,
+    frame: Frame,
+    activations: Activations,
+    plan: Plan,
+) -> Uplink:
+    old = activation.session
+    begun = activations.begin_anew(activation)
+    uplink = _Accepted(packet, moment, begun, frame, plan).outcome(activations)
+    changes = Changes((begun.session,), ((old.dev_eui, old.id),))
+    return replace(uplink, changes=changes, begun_anew=True)
+
+
+def _replay(activation: Activation, anew: Frame | None) -> Drop:
+    session, device = activation.session, activation.device
+    says = ""
+    if anew is not None and anew[2] < RESET_WITHIN:
+        says = (
+            f"FCnt {anew[2]} after {session.f_cnt_up}: replayed, or the device was reset; if that"
+            " is how it is, reset_f_cnt = true in devices.toml lets it begin anew"
+        )
+    return Drop(DropReason.REPLAY, session.dev_addr, device.dev_eui, says)
 
 
 @dataclass(slots=True)
@@ -89,7 +129,7 @@ class _Accepted:
         acknowledged = None
         session.f_cnt_up = f_cnt
         self.activation.hears(self.packet)
-        settled = _settle(self.activation, activations)
+        settled = activations.settle(self.activation)
         if not retransmission:
             acknowledged = self._acknowledged(f_ctrl)
             heard = mac.hear(session.mac, parsed, self.plan)
@@ -111,7 +151,7 @@ class _Accepted:
             session_hex=session.id.hex(),
             retransmission=retransmission,
             answer=answer,
-            changes=settled or (Changes((session,)) if changed else Changes()),
+            changes=replace(settled, sessions=(session,)) if changed else settled,
             acknowledged=acknowledged,
             status=heard.status,
             skipped_commands=heard.skipped,
@@ -153,13 +193,3 @@ class _Accepted:
         )
         requests.asked(activation, composed.commands, f_cnt, self.moment)
         return Answer(composed.phy_payload, windows)
-
-
-def _settle(activation: Activation, activations: Activations) -> Changes | None:
-    """The first uplink of a pending session: the device has moved into it, the other ends."""
-    session = activation.session
-    if not session.pending:
-        return None
-    session.pending = False
-    others = [one for one in activations.of(activation.device) if one is not activation]
-    return Changes((session,), activations.end(others))

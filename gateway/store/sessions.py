@@ -11,13 +11,25 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+from gateway.lorawan.mac_state import Mac
 from gateway.lorawan.session import Session
 
 SessionRow: TypeAlias = Mapping[str, object]
 
 # fields of Session, in their order there: dev_eui, id, dev_addr, KEYS, STATE
 KEYS: Final = ("f_nwk_s_int_key", "s_nwk_s_int_key", "nwk_s_enc_key", "app_s_key")
-STATE: Final = ("f_cnt_up", "f_cnt_down", "f_cnt_down_reserved", "pending")
+STATE: Final = (
+    "f_cnt_up",
+    "f_cnt_down",
+    "f_cnt_down_reserved",
+    "pending",
+    "version",
+    "a_f_cnt_down",
+    "a_f_cnt_down_reserved",
+    "net_id",
+    "rj_count_0",
+    "mac",
+)
 
 
 def _whose(key: str) -> str:
@@ -56,6 +68,7 @@ def row(session: Session) -> SessionRow:
         "id": session.id.hex(),
         "dev_addr": f"{session.dev_addr:08x}",
         **{name: getattr(session, name) for name in KEYS + STATE},
+        "mac": session.mac.to_json(),
     }
 
 
@@ -92,6 +105,7 @@ def _session(dev_eui: str, id_: str, dev_addr: str, *values: Any) -> Session | N
             return None
         # ABP: devices.toml will say; until then keys that nobody knows
         values = (*(os.urandom(16) for _ in KEYS), *values[len(KEYS) :])
+    *values, mac = values
     session = Session(int(dev_eui, 16), bytes.fromhex(id_), int(dev_addr, 16), *values)
-    session.pending = bool(session.pending)
+    session.pending, session.mac = bool(session.pending), Mac.from_json(mac)
     return session

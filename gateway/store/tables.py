@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
 from gateway.lorawan.duty_cycle import Spent
-from gateway.lorawan.session import Changes, Join, KnownState
+from gateway.lorawan.session import Changes, Join, KnownState, Rejoin
 from gateway.records import Event, Moment, Record
 from gateway.store import sessions
 from gateway.store.bounds import JUDGED
@@ -61,6 +61,7 @@ class Write:
     sessions: Sequence[SessionRow] = field(default=(), repr=False)  # their keys, in plain
     ended: Sequence[Row] = ()
     joins: Sequence[Row] = ()
+    rejoins: Sequence[Row] = ()
     airtime: Sequence[Spent] = ()
 
     @classmethod
@@ -79,6 +80,7 @@ class Write:
             sessions=[sessions.row(session) for session in changes.sessions],
             ended=[(_eui(dev_eui), id_.hex()) for dev_eui, id_ in changes.ended],
             joins=[_join_row(join) for join in changes.joins],
+            rejoins=[_rejoin_row(rejoin) for rejoin in changes.rejoins],
         )
 
 
@@ -106,6 +108,7 @@ def _write(connection: sqlite3.Connection, one: Write) -> None:
     many("DELETE FROM session WHERE dev_eui = ? AND id = ?", one.ended)
     sessions.write(connection, one.sessions)
     many("INSERT OR REPLACE INTO accepted_join VALUES (?, ?, ?, ?)", one.joins)
+    many("INSERT OR REPLACE INTO accepted_rejoin VALUES (?, ?, ?, ?)", one.rejoins)
     many("INSERT OR REPLACE INTO airtime VALUES (?, ?, ?)", one.airtime)
 
 
@@ -181,10 +184,12 @@ def recall(connection: sqlite3.Connection, name: str) -> str | None:
 def load(connection: sqlite3.Connection) -> KnownState:
     joins = connection.execute("SELECT * FROM accepted_join ORDER BY dev_eui, join_nonce")
     airtime = connection.execute("SELECT * FROM airtime ORDER BY low")
+    rejoins = connection.execute("SELECT * FROM accepted_rejoin ORDER BY dev_eui, join_eui")
     return KnownState(
         tuple(sessions.load(connection)),
         tuple(Join(int(dev, 16), int(join, 16), *nonces) for dev, join, *nonces in joins),
         tuple(Spent(*row) for row in airtime),
+        tuple(Rejoin(int(dev, 16), int(join, 16), *counts) for dev, join, *counts in rejoins),
     )
 
 
@@ -194,3 +199,7 @@ def _eui(eui: int) -> str:
 
 def _join_row(join: Join) -> Row:
     return _eui(join.dev_eui), _eui(join.join_eui), join.dev_nonce, join.join_nonce
+
+
+def _rejoin_row(rejoin: Rejoin) -> Row:
+    return _eui(rejoin.dev_eui), _eui(rejoin.join_eui), rejoin.rj_count_1, rejoin.join_nonce

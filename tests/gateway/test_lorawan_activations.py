@@ -1,25 +1,30 @@
 """What a start makes of the store's sessions and of devices.toml."""
 
 from dataclasses import replace
+from typing import Any
 
+import pytest
 from lorawan_device import Air
 from lorawan_network import (
     ABP,
     ABP_ADDR,
     ABP_EUI,
     AIR,
+    APP_KEY,
     DEV_EUI,
     JOIN_EUI,
+    copy_of,
     network,
     otaa,
     packet,
     reason,
     uplink,
 )
+from lorawan_oracle import session_keys
 
 from gateway.lorawan.network import Network
-from gateway.lorawan.outcome import DropReason
-from gateway.lorawan.session import Join, KnownState, Session
+from gateway.lorawan.outcome import Drop, DropReason
+from gateway.lorawan.session import Changes, Join, KnownState, Session
 
 
 def stored(dev_eui: int = ABP_EUI, session: str = "01ab12cd00", f_cnt_up: int = 99) -> Session:
@@ -90,19 +95,42 @@ def test_device_that_left_devices_toml_is_unknown() -> None:
     assert reason(net.receive(packet(AIR.uplink(100)))) is DropReason.UNKNOWN_DEVICE
 
 
+def joined(dev_nonce: int, join_nonce: int, **more: Any) -> tuple[Session, Air]:
+    """What the store has of a join, and the device's side of it."""
+    nwk_s_key, app_s_key = session_keys(APP_KEY, join_nonce, 0, dev_nonce)
+    id_ = join_nonce.to_bytes(3, "big") + dev_nonce.to_bytes(2, "big")
+    keys = (nwk_s_key, nwk_s_key, nwk_s_key, app_s_key)
+    session = Session(DEV_EUI, id_, ABP_ADDR, *keys, **more)
+    return session, Air(ABP_ADDR, nwk_s_key, app_s_key)
+
+
 def test_joined_session_of_the_store_goes_on() -> None:
+    session, air = joined(0x0102, 9, f_cnt_up=99)
     join = Join(DEV_EUI, JOIN_EUI, 0x0102, 9)
-    net = network([otaa()], KnownState((stored(DEV_EUI, "0000090102"),), (join,)))
-    assert uplink(net.receive(packet(AIR.uplink(100)))).session_hex == "0000090102"
+    net = network([otaa()], KnownState((session,), (join,)))
+    assert uplink(net.receive(packet(air.uplink(100)))).session_hex == "0000090102"
+
+
+def test_changed_app_key_ends_the_session() -> None:
+    session, air = joined(1, 1, f_cnt_up=99)
+    net = network([replace(otaa(), app_key=b"?" * 16)], KnownState((session,)))
+    assert reason(net.receive(packet(air.uplink(100)))) is DropReason.UNKNOWN_DEVICE
+
+
+def test_session_joined_under_another_net_id_goes_on() -> None:
+    nwk_s_key, app_s_key = session_keys(APP_KEY, 1, 0x13, 1)
+    keys = (nwk_s_key, nwk_s_key, nwk_s_key, app_s_key)
+    session = Session(DEV_EUI, bytes.fromhex("0000010001"), ABP_ADDR, *keys, net_id=0x13)
+    net = network([otaa()], KnownState((session,)))
+    assert uplink(net.receive(packet(Air(ABP_ADDR, nwk_s_key, app_s_key).uplink(1)))).f_cnt == 1
 
 
 def test_pending_session_survives_a_restart() -> None:
     joins = Join(DEV_EUI, JOIN_EUI, 1, 1), Join(DEV_EUI, JOIN_EUI, 2, 2)
-    pending = replace(stored(DEV_EUI, "0000020002", f_cnt_up=-1), pending=True)
-    pending.f_nwk_s_int_key = b"P" * 16
-    net = network([otaa()], KnownState((stored(DEV_EUI, "0000010001"), pending), joins))
-    assert uplink(net.receive(packet(AIR.uplink(100)))).session_hex == "0000010001"
-    moved = uplink(net.receive(packet(replace(AIR, nwk_s_key=b"P" * 16).uplink(0))))
+    (in_use, old), (pending, new) = joined(1, 1), joined(2, 2, pending=True)
+    net = network([otaa()], KnownState((in_use, pending), joins))
+    assert uplink(net.receive(packet(old.uplink(100)))).session_hex == "0000010001"
+    moved = uplink(net.receive(packet(new.uplink(0))))
     assert moved.session_hex == "0000020002"
     assert moved.changes.ended == ((DEV_EUI, bytes.fromhex("0000010001")),)
 
@@ -110,3 +138,70 @@ def test_pending_session_survives_a_restart() -> None:
 def test_session_of_a_device_that_used_to_be_abp_is_not_heard() -> None:
     net = network([otaa()], KnownState((stored(DEV_EUI),)))
     assert reason(net.receive(packet(AIR.uplink(100)))) is DropReason.UNKNOWN_DEVICE
+
+
+# --- counters of ABP devices ---
+
+
+@pytest.mark.parametrize("f_cnt", [0, 65_535, 65_536, 200_000, 589_822])
+def test_abp_device_that_has_counted_for_years_is_heard_at_once(f_cnt: int) -> None:
+    net = network([ABP])
+    assert uplink(net.receive(packet(AIR.uplink(f_cnt)))).f_cnt == f_cnt
+    assert uplink(net.receive(packet(AIR.uplink(f_cnt + 1)))).f_cnt == f_cnt + 1
+    assert reason(net.receive(packet(AIR.uplink(f_cnt)))) is DropReason.REPLAY
+
+
+def test_first_counter_has_a_bound() -> None:
+    assert reason(network([ABP]).receive(packet(AIR.uplink(589_824)))) is DropReason.BAD_MIC
+
+
+def test_joined_session_counts_from_the_start() -> None:
+    session, air = joined(1, 1)
+    net = network([otaa()], KnownState((session,)))
+    assert reason(net.receive(packet(air.uplink(65_536)))) is DropReason.BAD_MIC
+
+
+@pytest.mark.parametrize("last", [300, 70_000, 200_000])
+def test_abp_device_that_was_reset_is_refused_and_told_how_to_allow_it(last: int) -> None:
+    net = network([ABP])
+    net.receive(packet(AIR.uplink(last)))
+    drop = net.receive(packet(AIR.uplink(0)))
+    assert isinstance(drop, Drop)
+    assert drop.reason is DropReason.REPLAY
+    assert "reset_f_cnt = true" in drop.says
+
+
+RESETS = replace(ABP, reset_f_cnt=True)
+
+
+@pytest.mark.parametrize("last", [300, 70_000])
+def test_allowed_reset_opens_a_session_of_its_own(last: int) -> None:
+    net = network([RESETS])
+    first = uplink(net.receive(packet(AIR.uplink(last, confirmed=True))))
+    heard = packet(AIR.uplink(3, b"x", confirmed=True))
+    begun = uplink(net.receive(heard))
+    assert begun.begun_anew
+    assert (begun.f_cnt, begun.session_hex) == (3, "01ab12cd01")
+    assert begun.changes == Changes((begun.session,), ((ABP_EUI, first.session.id),))
+    assert reason(net.receive(copy_of(heard))) is DropReason.DUPLICATE
+    assert begun.answer is not None
+    assert AIR.hears(begun.answer.phy_payload, 1) is not None, "downlinks go on counting"
+    again = network([RESETS], KnownState((replace(begun.session),)))
+    assert uplink(again.receive(packet(AIR.uplink(4)))).session_hex == "01ab12cd01"
+
+
+def test_downlink_counter_that_a_reset_device_would_refuse_begins_anew() -> None:
+    session = replace(stored(), f_cnt_down_reserved=20_000)
+    begun = uplink(network([RESETS], KnownState((session,))).receive(packet(AIR.uplink(0))))
+    assert (begun.session.f_cnt_down, begun.session.f_cnt_up) == (0, 0)
+
+
+def test_counter_too_high_for_a_reset_is_a_replay() -> None:
+    net = network([RESETS])
+    net.receive(packet(AIR.uplink(300)))
+    assert reason(net.receive(packet(AIR.uplink(256)))) is DropReason.REPLAY
+
+
+def test_resets_are_counted_to_their_end() -> None:
+    net = network([RESETS], KnownState((stored(session="01ab12cdff"),)))
+    assert reason(net.receive(packet(AIR.uplink(0)))) is DropReason.REPLAY

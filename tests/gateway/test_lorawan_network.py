@@ -50,7 +50,7 @@ def test_packet_without_a_good_crc_is_dropped_first(crc: Crc, expected: DropReas
         ("60cd12ab0100010000000000", DropReason.NOT_AN_UPLINK),
         ("a0cd12ab0100010000000000", DropReason.NOT_AN_UPLINK),
         ("e0cd12ab0100010000000000", DropReason.NOT_AN_UPLINK),
-        ("c000" + "00" * 17, DropReason.UNSUPPORTED),  # Rejoin-Request
+        ("c000" + "00" * 16, DropReason.MALFORMED),  # Rejoin-Request, one byte short
     ],
 )
 def test_what_is_no_uplink_is_named(payload: str, expected: DropReason) -> None:

@@ -131,7 +131,8 @@ def test_windows_follow_the_regions_tables() -> None:
 
 
 def test_uplink_beside_a_fixed_plans_channels_is_answered_in_rx2_alone() -> None:
-    windows = join_windows(US915, replace(packet(b""), frequency=904_000_000, sf=10))
+    uplink = replace(packet(b""), frequency=904_000_000, sf=10)
+    windows = join_windows(US915, factory_rx(US915), uplink)
     assert [window.number for window in windows] == [2]
 
 

@@ -15,7 +15,9 @@ import pytest
 from store_tools import World, reading, session
 
 from gateway.errors import StoreError
-from gateway.lorawan.session import Changes, Join, KnownState, Session
+from gateway.lorawan.adr import Link
+from gateway.lorawan.mac_state import Mac, RxParams
+from gateway.lorawan.session import Changes, Join, KnownState, Rejoin, Session
 from gateway.store import tables
 from gateway.store.database import Store
 from gateway.store.tables import Segment, Write
@@ -38,6 +40,25 @@ async def stored(path: Path) -> list[int]:
     return [segment.first for segment in found]
 
 
+WHOLE_MAC = Mac(
+    link=Link(3, 2, 1),
+    rx=RxParams(1, 869_525_000, 3, 5),
+    channels=((3, 867_100_000),),
+    mask=0b1111,
+    requested=(b"\x06", bytes.fromhex("0351ff0001")),
+    asked_at=70_000,
+    tries=2,
+    refused=(bytes.fromhex("0801"),),
+    max_dr=4,
+    max_tx_power=6,
+    keeps_channels=True,
+    battery=254,
+    margin=-32,
+    status_asked=65_536,
+    awaits_ack=17,
+)
+
+
 def open_files() -> list[Path]:
     return [fd.readlink() for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()]
 
@@ -52,14 +73,19 @@ async def test_known_state_comes_back(path: Path) -> None:
     sessions = (
         Session(1, b"\x01", 0xFFFF_FFFF, b"1" * 16, b"2" * 16, b"3" * 16, b"4" * 16, 2**32 - 1),
         Session(big, b"\x02", 0, b"1" * 16, b"2" * 16, b"3" * 16, b"4" * 16, pending=True),
-    )
+        Session(
+            big, b"\x03", 0, b"1" * 16, b"2" * 16, b"3" * 16, b"4" * 16, version="1.1",
+            a_f_cnt_down=4, a_f_cnt_down_reserved=20, net_id=0x13, rj_count_0=9, mac=WHOLE_MAC,
+        ),
+    )  # fmt: skip
     joins = (Join(1, big, 0xFFFF, 1), Join(1, big, 0, 2), Join(big, 0, 0, 0xFFFFFF))
+    rejoins = (Rejoin(1, big, -1, 5), Rejoin(big, 0, 0xFFFF, 6))
     store = await Store.open(path)
     assert await store.load() == KnownState()
-    await store.commit(Write.of(Changes(sessions=sessions, joins=joins)), nothing)
+    await store.commit(Write.of(Changes(sessions, joins=joins, rejoins=rejoins)), nothing)
     await store.close()
     store = await Store.open(path)
-    assert await store.load() == KnownState(sessions, joins)
+    assert await store.load() == KnownState(sessions, joins, rejoins=rejoins)
     await store.close()
 
 

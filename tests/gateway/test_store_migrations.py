@@ -9,7 +9,9 @@ import pytest
 from store_tools import World
 
 from gateway.errors import StoreError
+from gateway.lorawan.adr import Link
 from gateway.lorawan.duty_cycle import Spent
+from gateway.lorawan.session import Rejoin
 from gateway.store import database
 from gateway.store.database import Store
 from gateway.store.migrations import backup_path, schema
@@ -57,6 +59,11 @@ async def test_old_database_is_read(world: World, old: Path) -> None:
     assert [session.app_s_key for session in known.sessions] == [b"4" * 16]
     assert [join.dev_nonce for join in known.joins] == [2]
     since_2 = (Spent(869_400_000, 1_318_912, 1_790_000_000.125),)
+    since_4 = (Rejoin(1, 0x70B3D57ED0000000, 7, 3),)
+    assert known.rejoins == (since_4 if old.stem >= "0004" else ())
+    (session,) = known.sessions
+    link = Link(3, 2) if old.stem >= "0004" else None
+    assert (session.mac.link, session.version) == (link, "1.1" if link else "1.0")
     assert known.airtime == (since_2 if old.stem >= "0002" else ())
     assert await world.stored() == [1, 2, 3]
     assert version(world.path) == NOW

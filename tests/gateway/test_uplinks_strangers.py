@@ -36,7 +36,7 @@ DROPS: list[tuple[str, Callable[[], RxPacket], set[str]]] = [
     ("malformed", lambda: packet(data(9)[:11]), set()),
     ("malformed", lambda: packet(b""), set()),
     ("not_an_uplink", lambda: packet(b"\x60" + data(9)[1:]), set()),
-    ("unsupported", lambda: packet(b"\xc0" + bytes(18)), set()),
+    ("unknown_device", lambda: packet(b"\xc0" + bytes(18)), {"dev_eui"}),
     ("unknown_device", lambda: packet(STRANGER.uplink(1)), {"dev_addr"}),
     ("bad_mic", lambda: packet(spoiled(data(9))), {"dev_addr"}),
     ("bad_mic", lambda: packet(join_request(b"?" * 16, JOIN_EUI, DEV_EUI, 1)), {"dev_eui"}),
