@@ -1,8 +1,9 @@
 # The commands of this project. Each sets up what it needs first; a second run sets up nothing.
 .POSIX:
-.PHONY: demo test test-faults check bench clean
+.PHONY: demo test test-faults power-cuts check bench clean
 
 PYTHON = python3
+N = 1000
 SET_UP_FROM = .ci/setup pyproject.toml setup.py native/*.pyx native/*.pxd
 IN_VENV = .venv/bin/python -m
 
@@ -14,6 +15,9 @@ test: .venv/ready-for-test
 
 test-faults: .venv/ready-for-test
 	@$(IN_VENV) pytest -q tests/end_to_end/test_faults.py
+
+power-cuts: .venv/ready-for-test
+	@PYTHONPATH=tests $(IN_VENV) power_cut --trials $(N) $${SEED:+--seed $$SEED}
 
 check: .venv/ready-for-test
 	@$(IN_VENV) ruff check .

@@ -1,0 +1,169 @@
+"""What a store has promised, and whether it holds after a power cut: seen through the store itself.
+
+- A record that was told safe is there, or the broker has it, or a gap event stands for it (D1, D3).
+- Each record is there once, as it was made, and some life has made it.
+- Joins are there for ever; a session that was answered in has its keys, its counters, and an
+  f_cnt_down above all that may have been on the air (D1a).
+- Numbers of batches and records rise for ever (D2). Airtime that was spent stays spent.
+- The database is whole by SQLite's own check; a migrated one has its backup beside it.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bounds_tools import gaps, missing
+from power_cut.life import GENERATION, KEYS, NAME, REMEMBERED
+from store_tools import FAR, World, next_batch, number_of, reading
+
+from gateway.lorawan.session import Changes, KnownState
+from gateway.records import Reading, Record
+
+Identity = tuple[int, str]
+
+
+@dataclass
+class Promises:
+    """All that was noted until now, over all lives. `ending`: these sessions may be gone."""
+
+    safe: set[int] = field(default_factory=set)
+    delivered: set[int] = field(default_factory=set)
+    missing: int = 0
+    old: int = -1
+    batch: int = 0
+    sequence: int = 0
+    joins: set[tuple[int, ...]] = field(default_factory=set)
+    f_cnt_up: dict[Identity, int] = field(default_factory=dict)
+    on_air: dict[Identity, int] = field(default_factory=dict)
+    ending: set[Identity] = field(default_factory=set)
+    remembered: int = 0
+    airtime: int = 0
+    backup: str = ""
+
+    def hear(self, note: dict[str, Any]) -> None:
+        self.safe |= set(note.get("safe", ()))
+        self.delivered |= set(note.get("delivered", ()))
+        self.missing += note.get("missing", 0)
+        for name in ("old", "batch", "sequence", "remembered", "airtime"):
+            setattr(self, name, max(getattr(self, name), note.get(name, 0)))
+        self.ending |= {(dev_eui, id_) for dev_eui, id_ in note.get("ending", ())}
+        if "join" in note:
+            self.joins.add(tuple(note["join"]))
+        if "session" in note:
+            dev_eui, id_, f_cnt_up = note["session"]
+            self.f_cnt_up[dev_eui, id_] = f_cnt_up
+            self.on_air[dev_eui, id_] = note.get("on_air", -1)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the next run has."""
+
+    check: str
+    known: KnownState
+    remembered: int
+    backups: dict[str, str]
+    backlog: int
+    records: list[Record]
+    batch: int
+    sequence: int
+
+
+async def look(directory: Path) -> Found:
+    """Starts a run, and delivers all that there is. A new record's numbers are above all others."""
+    world = World(directory / NAME)
+    async with world.buffer() as buffer:
+        store, backlog = buffer._store, buffer.backlog
+        check = await store._ask(lambda: store._run(_check))
+        known, remembered = await store.load(), int(await store.recall(REMEMBERED) or 0)
+        records: list[Record] = []
+        batch = 0
+        while buffer.backlog:
+            out = await next_batch(buffer, 1000)
+            batch = batch or out.number
+            records += out.records
+            buffer.delivered(out)
+        await buffer.keep([reading(int(FAR))], Changes())
+        sequence = buffer._sequence.next - 1
+        batch = batch or (await next_batch(buffer)).number
+    return Found(check, known, remembered, _backups(directory), backlog, records, batch, sequence)
+
+
+def complaints(promised: Promises, found: Found) -> Iterator[str]:
+    """None when all holds."""
+    if found.check != "ok":
+        yield f"integrity_check: {found.check}"
+    yield from _records(promised, found)
+    yield from _sessions(promised, found.known)
+    for name in ("batch", "sequence"):
+        if getattr(found, name) <= getattr(promised, name):
+            yield f"{name} number {getattr(found, name)} is used again"
+    if found.remembered < promised.remembered:
+        yield f"{found.remembered} is remembered instead of {promised.remembered}"
+    if promised.backup and found.backups.get(promised.backup) != "ok":
+        yield f"{promised.backup} is {found.backups.get(promised.backup)}"
+    if sum(spent.airtime_us for spent in found.known.airtime) < promised.airtime:
+        yield "airtime is spent twice"
+
+
+def lost(promised: Promises, found: Found) -> set[int]:
+    there = {number_of(record) for record in found.records}
+    gone = promised.safe - promised.delivered - there
+    given_up = {number for number in gone if number <= promised.old}
+    told = promised.missing + missing(gaps(found.records))
+    return gone - given_up if len(given_up) <= told else gone
+
+
+def _records(promised: Promises, found: Found) -> Iterator[str]:
+    if gone := lost(promised, found):
+        yield f"lost: {sorted(gone)}"
+    if len(found.records) != found.backlog:
+        yield f"{len(found.records)} records of a backlog of {found.backlog}"
+    times = Counter(number_of(record) for record in found.records if record not in gaps([record]))
+    if twice := [number for number, count in times.items() if count > 1]:
+        yield f"twice: {twice}"
+    for record in found.records:
+        number = number_of(record)
+        made = reading(number, payload=record.payload) if isinstance(record, Reading) else record
+        if number >= GENERATION and record != made:
+            yield f"changed: {number}"
+
+
+def _sessions(promised: Promises, known: KnownState) -> Iterator[str]:
+    joins = {(j.dev_eui, j.join_eui, j.dev_nonce, j.join_nonce) for j in known.joins}
+    if gone := promised.joins - joins:
+        yield f"joins are forgotten: {gone}"
+    sessions = {(session.dev_eui, session.id.hex()): session for session in known.sessions}
+    for identity, f_cnt_up in promised.f_cnt_up.items():
+        session = sessions.get(identity)
+        if session is None:
+            if identity not in promised.ending:
+                yield f"session {identity} is gone"
+            elif identity[0] not in {dev_eui for dev_eui, _ in sessions}:
+                yield f"device {identity[0]} has no session at all"
+            continue
+        session.skip_reserved()
+        if session.f_cnt_up < f_cnt_up or session.f_cnt_down <= promised.on_air[identity]:
+            yield f"session {identity} is behind: {session.f_cnt_up} {session.f_cnt_down}"
+        keys = (session.f_nwk_s_int_key, session.s_nwk_s_int_key)
+        if (*keys, session.nwk_s_enc_key, session.app_s_key) != KEYS:
+            yield f"session {identity} has other keys"
+
+
+def _check(connection: sqlite3.Connection) -> str:
+    return str(connection.execute("PRAGMA integrity_check").fetchone()[0])
+
+
+def _backups(directory: Path) -> dict[str, str]:
+    return {file.name: _backup(file) for file in directory.glob("*.bak")}
+
+
+def _backup(file: Path) -> str:
+    with closing(sqlite3.connect(file)) as connection:
+        if not connection.execute("SELECT count(*) FROM session").fetchone()[0]:
+            return "without its sessions"
+        return _check(connection)

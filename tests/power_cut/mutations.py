@@ -1,0 +1,59 @@
+"""Defects that the power cuts must find: each breaks one promise of the store."""
+
+import os
+from collections.abc import Callable
+
+from gateway.errors import StoreError
+from gateway.lorawan import session
+from gateway.store import database, migrations, numbers
+from gateway.store.database import Store
+from gateway.store.tables import Write
+
+
+def _synchronous(mode: str) -> None:
+    strict = database.PRAGMAS.index("PRAGMA synchronous = FULL")
+    pragmas = list(database.PRAGMAS)
+    pragmas[strict] = f"PRAGMA synchronous = {mode}"
+    database.PRAGMAS = tuple(pragmas)  # type: ignore[assignment]
+
+
+def _told_before_the_commit() -> None:
+    commit = Store.commit
+
+    async def early(self: Store, write: Write, then: Callable[[StoreError | None], None]) -> None:
+        then(None)
+        await commit(self, write, lambda _: None)
+
+    Store.commit = early  # type: ignore[method-assign]
+
+
+def _batches_not_reserved() -> None:
+    numbers.BLOCK = -1
+
+
+def _f_cnt_down_not_reserved() -> None:
+    session.RESERVED_AHEAD = -1
+
+
+def _no_backup() -> None:
+    migrations.back_up = lambda *_: None
+
+
+def _python_never_syncs() -> None:
+    os.fsync = lambda fd: None
+
+
+MUTATIONS: dict[str, Callable[[], None]] = {
+    "synchronous = OFF": lambda: _synchronous("OFF"),
+    "synchronous = NORMAL": lambda: _synchronous("NORMAL"),
+    "told before the commit": _told_before_the_commit,
+    "batch numbers not reserved": _batches_not_reserved,
+    "f_cnt_down not reserved": _f_cnt_down_not_reserved,
+    "key not synced": _python_never_syncs,
+    "no backup before a migration": _no_backup,
+}
+
+
+def mutate(name: str = "") -> None:
+    if name:
+        MUTATIONS[name]()
