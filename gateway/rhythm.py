@@ -23,10 +23,8 @@ Three devices that are switched off in one moment, with no stranger on the air, 
 Pure: seconds of a monotonic clock come in as arguments.
 """
 
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from statistics import median
+from dataclasses import dataclass
 from typing import Final
 
 INTERVALS: Final = 8  # that are remembered of a device
@@ -44,12 +42,12 @@ REMEMBERED: Final = 1000  # devices
 class _Device:
     f_cnt: int
     at: float
-    intervals: deque[float] = field(default_factory=lambda: deque(maxlen=INTERVALS))
+    intervals: tuple[float, ...] = ()  # a fifth of a deque's memory, for a thousand devices
     interval: float | None = None  # from uplink to uplink; None while it is not regular
 
     def learn(self, interval: float) -> None:
-        self.intervals.append(interval)
-        middle = median(self.intervals)
+        self.intervals = (*self.intervals, interval)[-INTERVALS:]
+        middle = sorted(self.intervals)[len(self.intervals) // 2]
         steady = sum(abs(each - middle) <= SLACK * middle for each in self.intervals)
         self.interval = middle if steady >= STEADY else None
 

@@ -6,7 +6,6 @@ hardware (?), as is that the value has the scale of a packet's channel RSSI. Rec
 """
 
 from dataclasses import dataclass
-from statistics import median
 
 from drivers.sx1302.chip import Chip
 from drivers.sx1302.receive import temperature_compensation
@@ -37,9 +36,10 @@ async def measure(chip: Chip, settings: Settings, temperature: float) -> list[Ch
         radio = settings.radios[channel.radio]
         assert radio is not None
         shift = radio.rssi_offset + temperature_compensation(radio, temperature)
-        levels = [raw + shift for raw in await _readings(chip, chain)]
+        levels = sorted(raw + shift for raw in await _readings(chip, chain))
         frequency = settings.centre(channel)
-        measured.append(ChannelNoise(chain, frequency, median(levels), min(levels), max(levels)))
+        median = levels[READINGS // 2]
+        measured.append(ChannelNoise(chain, frequency, median, levels[0], levels[-1]))
     await chip.set(SELECT, 0)
     return measured
 
