@@ -13,7 +13,8 @@ Rules:
   it gets on.
 - A confirmed one is ACKED by the ACK bit of the session's next uplink, else NOT_ACKED. While one
   awaits its ACK no other confirmed one is sent to that device: the ACK would be for either.
-- `expires_at` is Unix time. While nobody knows the time, what may have expired waits.
+- `expires_at` is Unix time: an order that is stale when it comes is REFUSED, one that becomes stale
+  EXPIRED. While nobody knows the time, what may have expired waits.
 - A correlation is a command's identity: what comes again with one of those that are remembered, the
   last `REMEMBERED`, is the same command.
 """
@@ -130,7 +131,7 @@ class DownlinkQueue:
         queued = Queued(self._last + 1, order)
         waiting = self._open.get(order.dev_eui, {})
         if _has_expired(order, now):
-            return self._end(queued, Verdict.EXPIRED, "expires_at had passed when it came")
+            return self._end(queued, Verdict.REFUSED, "expires_at had passed when it came")
         if len(waiting) >= PER_DEVICE:
             return self._end(
                 queued, TxStatus.QUEUE_FULL, f"{PER_DEVICE} downlinks wait for this device"

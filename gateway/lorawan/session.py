@@ -18,6 +18,7 @@ from typing import Literal
 
 from gateway.lorawan.duty_cycle import Spent
 from gateway.lorawan.mac_state import FACTORY, Mac
+from gateway.lorawan.queue import Queued
 
 RESERVED_AHEAD = 16
 
@@ -96,20 +97,24 @@ class Rejoin:
 class Changes:
     """What one uplink changed, to be committed in one transaction with its reading (D1a).
 
-    `sessions` are written whole, `ended` are (DevEUI, session id) to delete.
+    `sessions` and `downlinks` are written whole, `ended` are (DevEUI, session id) to delete.
     """
 
     sessions: tuple[Session, ...] = ()
     ended: tuple[tuple[int, bytes], ...] = ()
     joins: tuple[Join, ...] = ()
     rejoins: tuple[Rejoin, ...] = ()
+    downlinks: tuple[Queued, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class KnownState:
-    """What the store knows at start: live sessions, joins and rejoins, airtime that may count."""
+    """What the store knows at start: live sessions, joins and rejoins, airtime that may count, and
+    downlinks, the last that are done among them.
+    """
 
     sessions: tuple[Session, ...] = ()
     joins: tuple[Join, ...] = ()
     airtime: tuple[Spent, ...] = ()
     rejoins: tuple[Rejoin, ...] = ()
+    downlinks: tuple[Queued, ...] = ()

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 from gateway.lorawan.duty_cycle import Spent
 from gateway.lorawan.session import Changes, Join, KnownState, Rejoin
 from gateway.records import Event, Moment, Record
-from gateway.store import sessions
+from gateway.store import downlinks, sessions
 from gateway.store.bounds import JUDGED
 from gateway.store.segments import UNREADABLE, pack, unpack
 from gateway.store.sessions import SessionRow
@@ -62,6 +62,7 @@ class Write:
     ended: Sequence[Row] = ()
     joins: Sequence[Row] = ()
     rejoins: Sequence[Row] = ()
+    downlinks: Sequence[Row] = ()
     airtime: Sequence[Spent] = ()
 
     @classmethod
@@ -81,6 +82,7 @@ class Write:
             ended=[(_eui(dev_eui), id_.hex()) for dev_eui, id_ in changes.ended],
             joins=[_join_row(join) for join in changes.joins],
             rejoins=[_rejoin_row(rejoin) for rejoin in changes.rejoins],
+            downlinks=[downlinks.row(queued) for queued in changes.downlinks],
         )
 
 
@@ -109,6 +111,7 @@ def _write(connection: sqlite3.Connection, one: Write) -> None:
     sessions.write(connection, one.sessions)
     many("INSERT OR REPLACE INTO accepted_join VALUES (?, ?, ?, ?)", one.joins)
     many("INSERT OR REPLACE INTO accepted_rejoin VALUES (?, ?, ?, ?)", one.rejoins)
+    downlinks.write(connection, one.downlinks)
     many("INSERT OR REPLACE INTO airtime VALUES (?, ?, ?)", one.airtime)
 
 
@@ -190,6 +193,7 @@ def load(connection: sqlite3.Connection) -> KnownState:
         tuple(Join(int(dev, 16), int(join, 16), *nonces) for dev, join, *nonces in joins),
         tuple(Spent(*row) for row in airtime),
         tuple(Rejoin(int(dev, 16), int(join, 16), *counts) for dev, join, *counts in rejoins),
+        tuple(downlinks.load(connection)),
     )
 
 

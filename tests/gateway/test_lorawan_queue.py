@@ -171,10 +171,14 @@ def test_downlink_that_may_have_expired_waits_until_the_time_is_known() -> None:
     assert told(found.expire(NOW)) == [("a", "EXPIRED", None, True)]
 
 
-def test_stale_order_ends_at_once() -> None:
-    assert told(DownlinkQueue().put(order(expires_at=NOW - 1), NOW)) == [
-        ("a", "EXPIRED", None, True)
-    ]
+def test_stale_order_is_refused() -> None:
+    refused = DownlinkQueue().put(order(expires_at=NOW - 1), NOW)
+    assert told(refused) == [("a", "REFUSED", None, True)]
+
+
+def test_command_that_comes_again_when_it_is_stale_is_still_the_same() -> None:
+    found = queue_with(order(expires_at=NOW + 1))
+    assert found.put(order(expires_at=NOW + 1), NOW + 2) == NOTHING
 
 
 def test_pending_says_whether_another_would_go() -> None:

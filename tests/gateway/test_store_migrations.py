@@ -11,6 +11,7 @@ from store_tools import World
 from gateway.errors import StoreError
 from gateway.lorawan.adr import Link
 from gateway.lorawan.duty_cycle import Spent
+from gateway.lorawan.queue import Order, Queued, State
 from gateway.lorawan.session import Rejoin
 from gateway.store import database
 from gateway.store.database import Store
@@ -21,6 +22,16 @@ SCRIPTS = schema()
 NOW = len(SCRIPTS)
 ADDED = "CREATE TABLE added (x);"
 OLD_KEY = bytes(range(32))  # sealed what the old databases hold, since schema 3
+SINCE_5 = (
+    Queued(
+        3,
+        Order("valve-17", 1, 10, b"open", confirmed=True, priority=2, expires_at=1_790_000_060.5),
+        State.AWAITS_ACK,
+        attempts=1,
+        session=b"\0\0\1\0\2",
+        f_cnt=4711,
+    ),
+)
 BROKEN = "CREATE TABLE half_done (x);\nCREATE TABLE more (no such syntax;"
 
 
@@ -64,6 +75,7 @@ async def test_old_database_is_read(world: World, old: Path) -> None:
     (session,) = known.sessions
     link = Link(3, 2) if old.stem >= "0004" else None
     assert (session.mac.link, session.version) == (link, "1.1" if link else "1.0")
+    assert known.downlinks == (SINCE_5 if old.stem >= "0005" else ())
     assert known.airtime == (since_2 if old.stem >= "0002" else ())
     assert await world.stored() == [1, 2, 3]
     assert version(world.path) == NOW

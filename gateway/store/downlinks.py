@@ -1,0 +1,53 @@
+"""Downlinks on disk: all that are not done, and the last that are, for their correlations."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
+
+from gateway.lorawan.queue import REMEMBERED, Order, Queued, State
+
+Row: TypeAlias = tuple[object, ...]
+
+
+def row(queued: Queued) -> Row:
+    order = queued.order
+    return (
+        queued.number,
+        order.correlation,
+        f"{order.dev_eui:016x}",
+        order.f_port,
+        order.payload,
+        order.confirmed,
+        order.priority,
+        order.expires_at,
+        queued.state,
+        queued.attempts,
+        queued.session.hex(),
+        queued.f_cnt,
+    )
+
+
+def write(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    """Also forgets those that are done, but the last."""
+    if not rows:
+        return
+    connection.executemany(
+        "INSERT OR REPLACE INTO downlink VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+    )
+    connection.execute(
+        "DELETE FROM downlink WHERE state = ? AND number <= (SELECT max(number) FROM downlink) - ?",
+        (State.DONE, REMEMBERED),
+    )
+
+
+def load(connection: sqlite3.Connection) -> Iterator[Queued]:
+    for found in connection.execute("SELECT * FROM downlink ORDER BY number"):
+        yield _queued(*found)
+
+
+def _queued(number: int, correlation: str, dev_eui: str, *values: Any) -> Queued:
+    f_port, payload, confirmed, priority, expires_at, state, attempts, session, f_cnt = values
+    order = Order(
+        correlation, int(dev_eui, 16), f_port, payload, bool(confirmed), priority, expires_at
+    )
+    return Queued(number, order, State(state), attempts, bytes.fromhex(session), f_cnt)
