@@ -221,6 +221,7 @@ class Store:
         plain_keys.wipe(connection)
         if self._keyring.has_older:
             sessions.reseal(connection)
+        sessions.end_left(connection)
 
     def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if self._connection is None:

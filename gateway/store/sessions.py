@@ -43,7 +43,7 @@ def _each(form: str, names: Sequence[str], between: str = ", ") -> str:
 
 _ID = "dev_eui = :dev_eui AND id = :id"
 _LOCKED = f"({_each('opened({0}, {1}) IS NULL', KEYS, ' OR ')})"
-_IS_ABP = "substr(id, 1, 8) = dev_addr"
+_IS_ABP = "substr(session.id, 1, 8) = session.dev_addr"
 
 _SELECT = f"""
     SELECT dev_eui, id, dev_addr, {_each("opened({0}, {1})", KEYS)}, {", ".join(STATE)}
@@ -52,10 +52,13 @@ _UPDATE = f"UPDATE session SET {_each('{0} = :{0}', STATE)} WHERE {_ID}"
 _INSERT = f"""
     INSERT INTO session (dev_eui, id, dev_addr, {", ".join(KEYS + STATE)})
     SELECT dev_eui, id, :dev_addr, {_each("sealed(:{0}, {1})", KEYS)}, {_each(":{0}", STATE)}
-    FROM (SELECT :dev_eui AS dev_eui, :id AS id)
-    WHERE NOT EXISTS (SELECT 1 FROM session WHERE {_ID})"""
-_END_LOCKED = f"""
-    DELETE FROM session WHERE NOT :pending AND dev_eui = :dev_eui AND id <> :id AND {_LOCKED}"""
+    FROM (SELECT :dev_eui AS dev_eui, :id AS id)"""
+# JoinNonce stands first in an id, and rises: a device that was heard in a later session left it
+_END_LEFT = f"""
+    DELETE FROM session WHERE NOT {_IS_ABP} AND EXISTS (
+        SELECT 1 FROM session AS later
+        WHERE later.dev_eui = session.dev_eui AND later.id > session.id AND NOT later.pending
+        AND substr(later.id, 1, 8) <> later.dev_addr)"""
 _SELECT_LOCKED = f"""
     SELECT DISTINCT dev_eui FROM session WHERE {_LOCKED} AND NOT {_IS_ABP} ORDER BY dev_eui"""
 _RESEAL = f"UPDATE session SET {_each('{0} = resealed({0}, {1})', KEYS)}"
@@ -73,9 +76,14 @@ def row(session: Session) -> SessionRow:
 
 
 def write(connection: sqlite3.Connection, rows: Sequence[SessionRow]) -> None:
-    """A device that is heard in one of `rows` has moved on from what cannot be opened."""
-    for statement in (_UPDATE, _INSERT, _END_LOCKED):
-        connection.executemany(statement, rows)
+    for each in rows:
+        if connection.execute(_UPDATE, each).rowcount == 0:
+            connection.execute(_INSERT, each)
+
+
+def end_left(connection: sqlite3.Connection) -> None:
+    """End what could not be opened when its device joined again: nobody ended it then."""
+    connection.execute(_END_LEFT)
 
 
 def load(connection: sqlite3.Connection) -> Iterator[Session]:
@@ -105,7 +113,6 @@ def _session(dev_eui: str, id_: str, dev_addr: str, *values: Any) -> Session | N
             return None
         # ABP: devices.toml will say; until then keys that nobody knows
         values = (*(os.urandom(16) for _ in KEYS), *values[len(KEYS) :])
-    *values, mac = values
-    session = Session(int(dev_eui, 16), bytes.fromhex(id_), int(dev_addr, 16), *values)
-    session.pending, session.mac = bool(session.pending), Mac.from_json(mac)
+    session = Session(int(dev_eui, 16), bytes.fromhex(id_), int(dev_addr, 16), *values[:-1])
+    session.pending, session.mac = bool(session.pending), Mac.from_json(values[-1])
     return session

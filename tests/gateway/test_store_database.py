@@ -72,7 +72,7 @@ async def test_known_state_comes_back(path: Path) -> None:
     big = 0xFFFF_FFFF_FFFF_FFFF
     sessions = (
         Session(1, b"\x01", 0xFFFF_FFFF, b"1" * 16, b"2" * 16, b"3" * 16, b"4" * 16, 2**32 - 1),
-        Session(big, b"\x02", 0, b"1" * 16, b"2" * 16, b"3" * 16, b"4" * 16, pending=True),
+        Session(big - 1, b"\x02", 0, b"1" * 16, b"2" * 16, b"3" * 16, b"4" * 16, pending=True),
         Session(
             big, b"\x03", 0, b"1" * 16, b"2" * 16, b"3" * 16, b"4" * 16, version="1.1",
             a_f_cnt_down=4, a_f_cnt_down_reserved=20, net_id=0x13, rj_count_0=9, mac=WHOLE_MAC,

@@ -233,13 +233,20 @@ async def test_abp_session_keeps_its_counters_under_another_key(world: World) ->
 
 
 async def test_device_that_joined_again_leaves_its_locked_session_behind(world: World) -> None:
-    await keep(world, joined(1), joined(2))
-    world.key_file.unlink()
+    await keep(world, joined(1), joined(2), personalised())
+    away = world.key_file.rename(world.path.with_name("away"))
     await keep(world, joined(1, join_nonce=2, pending=True))
     assert await locked(world) == (1, 2), "it may never hear the Join-Accept"
     await keep(world, joined(1, join_nonce=2))
     assert await locked(world) == (2,)
-    assert await known(world) == (joined(1, join_nonce=2),)
+    world.key_file.write_text(world.key_file.read_text() + away.read_text())
+    assert await known(world) == (joined(1, join_nonce=2), joined(2), personalised())
+
+
+async def test_session_before_one_that_is_pending_stays(world: World) -> None:
+    both = (joined(1), joined(1, join_nonce=2, pending=True))
+    await keep(world, *both)
+    assert await known(world) == both
 
 
 async def test_damaged_key_locks_its_own_session_only(world: World) -> None:
