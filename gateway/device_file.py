@@ -4,6 +4,7 @@ EUIs, addresses and keys are hex, most significant byte first, as printed on the
 An error never shows a key: messages end up in journals and mails.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,8 +17,11 @@ from gateway.errors import ConfigError
 from gateway.files import read_toml
 from gateway.lorawan.device import Device
 
-_KEYS = ("app_key", "nwk_key", "nwk_s_key", "app_s_key")
-_EITHER = "give join_eui and app_key (OTAA), or dev_addr, nwk_s_key and app_s_key (ABP)"
+_OTAA, _OTAA_1_1 = ("join_eui", "app_key"), ("join_eui", "app_key", "nwk_key")
+_ABP = ("dev_addr", "nwk_s_key", "app_s_key")
+_ABP_1_1 = ("dev_addr", "f_nwk_s_int_key", "s_nwk_s_int_key", "nwk_s_enc_key", "app_s_key")
+_PERSONAL = dict.fromkeys((*_OTAA_1_1, *_ABP, *_ABP_1_1))
+_KEYS = tuple(key for key in _PERSONAL if key.endswith("_key"))
 
 
 class Entry(msgspec.Struct, forbid_unknown_fields=True, rename={"device_class": "class"}):
@@ -36,6 +40,11 @@ class Entry(msgspec.Struct, forbid_unknown_fields=True, rename={"device_class": 
     dev_addr: str = ""
     nwk_s_key: str = ""
     app_s_key: str = ""
+    f_nwk_s_int_key: str = ""
+    s_nwk_s_int_key: str = ""
+    nwk_s_enc_key: str = ""
+    adr: bool = True
+    reset_f_cnt: bool = False
 
     def __repr__(self) -> str:
         return f"Entry({self.dev_eui!r}, {self.name!r})"
@@ -80,18 +89,20 @@ def _device(entry: Entry, number: int, file: Path, catalogue: Catalogue) -> Devi
             raise refuse(key, shown, f"write {digits} hex digits in lower case")
         return text
 
-    if entry.lorawan == "1.1":
-        raise refuse("lorawan", entry.lorawan, "this version speaks 1.0.2, 1.0.3 and 1.0.4")
-    if entry.nwk_key:
-        raise refuse("nwk_key", None, "belongs to LoRaWAN 1.1, this version speaks 1.0.x: app_key")
     if entry.device_class == "C":
         raise refuse("class", entry.device_class, 'this version serves class "A" only')
     if entry.codec and entry.codec not in catalogue.names():
         raise refuse("codec", entry.codec, f"known are: {', '.join(sorted(catalogue.names()))}")
-    otaa = bool(entry.join_eui or entry.app_key)
-    abp = bool(entry.dev_addr or entry.nwk_s_key or entry.app_s_key)
-    if otaa == abp:
-        raise refuse("join_eui", None, f"{_EITHER}{', not both' if otaa else ''}")
+    wanted = _wanted(entry, refuse)
+    if entry.reset_f_cnt and (entry.lorawan == "1.1" or "dev_addr" not in wanted):
+        raise refuse("reset_f_cnt", True, "only for ABP up to 1.0.4: no other device counts anew")
+
+    def address(key: str, digits: int) -> int | None:
+        return int(hexadecimal(key, digits), 16) if key in wanted else None
+
+    def secret(key: str) -> bytes | None:
+        return bytes.fromhex(hexadecimal(key, 32)) if key in wanted else None
+
     return Device(
         dev_eui=int(hexadecimal("dev_eui", 16), 16),
         name=entry.name,
@@ -100,9 +111,33 @@ def _device(entry: Entry, number: int, file: Path, catalogue: Catalogue) -> Devi
         device_class=entry.device_class,
         place=entry.place,
         depth=entry.depth,
-        join_eui=int(hexadecimal("join_eui", 16), 16) if otaa else None,
-        app_key=bytes.fromhex(hexadecimal("app_key", 32)) if otaa else None,
-        dev_addr=int(hexadecimal("dev_addr", 8), 16) if abp else None,
-        nwk_s_key=bytes.fromhex(hexadecimal("nwk_s_key", 32)) if abp else None,
-        app_s_key=bytes.fromhex(hexadecimal("app_s_key", 32)) if abp else None,
+        join_eui=address("join_eui", 16),
+        app_key=secret("app_key"),
+        dev_addr=address("dev_addr", 8),
+        nwk_s_key=secret("nwk_s_key"),
+        app_s_key=secret("app_s_key"),
+        adr=entry.adr,
+        nwk_key=secret("nwk_key"),
+        f_nwk_s_int_key=secret("f_nwk_s_int_key"),
+        s_nwk_s_int_key=secret("s_nwk_s_int_key"),
+        nwk_s_enc_key=secret("nwk_s_enc_key"),
+        reset_f_cnt=entry.reset_f_cnt,
     )
+
+
+def _wanted(entry: Entry, refuse: Callable[[str, object, str], ConfigError]) -> tuple[str, ...]:
+    """What the device needs of keys and addresses, of its version and of OTAA or ABP."""
+    otaa, abp = (_OTAA_1_1, _ABP_1_1) if entry.lorawan == "1.1" else (_OTAA, _ABP)
+    given = [key for key in _PERSONAL if getattr(entry, key)]
+    either = f"give {_listed(otaa)} (OTAA), or {_listed(abp)} (ABP)"
+    for key in given:
+        if key not in (*otaa, *abp):
+            raise refuse(key, None, f"does not belong to LoRaWAN {entry.lorawan}: {either}")
+    is_otaa, is_abp = (any(key in given for key in keys) for keys in (otaa, abp))
+    if is_otaa == is_abp:
+        raise refuse("join_eui", None, f"{either}{', not both' if is_otaa else ''}")
+    return otaa if is_otaa else abp
+
+
+def _listed(keys: tuple[str, ...]) -> str:
+    return f"{', '.join(keys[:-1])} and {keys[-1]}"

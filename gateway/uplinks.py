@@ -12,6 +12,7 @@ from drivers.concentrator import RxPacket
 from gateway.clock import Clock
 from gateway.codecs.catalogue import Codec
 from gateway.diagnostics.watch import Watch
+from gateway.join_refusals import JoinRefusals
 from gateway.lorawan import moment as lorawan
 from gateway.lorawan.device import Device
 from gateway.lorawan.downlink import Answer
@@ -55,9 +56,10 @@ class Uplinks:
     ) -> None:
         self._network, self._codecs, self._buffer, self._send = network, codecs, buffer, send
         self._clock, self._watch, self._spawn, self._rhythm = clock, watch, spawn, rhythm
+        self._refusals = JoinRefusals()
         self.drops: Counter[str] = Counter()
         self.counts: Counter[str] = Counter(
-            readings=0, joins=0, without_payload=0, repeated=0, mac_skipped=0
+            readings=0, joins=0, without_payload=0, repeated=0, mac_skipped=0, joins_refused=0
         )
 
     def heard(self, packet: RxPacket) -> None:
@@ -65,14 +67,16 @@ class Uplinks:
         moment = self._clock.now()
         match self._network.receive(packet, _ended(moment)):
             case Drop() as drop:
-                self._drop(drop, packet)
+                self._drop(drop, packet, moment)
             case Uplink() as uplink:
                 self._uplink(uplink, packet, moment)
             case Joined() as joined:
                 self._joined(joined, packet, moment)
 
-    def _drop(self, drop: Drop, packet: RxPacket) -> None:
+    def _drop(self, drop: Drop, packet: RxPacket, moment: Moment) -> None:
         self.drops[drop.reason] += 1
+        if drop.is_join and drop.dev_eui is not None:
+            self._join_refused(drop, drop.dev_eui, moment)
         if not self._watch.watched:
             return
         whose = {
@@ -80,7 +84,15 @@ class Uplinks:
             "dev_eui": None if drop.dev_eui is None else f"{drop.dev_eui:016x}",
         }
         known = {key: value for key, value in whose.items() if value is not None}
+        if drop.says:
+            known["says"] = drop.says
         self._watch.tell("drop", reason=drop.reason, **known, rssi=round(packet.rssi, 1))
+
+    def _join_refused(self, drop: Drop, dev_eui: int, moment: Moment) -> None:
+        self.counts["joins_refused"] += 1
+        if self._refusals.is_news(dev_eui, moment.monotonic_s):
+            detail = {"device": f"{dev_eui:016x}", "cause": str(drop.reason), "reason": drop.says}
+            self._buffer.add(Event("join_refused", moment, {**detail}))
 
     def _uplink(self, uplink: Uplink, packet: RxPacket, moment: Moment) -> None:
         self._rhythm.uplink(uplink.device.dev_eui, uplink.f_cnt, moment.monotonic_s)
@@ -94,21 +106,21 @@ class Uplinks:
         self._buffer.touch(uplink.session)
 
     def _records(self, uplink: Uplink, packet: RxPacket, moment: Moment) -> list[Record]:
-        """The uplink's reading; none for a repetition, and none for a frame of MAC commands. What
-        the device says of its battery stands in an event, and in the reading if there is one.
+        """The uplink's reading; none for a repetition, and none for a frame of MAC commands. With
+        it go events that the uplink is.
         """
         if uplink.retransmission:
             self.counts["repeated"] += 1
             return []
-        battery = [] if uplink.status is None else [_battery(uplink.device, uplink.status, moment)]
+        others = _events(uplink, moment)
         if not uplink.f_port:
             self.counts["without_payload"] += 1
-            return [*battery]
+            return others
         self.counts["readings"] += 1
         reading = self._reading(uplink, packet, moment)
         if self._watch.watched:
             self._watch.tell("reading", **_shown(reading))
-        return [reading, *battery]
+        return [reading, *others]
 
     def _reading(self, uplink: Uplink, packet: RxPacket, moment: Moment) -> Reading:
         device = uplink.device
@@ -135,14 +147,9 @@ class Uplinks:
 
     def _joined(self, joined: Joined, packet: RxPacket, moment: Moment) -> None:
         self.counts["joins"] += 1
-        detail = {
-            "device": f"{joined.device.dev_eui:016x}",
-            "name": joined.device.name,
-            "dev_addr": f"{joined.session.dev_addr:08x}",
-            "session": joined.session.id.hex(),
-        }
+        detail = _activation(joined.device, joined.session)
         self._watch.tell("join", **detail)
-        event = Event("join", moment, dict(detail))
+        event = Event("join", moment, detail)
         self._spawn(self._keep_and_answer([event], joined.changes, joined.answer, packet))
 
     async def _keep_and_answer(
@@ -167,6 +174,26 @@ def _level(status: DevStatusAns | None) -> dict[str, Value]:
 
 def _level_unit(status: DevStatusAns | None) -> dict[str, str]:
     return {BATTERY_LEVEL: "%EL"} if _level(status) else {}
+
+
+def _events(uplink: Uplink, moment: Moment) -> list[Record]:
+    """What an uplink says beside its payload: its battery; or that its counter begins anew."""
+    found: list[Record] = []
+    if uplink.begun_anew:
+        detail = _activation(uplink.device, uplink.session) | {"f_cnt_reset": True}
+        found.append(Event("join", moment, detail))
+    if uplink.status is not None:
+        found.append(_battery(uplink.device, uplink.status, moment))
+    return found
+
+
+def _activation(device: Device, session: Session) -> dict[str, Value | None]:
+    return {
+        "device": f"{device.dev_eui:016x}",
+        "name": device.name,
+        "dev_addr": f"{session.dev_addr:08x}",
+        "session": session.id.hex(),
+    }
 
 
 def _battery(device: Device, status: DevStatusAns, moment: Moment) -> Event:

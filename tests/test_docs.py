@@ -150,10 +150,10 @@ def test_configuration_keys_that_documents_name_exist(document: Path) -> None:
     assert {name for name in named if not name.endswith(("toml", "_py", ".py"))} <= keys()
 
 
-def test_every_key_of_a_device_is_shown_in_the_shipped_file_or_is_of_later_versions() -> None:
+def test_every_key_of_a_device_is_shown_in_the_shipped_file() -> None:
     example = text(files.shipped() / "devices.toml")
     names = {field.encode_name for field in msgspec.structs.fields(Entry)}
-    assert {name for name in names if f"# {name} = " not in example} == {"nwk_key"}
+    assert {name for name in names if f"# {name} = " not in example} == set()
 
 
 def test_drop_reasons_that_the_installation_guide_explains_exist() -> None:

@@ -27,10 +27,22 @@ ABP = {
     "app_s_key": OTHER,
 }
 
+OTAA_1_1 = OTAA | {"lorawan": "1.1", "nwk_key": OTHER}
+ABP_1_1 = {
+    "dev_eui": "70b3d57ed0000003",
+    "name": "pump",
+    "lorawan": "1.1",
+    "dev_addr": "26011bdb",
+    "f_nwk_s_int_key": KEY,
+    "s_nwk_s_int_key": OTHER,
+    "nwk_s_enc_key": KEY[::-1],
+    "app_s_key": OTHER[::-1],
+}
+
 
 def table(entry: dict[str, Any]) -> str:
     def shown(value: object) -> str:
-        return f'"{value}"' if isinstance(value, str) else str(value)
+        return f'"{value}"' if isinstance(value, str) else str(value).lower()
 
     return "\n".join(["[[device]]", *(f"{k} = {shown(v)}" for k, v in entry.items()), ""])
 
@@ -71,6 +83,23 @@ def test_otaa_and_abp_devices_are_taken_as_written(tmp_path: Path) -> None:
     )
 
 
+def test_devices_of_1_1_have_their_own_keys(tmp_path: Path) -> None:
+    otaa, abp = load(tmp_path, OTAA_1_1, ABP_1_1)
+    assert (otaa.lorawan, otaa.session_version) == ("1.1", "1.1")
+    assert (otaa.app_key, otaa.nwk_key) == (bytes.fromhex(KEY), bytes.fromhex(OTHER))
+    assert otaa.root_key == otaa.nwk_key
+    keys = (KEY, OTHER, KEY[::-1], OTHER[::-1])
+    assert abp.abp_keys == tuple(map(bytes.fromhex, keys))
+    assert abp.root_key is None
+
+
+def test_adr_and_resets_are_the_operators_choice(tmp_path: Path) -> None:
+    (usual,) = load(tmp_path, ABP)
+    (other,) = load(tmp_path, ABP | {"adr": False, "reset_f_cnt": True})
+    assert (usual.adr, usual.reset_f_cnt) == (True, False)
+    assert (other.adr, other.reset_f_cnt) == (False, True)
+
+
 def test_a_gateway_without_devices_is_no_error(tmp_path: Path) -> None:
     assert load(tmp_path) == ()
 
@@ -90,7 +119,16 @@ def test_a_gateway_without_devices_is_no_error(tmp_path: Path) -> None:
         (OTAA, {"app_key": KEY[:-2] + "é0"}, "app_key"),
         (OTAA, {"app_key": ""}, "app_key"),
         (OTAA, {"nwk_key": KEY}, "nwk_key"),
-        (OTAA, {"lorawan": "1.1"}, "lorawan"),
+        (OTAA, {"lorawan": "1.1"}, "nwk_key"),
+        (OTAA_1_1, {"lorawan": "1.0.4"}, "nwk_key"),
+        (OTAA_1_1, {"nwk_s_enc_key": KEY}, "join_eui"),
+        (OTAA_1_1, {"nwk_key": KEY[1:]}, "nwk_key"),
+        (ABP_1_1, {"lorawan": "1.0.4"}, "f_nwk_s_int_key"),
+        (ABP_1_1, {"nwk_s_key": KEY}, "nwk_s_key"),
+        (ABP_1_1, {"s_nwk_s_int_key": ""}, "s_nwk_s_int_key"),
+        (ABP_1_1, {"reset_f_cnt": True}, "reset_f_cnt"),
+        (OTAA, {"reset_f_cnt": True}, "reset_f_cnt"),
+        (OTAA, {"adr": "no"}, "adr"),
         (OTAA, {"lorawan": "1.2"}, "lorawan"),
         (OTAA, {"class": "C"}, "class"),
         (OTAA, {"class": "B"}, "class"),

@@ -1,4 +1,4 @@
-"""LoRaWAN 1.1 in the network: joins, sessions, rejoins; the device is tests/lorawan_1_1_device.py."""
+"""LoRaWAN 1.1 in the network: joins, sessions, rejoins; the device is lorawan_1_1_device."""
 
 from dataclasses import replace
 
@@ -367,8 +367,7 @@ def test_damaged_rejoin_never_passes(kind: int, at: int, flip: int) -> None:
 def test_changed_root_key_ends_the_session_at_load() -> None:
     world = World()
     air = world.settled(5).air
-    for key in ("nwk_key", "app_key"):
-        changed = replace(DEVICE, **{key: b"x" * 16})
+    for changed in (replace(DEVICE, nwk_key=b"x" * 16), replace(DEVICE, app_key=b"x" * 16)):
         known = KnownState(tuple(map(replace, world.sessions.values())), world.joins)
         net = Network([changed], known, EU868, counted(), heard=HEARD)
         assert reason(net.receive(packet(air.uplink(1)))) is DropReason.UNKNOWN_DEVICE

@@ -100,6 +100,55 @@ async def test_join_is_on_disk_before_its_accept_and_becomes_an_event(bench: Ben
     assert bench.uplinks.counts["joins"] == 1
 
 
+async def test_refused_join_becomes_an_event_that_says_why(bench: Bench) -> None:
+    await bench.hear(packet(join_request(b"?" * 16, JOIN_EUI, DEV_EUI, 7)))
+    (event,) = bench.buffer.records
+    assert isinstance(event, Event)
+    assert event.type == "join_refused"
+    assert (event.detail["device"], event.detail["cause"]) == (f"{DEV_EUI:016x}", "bad_mic")
+    assert "AppKey differs" in str(event.detail["reason"])
+    messages.check("events", json.events(messages.EUI, [event], lambda moment: moment))
+
+
+async def test_join_flood_is_counted_and_told_of_a_little(bench: Bench) -> None:
+    for n in range(200):
+        bench.uplinks.heard(packet(join_request(b"?" * 16, JOIN_EUI, n % 100, n)))
+    assert len(bench.buffer.records) == 32
+    assert bench.uplinks.counts["joins_refused"] == 200
+
+
+async def test_battery_stands_in_an_event_and_in_the_reading(bench: Bench) -> None:
+    await bench.hear(packet(data(0, confirmed=True)), packet(data(1, f_opts=b"\x06\x80\x3f")))
+    reading = bench.readings[-1]
+    assert (reading.measurements["battery_level"], reading.units["battery_level"]) == (50.2, "%EL")
+    event = bench.buffer.records[-1]
+    assert isinstance(event, Event)
+    assert (event.type, event.detail["battery_level"]) == ("battery", 50.2)
+    assert (event.detail["margin"], event.detail["external_power"]) == (-1, False)
+    messages.check("events", json.events(messages.EUI, [event], lambda moment: moment))
+
+
+@pytest.mark.parametrize(("battery", "external"), [("00", True), ("ff", False)])
+async def test_battery_without_a_charge_is_no_measurement(
+    bench: Bench, battery: str, external: bool
+) -> None:
+    f_opts = bytes.fromhex(f"06{battery}0a")
+    await bench.hear(packet(data(0, confirmed=True)), packet(data(1, f_opts=f_opts)))
+    assert "battery_level" not in bench.readings[-1].measurements
+    event = bench.buffer.records[-1]
+    assert isinstance(event, Event)
+    assert (event.detail["battery_level"], event.detail["external_power"]) == (None, external)
+
+
+@pytest.mark.parametrize("bench", [replace(GAUGE, reset_f_cnt=True)], indirect=True)
+async def test_counter_that_begins_anew_is_shown(bench: Bench) -> None:
+    await bench.hear(packet(data(300)), packet(data(0)))
+    assert [reading.session for reading in bench.readings] == ["01ab12cd00", "01ab12cd01"]
+    event = bench.buffer.records[-1]
+    assert isinstance(event, Event)
+    assert (event.type, event.detail["f_cnt_reset"]) == ("join", True)
+
+
 async def test_joined_device_is_heard_in_its_new_session(bench: Bench) -> None:
     await bench.hear(packet(join_request(APP_KEY, JOIN_EUI, DEV_EUI, 7)))
     air = hears_join_accept(APP_KEY, 7, bench.answers[0].phy_payload).air
