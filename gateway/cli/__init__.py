@@ -27,6 +27,7 @@ VERBS = {
     "radio": "the concentrator on the bench: listen, send, scan",
     "firmware": "install the images that the concentrator needs",
     "emulator": "a concentrator's hardware on a pseudo-terminal",
+    "simulate": "a virtual month of many end devices, with every fault there is",
 }
 
 

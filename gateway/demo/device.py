@@ -14,8 +14,8 @@ Rules:
 - A DevNonce is used once: random up to 1.0.3, rising since (L2 1.0.4 §6.2.5).
 - FCntDown only rises; what repeats or goes back is refused. So does JoinNonce since 1.0.4.
 - After a power cycle a device that joins has lost its session. It has kept nothing up to 1.0.3,
-  DevNonce and JoinNonce in 1.0.4, and RJcount1 in 1.1. ABP goes on, with its counters kept since
-  1.0.4, and in 1.1 with a ResetInd.
+  DevNonce and JoinNonce in 1.0.4, and RJcount1 in 1.1. ABP goes on: in 1.0.4 with its
+  counters and settings, in 1.1 with its counters and a ResetInd, before with nothing.
 - `violations` are what no network may do to this device: an authentic downlink outside its window,
   a counter or nonce once more, a MAC command that it cannot follow.
 """
@@ -126,20 +126,20 @@ class Device:
 
     @property
     def wants_to_speak(self) -> bool:
-        """Whether the network has more, or waits for an answer of this device."""
-        return self.more_waits or self._owes_ack is not None or self.commands.waiting
+        """Whether the network has more, or waits for this device's ACK."""
+        return self.more_waits or self._owes_ack is not None
 
     def power_cycle(self) -> None:
         """Switched off and on again: all is lost that is not in its flash."""
-        session = None if self.keys.otaa else Activation.by_personalization(self.keys)
-        if self.keys.lorawan in ("1.0.2", "1.0.3"):
+        forgetful = self.keys.lorawan in ("1.0.2", "1.0.3")
+        session, settings = self.activation, self.settings
+        if forgetful:
             self.join_nonce, self.dev_nonce = -1, 0
-        elif session is not None and self.activation is not None:
-            session.f_cnt_up = self.activation.f_cnt_up
-            session.f_cnt_down = self.activation.f_cnt_down
-            session.a_f_cnt_down = self.activation.a_f_cnt_down
+            session = Activation.by_personalization(self.keys)
         self.join_attempts = 0
-        self._begin(session)
+        self._begin(None if self.keys.otaa else session)
+        if not self.keys.otaa and self.keys.lorawan == "1.0.4":
+            self.settings = self.commands.settings = settings
 
     def join_request(self) -> Uplink:
         """A Join-Request with the next DevNonce (L2 1.0.4 §6.2.5), each second one slower."""

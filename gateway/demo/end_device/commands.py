@@ -70,11 +70,6 @@ class Commands:
     def announces(self) -> frozenset[int]:
         return frozenset(self._unconfirmed)
 
-    @property
-    def waiting(self) -> bool:
-        """Whether an uplink would carry something."""
-        return bool(self._once or self._sticky or self._unconfirmed)
-
     def collect(self, room: int) -> bytes:
         """FOpts of the next uplink; what does not fit waits."""
         taken = b""

@@ -1,0 +1,71 @@
+"""`kogge simulate`: a virtual month of many end devices against the real network server."""
+
+import argparse
+import json
+import secrets
+import sys
+from typing import TYPE_CHECKING
+
+from gateway.cli import EX_FAILED
+
+if TYPE_CHECKING:
+    from gateway.simulation.month import Report
+
+HELP = (
+    "Plays days of a whole street in virtual time: end devices of their own MAC, losses, copies, "
+    "replays, power cycles, and a gateway that is killed between written and synced. Exit status 0 "
+    "only if nothing happened that may not."
+)
+DAYS, DEVICES, MOST_DEVICES = 30, 200, 10_000
+
+
+def _number(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1, please")
+    return number
+
+
+def _devices(text: str) -> int:
+    number = _number(text)
+    if number > MOST_DEVICES:
+        raise argparse.ArgumentTypeError(f"at most {MOST_DEVICES}, please")
+    return number
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--days", type=_number, default=DAYS, metavar="N", help=f"how long ({DAYS})"
+    )
+    parser.add_argument(
+        "--devices", type=_devices, default=DEVICES, metavar="N", help=f"how many ({DEVICES})"
+    )
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="the same month again (a new one each time)"
+    )
+    parser.add_argument("--json", action="store_true", help="one object as the last line")
+
+
+def run(args: argparse.Namespace) -> int:
+    from gateway.simulation.month import simulate
+
+    seed = secrets.randbelow(1 << 32) if args.seed is None else args.seed
+    out = sys.stderr if args.json else sys.stdout
+    print(f"seed {seed}: {args.days} days of {args.devices} devices", file=out, flush=True)
+    report = simulate(args.days, args.devices, seed)
+    if args.json:
+        print(json.dumps(report.json()))
+    else:
+        print(_told(report))
+    return EX_FAILED if report.violations else 0
+
+
+def _told(report: "Report") -> str:
+    """The report for people; each violation on a line of its own."""
+    counts = ("uplinks", "joins", "downlinks", "adr_changes", "kills", "violations")
+    lines = [f"  {name.replace('_', ' '):12} {getattr(report, name):9}" for name in counts]
+    lines += [f"  {text}" for text in report.violation_list]
+    hidden = report.violations - len(report.violation_list)
+    lines += [f"  and {hidden} more"] * bool(hidden)
+    lines.append(f"  {report.real_time_factor:.0f} times as fast as real time")
+    return "\n".join(lines)

@@ -1,0 +1,195 @@
+"""A small virtual life of the street, and whether its judge sees what is broken on purpose."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from _pytest.monkeypatch import MonkeyPatch
+
+from drivers.concentrator import TxPacket
+from gateway.duty_cycle import DutyCycle
+from gateway.lorawan import uplink
+from gateway.lorawan.outcome import Uplink
+from gateway.lorawan.scheduler import Scheduler
+from gateway.lorawan.session import KnownState
+from gateway.simulation import population, street, world
+from gateway.simulation.agenda import DAY, HOUR
+from gateway.simulation.box import Box
+from gateway.simulation.disk import Disk
+from gateway.simulation.month import Report, simulate
+from gateway.simulation.world import World
+
+
+def life(days: int = 2, devices: int = 30, seed: int = 1) -> Report:
+    return simulate(days, devices, seed)
+
+
+def told(what: str) -> bool:
+    """Whether that is among the violations of two days."""
+    world = World(30, 1)
+    world.run(2 * DAY)
+    return any(what in text for text in world.judge.violations)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_nothing_happens_that_may_not(seed: int) -> None:
+    report = life(8, 30, seed)
+    assert report.violation_list == []
+    assert report.violations == 0
+    assert report.uplinks >= 8 * 24 * 30
+    assert report.joins > 24
+    assert report.downlinks > report.uplinks // 15
+    assert report.kills > 20
+
+
+def test_one_seed_is_one_life() -> None:
+    first, again = (replace(life(seed=5), real_time_factor=0) for _ in range(2))
+    assert first == again
+    assert first.downlinks != life(seed=6).downlinks
+
+
+@pytest.fixture
+def busy(monkeypatch: MonkeyPatch) -> None:
+    """All uplinks are confirmed and come every half a minute: the airtime does not suffice."""
+    monkeypatch.setattr(street, "CONFIRMED", 1.0)
+    monkeypatch.setattr(street, "PAUSE_S", (20, 40))
+    monkeypatch.setattr(world, "COMMITS_PER_UPLINK", 60)
+
+
+def busy_hours(hours: int = 3) -> World:
+    world = World(20, 1)
+    world.run(hours * HOUR)
+    return world
+
+
+@pytest.mark.usefixtures("busy")
+def test_airtime_suffices_because_answers_are_left_out() -> None:
+    world = busy_hours()
+    assert world.judge.violations == []
+    assert 100 < world.judge.downlinks < world.street.uplinks / 2
+
+
+@pytest.mark.usefixtures("busy")
+def test_a_gateway_that_ignores_the_duty_cycle_is_seen(monkeypatch: MonkeyPatch) -> None:
+    monkeypatch.setattr(DutyCycle, "allows", lambda *_: True)
+    assert any("within an hour" in text for text in busy_hours().judge.violations)
+
+
+@pytest.mark.usefixtures("busy")
+def test_a_gateway_that_forgets_its_airtime_is_seen(monkeypatch: MonkeyPatch) -> None:
+    monkeypatch.setattr(world, "KILLS_PER_DAY", 200)
+    after_a_kill(monkeypatch, lambda known: replace(known, airtime=()))
+    assert any("within an hour" in text for text in busy_hours().judge.violations)
+
+
+def after_a_kill(monkeypatch: MonkeyPatch, spoilt: Callable[[KnownState], KnownState]) -> None:
+    load = Disk.load
+    monkeypatch.setattr(Disk, "load", lambda disk: spoilt(load(disk)))
+
+
+def test_an_f_cnt_down_that_starts_anew_after_a_kill_is_seen(monkeypatch: MonkeyPatch) -> None:
+    def anew(known: KnownState) -> KnownState:
+        sessions = (replace(one, f_cnt_down=0, f_cnt_down_reserved=0) for one in known.sessions)
+        return replace(known, sessions=tuple(sessions))
+
+    after_a_kill(monkeypatch, anew)
+    assert told("was used twice in")
+    assert told("FCntDown was used before")
+
+
+def test_a_lost_session_is_seen(monkeypatch: MonkeyPatch) -> None:
+    after_a_kill(monkeypatch, lambda known: replace(known, sessions=known.sessions[1:]))
+    assert told("is not heard any more")
+
+
+def test_forgotten_joins_are_seen(monkeypatch: MonkeyPatch) -> None:
+    after_a_kill(monkeypatch, lambda known: KnownState(airtime=known.airtime))
+    monkeypatch.setattr(population, "WEEK", DAY // 2)
+    monkeypatch.setattr(street, "WEEK", DAY // 2)
+    assert told("JoinNonce 1 was used twice")
+
+
+@pytest.mark.parametrize("late_us", [2_000, -2_000])
+def test_an_answer_beside_its_window_is_seen(monkeypatch: MonkeyPatch, late_us: int) -> None:
+    place = Scheduler.place
+
+    def beside(scheduler: Scheduler, answer: Any, ended_us: int, session: int, now: int) -> Any:
+        return place(scheduler, answer, ended_us + late_us, session, now)
+
+    monkeypatch.setattr(Scheduler, "place", beside)
+    assert told("no window open then")
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"frequency": 868_950_000}, "another frequency"),
+        ({"inverted": False}, "polarity"),
+        ({"power": 20}, "dBm"),
+        ({"bandwidth": 250_000}, "another data rate"),
+    ],
+)
+def test_a_transmission_with_wrong_figures_is_seen(
+    monkeypatch: MonkeyPatch, changes: dict[str, Any], what: str
+) -> None:
+    programmed = World._programmed
+
+    def wrong(self: World, packet: TxPacket, start: int, said: Any) -> None:
+        programmed(self, replace(packet, **changes), start, said)
+
+    monkeypatch.setattr(World, "_programmed", wrong)
+    assert told(what)
+
+
+def test_an_accepted_replay_is_seen(monkeypatch: MonkeyPatch) -> None:
+    heard = Box.heard
+
+    def forgetful(box: Box, packet: Any, ended: int, said: Any) -> Any:
+        outcome = heard(box, packet, ended, said)
+        if isinstance(outcome, Uplink):
+            outcome.session.f_cnt_up = -1
+        return outcome
+
+    monkeypatch.setattr(Box, "heard", forgetful)
+    assert told("came twice")
+
+
+def test_a_wrong_reading_id_is_seen(monkeypatch: MonkeyPatch) -> None:
+    monkeypatch.setattr(uplink, "reading_id", lambda session, f_cnt: session.id.hex() + str(f_cnt))
+    assert told("has the id")
+
+
+def test_an_answer_before_its_commit_is_seen(monkeypatch: MonkeyPatch) -> None:
+    write = Disk.write
+
+    def at_once(disk: Disk, written: Any, then: Callable[[], None]) -> None:
+        write(disk, written, lambda: None)
+        then()
+
+    monkeypatch.setattr(Disk, "write", at_once)
+    monkeypatch.setattr("gateway.simulation.disk.USUAL_S", (1.2, 1.8))
+    assert told("is acknowledged and not on disk")
+
+
+def test_a_dead_session_that_is_kept_out_of_the_commit_is_seen(monkeypatch: MonkeyPatch) -> None:
+    """An answered uplink whose session is not written: the counter would go back."""
+    write = Disk.write
+
+    def without(disk: Disk, written: Any, then: Callable[[], None]) -> None:
+        changes = replace(written.changes, sessions=())
+        write(disk, replace(written, changes=changes), then)
+
+    monkeypatch.setattr(Disk, "write", without)
+    assert life().violations > 0
+
+
+def test_box_takes_the_networks_word_for_nothing(monkeypatch: MonkeyPatch) -> None:
+    """A gateway that is deaf for good is not a good one."""
+    heard = Box.heard
+
+    def deaf(box: Box, packet: Any, ended: int, said: Any) -> Any:
+        return heard(box, replace(packet, payload=b"\x40" + packet.payload[1:5]), ended, said)
+
+    monkeypatch.setattr(Box, "heard", deaf)
+    assert told("may not join")
