@@ -177,9 +177,3 @@ def _check_mqtt(mqtt: Mqtt, file: Path) -> None:
         raise ConfigError(
             file, "mqtt.cert_file", mqtt.cert_file, "cert_file and key_file go together"
         )
-    if mqtt.format != "json":
-        raise ConfigError(file, "mqtt.format", mqtt.format, 'this version writes "json" only')
-    if mqtt.compression != "none":
-        raise ConfigError(
-            file, "mqtt.compression", mqtt.compression, 'this version knows "none" only'
-        )

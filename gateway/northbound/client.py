@@ -27,8 +27,11 @@ from typing import Any, Final, Self
 import aiomqtt
 import paho.mqtt.client as paho
 from aiomqtt import MqttError, ProtocolVersion, Will
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+
+from gateway.northbound.formats import Content
 
 KEEP_ALIVE: Final = 30  # seconds; a silent line is found dead within two of these
 CONNACK_SECONDS: Final = 10.0
@@ -129,14 +132,23 @@ class Client(aiomqtt.Client):
         raise self._why_lost()
 
     async def publish(  # type: ignore[override]  # one QoS, and nothing of paho's looks through
-        self, topic: str, payload: bytes, *, retain: bool = False
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        content: Content = Content(),  # noqa: B008 # immutable
     ) -> None:
-        """Publish with QoS 1; returns after the PUBACK. Raises `Refused` or `Lost`."""
-        size = _packet_size(topic, payload)
+        """Publish with QoS 1; returns after the PUBACK. Raises `Refused` or `Lost`.
+
+        `content` is for MQTT 5 alone.
+        """
+        properties = _properties(content)
+        size = _packet_size(topic, payload, properties)
         if size > self._largest:
             raise Refused(TOO_LARGE, f"{size} bytes, and the broker takes {self._largest}")
         async with self._slots:
-            sent = self._client.publish(topic, payload, 1, retain)
+            sent = self._client.publish(topic, payload, 1, retain, properties)
             if sent.rc != paho.MQTT_ERR_SUCCESS:
                 raise self._why_lost()
             puback = self._loop.create_future()
@@ -271,7 +283,18 @@ class Client(aiomqtt.Client):
         self._disconnected.exception()  # seen: nobody else may have waited for it
 
 
-def _packet_size(topic: str, payload: bytes) -> int:
-    """Bytes of a PUBLISH with QoS 1 in MQTT 5 (§3.3), without properties."""
-    rest = 2 + len(topic.encode()) + 2 + 1 + len(payload)
+def _properties(content: Content) -> Properties | None:
+    """Of a PUBLISH in MQTT 5 (§3.3.2.3)."""
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    if content.type:
+        properties.ContentType = content.type
+    if content.encoding:  # MQTT has no property of its own for it
+        properties.UserProperty = ("content-encoding", content.encoding)
+    return None if properties.isEmpty() else properties  # type: ignore[no-untyped-call]
+
+
+def _packet_size(topic: str, payload: bytes, properties: Properties | None) -> int:
+    """Bytes of a PUBLISH with QoS 1 in MQTT 5 (§3.3)."""
+    packed = 1 if properties is None else len(properties.pack())  # type: ignore[no-untyped-call]
+    rest = 2 + len(topic.encode()) + 2 + packed + len(payload)
     return 1 + -(-rest.bit_length() // 7) + rest  # type, length of the rest, rest

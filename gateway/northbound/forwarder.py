@@ -29,7 +29,7 @@ from gateway.config import Mqtt
 from gateway.northbound.backoff import Backoff
 from gateway.northbound.broker import Broker, Unreachable
 from gateway.northbound.client import GOODBYE_SECONDS, TOO_LARGE, Client, Lost, Refused
-from gateway.northbound.formats import json
+from gateway.northbound.formats import Content, Format, json
 from gateway.northbound.formats.json import RadioState
 from gateway.records import Event, Moment, Reading
 from gateway.store.buffer import Batch
@@ -85,6 +85,7 @@ class Forwarder:
     ) -> None:
         self._mqtt, self._eui, self._buffer = mqtt, eui, buffer
         self._dated, self._now, self._radio, self._told = dated, now, radio, told
+        self._format = Format(mqtt)
         self._broker = Broker(mqtt, f"kogge-{eui}")
         self._reconnect, self._retry = Backoff(random), Backoff(random)
         self._hold_until = self._fills_until = 0.0  # on the loop's clock
@@ -145,8 +146,9 @@ class Forwarder:
 
     async def _deliver(self, client: Client, batch: Batch) -> None:
         kind, payload = self._message(batch)
+        content = self._format.content if kind == "readings" else Content()
         try:
-            await client.publish(self._topic(kind), payload)
+            await client.publish(self._topic(kind), payload, content=content)
         except Refused as refusal:
             self._buffer.returned(self._in_flight.pop(batch.number))
             if refusal.reason_code == TOO_LARGE and len(batch.records) > 1:
@@ -162,9 +164,9 @@ class Forwarder:
     def _message(self, batch: Batch) -> tuple[str, bytes]:
         readings = [record for record in batch.records if isinstance(record, Reading)]
         if readings:
-            historical = batch.historical
-            return "readings", json.readings(
-                self._eui, batch.number, readings, historical, self._dated
+            kind = "readings" if self._broker.protocol == "5" else self._format.topic
+            return kind, self._format.readings(
+                self._eui, batch.number, readings, batch.historical, self._dated, self._now()
             )
         events = [record for record in batch.records if isinstance(record, Event)]
         return "events", json.events(self._eui, events, self._dated)

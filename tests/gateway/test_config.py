@@ -79,8 +79,8 @@ def test_unknown_table_lists_what_there_is(tmp_path: Path) -> None:
         ('[mqtt]\nurl = "mqtts://host:99999"\n', "mqtt.url"),
         ('[mqtt]\nurl = "mqtts://user:pw@host"\n', "mqtt.url"),
         ('[mqtt]\ncert_file = "a.pem"\n', "mqtt.cert_file"),
-        ('[mqtt]\nformat = "senml+json"\n', "mqtt.format"),
-        ('[mqtt]\ncompression = "deflate"\n', "mqtt.compression"),
+        ('[mqtt]\nformat = "senml+xml"\n', "mqtt.format"),
+        ('[mqtt]\ncompression = "gzip"\n', "mqtt.compression"),
         ('[mqtt]\ntopic_prefix = "a/#"\n', "mqtt.topic_prefix"),
     ],
 )

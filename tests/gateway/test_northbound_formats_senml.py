@@ -42,7 +42,7 @@ def sent(
 def packed(*readings: Reading, **how: Any) -> list[dict[str, Any]]:
     """The pack as a subscriber reads it, held against the schema."""
     made, message = sent(*readings, **how)
-    pack = read(message, made.content_type, made.content_encoding)
+    pack = read(message, *made.content)
     faults = [f"{e.json_path}: {e.message}" for e in validator("senml").iter_errors(as_text(pack))]
     assert not faults, "\n".join(faults)
     return pack

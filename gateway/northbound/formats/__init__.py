@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.config import Mqtt
 from gateway.northbound.formats import json, senml
@@ -15,20 +15,27 @@ _TYPES: Final = {
 }
 
 
+class Content(NamedTuple):
+    """What a message is: its media type, and "deflate" if it is compressed; "" says nothing."""
+
+    type: str = ""
+    encoding: str = ""
+
+
 class Format:
     """How a message of readings is made, and how it says what it is.
 
-    In MQTT 5 by its properties `content_type` and `content_encoding`, both "" where it is plain
-    JSON; in 3.1.1, which has none, by `subtopic`: what follows the topic `readings`.
+    In MQTT 5 by `content`, in 3.1.1, which has no properties, by `topic`, what follows the
+    gateway's EUI. Plain JSON needs neither: it has no content and the topic `readings`.
     """
 
     def __init__(self, mqtt: Mqtt) -> None:
         self._name, self._deflate = mqtt.format, mqtt.compression == "deflate"
         plain = self._name == "json" and not self._deflate
-        self.content_type = "" if plain else _TYPES[self._name]
-        self.content_encoding = "deflate" if self._deflate else ""
+        encoding = "deflate" if self._deflate else ""
+        self.content = Content() if plain else Content(_TYPES[self._name], encoding)
         kind = self._name.replace("+", "-")  # no topic name has a + (MQTT 5 §4.7.1)
-        self.subtopic = "" if plain else f"/{kind}" + ("/deflate" if self._deflate else "")
+        self.topic = "/".join(["readings", *([] if plain else [kind]), *filter(None, [encoding])])
 
     def readings(
         self,
