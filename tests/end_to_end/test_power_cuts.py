@@ -17,7 +17,7 @@ from power_cut.trials import Outcome, begin_old, build_recorder, cuts, record_li
 Begin: TypeAlias = Callable[[Path], Promises]
 
 SEED = 1
-TOLD = 0.2  # of the moments at which something was just promised, so many are cut
+TOLD = 0.1  # of the moments at which something was just promised, so many are cut
 
 
 @pytest.fixture(scope="module")

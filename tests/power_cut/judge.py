@@ -163,7 +163,9 @@ def _backups(directory: Path) -> dict[str, str]:
 
 
 def _backup(file: Path) -> str:
-    with closing(sqlite3.connect(file)) as connection:
-        if not connection.execute("SELECT count(*) FROM session").fetchone()[0]:
-            return "without its sessions"
-        return _check(connection)
+    try:
+        with closing(sqlite3.connect(file)) as connection:
+            (sessions,) = connection.execute("SELECT count(*) FROM session").fetchone()
+            return _check(connection) if sessions else "without its sessions"
+    except sqlite3.DatabaseError as error:
+        return str(error)

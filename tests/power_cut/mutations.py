@@ -1,12 +1,17 @@
 """Defects that the power cuts must find: each breaks one promise of the store."""
 
 import os
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from gateway.errors import StoreError
 from gateway.lorawan import session
+from gateway.records import Event
 from gateway.store import database, migrations, numbers
+from gateway.store.buffer import Buffer
 from gateway.store.database import Store
+from gateway.store.lanes import Segment
 from gateway.store.tables import Write
 
 
@@ -35,8 +40,26 @@ def _f_cnt_down_not_reserved() -> None:
     session.RESERVED_AHEAD = -1
 
 
-def _no_backup() -> None:
-    migrations.back_up = lambda *_: None
+def _copy_not_synced() -> None:
+    def copy(connection: sqlite3.Connection, target: Path) -> None:
+        target.write_bytes(target.with_name("kogge.db").read_bytes())
+
+    migrations.back_up = copy
+
+
+def _gap_told_later() -> None:
+    tell = Buffer._tell
+
+    async def apart(
+        self: Buffer,
+        gaps: Sequence[Event],
+        given_up: Sequence[Segment],
+        then: Callable[[StoreError | None], None],
+    ) -> None:
+        await tell(self, (), given_up, then)
+        await tell(self, gaps, (), lambda _: None)
+
+    Buffer._tell = apart  # type: ignore[method-assign]
 
 
 def _python_never_syncs() -> None:
@@ -50,7 +73,8 @@ MUTATIONS: dict[str, Callable[[], None]] = {
     "batch numbers not reserved": _batches_not_reserved,
     "f_cnt_down not reserved": _f_cnt_down_not_reserved,
     "key not synced": _python_never_syncs,
-    "no backup before a migration": _no_backup,
+    "copy before a migration not synced": _copy_not_synced,
+    "gap told after the deletion": _gap_told_later,
 }
 
 
