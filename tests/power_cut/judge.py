@@ -2,8 +2,9 @@
 
 - A record that was told safe is there, or the broker has it, or a gap event stands for it (D1, D3).
 - Each record is there once, as it was made, and some life has made it.
-- Joins are there for ever; a session that was answered in has its keys, its counters, and an
-  f_cnt_down above all that may have been on the air (D1a).
+- Joins and rejoins are there for ever, downlinks as far as they had come; a session that was
+  answered in has its keys, its counters, and an f_cnt_down above all that may have been on the air
+  (D1a).
 - Numbers of batches and records rise for ever (D2). Airtime that was spent stays spent.
 - The database is whole by SQLite's own check; a migrated one has its backup beside it.
 """
@@ -20,6 +21,7 @@ from bounds_tools import gaps, missing
 from power_cut.life import GENERATION, KEYS, NAME, REMEMBERED
 from store_tools import FAR, World, next_batch, number_of, reading
 
+from gateway.lorawan.queue import State
 from gateway.lorawan.session import Changes, KnownState
 from gateway.records import Reading, Record
 
@@ -37,6 +39,8 @@ class Promises:
     batch: int = 0
     sequence: int = 0
     joins: set[tuple[int, ...]] = field(default_factory=set)
+    rejoins: dict[int, int] = field(default_factory=dict)
+    downlinks: dict[str, str] = field(default_factory=dict)
     f_cnt_up: dict[Identity, int] = field(default_factory=dict)
     on_air: dict[Identity, int] = field(default_factory=dict)
     ending: set[Identity] = field(default_factory=set)
@@ -53,6 +57,10 @@ class Promises:
         self.ending |= {(dev_eui, id_) for dev_eui, id_ in note.get("ending", ())}
         if "join" in note:
             self.joins.add(tuple(note["join"]))
+        if "rejoin" in note:
+            dev_eui, rj_count_1 = note["rejoin"]
+            self.rejoins[dev_eui] = rj_count_1
+        self.downlinks |= note.get("downlinks", {})
         if "session" in note:
             dev_eui, id_, f_cnt_up = note["session"]
             self.f_cnt_up[dev_eui, id_] = f_cnt_up
@@ -99,6 +107,7 @@ def complaints(promised: Promises, found: Found) -> Iterator[str]:
         yield f"integrity_check: {found.check}"
     yield from _records(promised, found)
     yield from _sessions(promised, found.known)
+    yield from _downlinks(promised, found.known)
     for name in ("batch", "sequence"):
         if getattr(found, name) <= getattr(promised, name):
             yield f"{name} number {getattr(found, name)} is used again"
@@ -137,6 +146,9 @@ def _sessions(promised: Promises, known: KnownState) -> Iterator[str]:
     joins = {(j.dev_eui, j.join_eui, j.dev_nonce, j.join_nonce) for j in known.joins}
     if gone := promised.joins - joins:
         yield f"joins are forgotten: {gone}"
+    rejoins = {rejoin.dev_eui: rejoin.rj_count_1 for rejoin in known.rejoins}
+    if any(rejoins.get(dev_eui, -1) < count for dev_eui, count in promised.rejoins.items()):
+        yield f"rejoins are forgotten: {rejoins} of {promised.rejoins}"
     sessions = {(session.dev_eui, session.id.hex()): session for session in known.sessions}
     for identity, f_cnt_up in promised.f_cnt_up.items():
         session = sessions.get(identity)
@@ -147,11 +159,23 @@ def _sessions(promised: Promises, known: KnownState) -> Iterator[str]:
                 yield f"device {identity[0]} has no session at all"
             continue
         session.skip_reserved()
-        if session.f_cnt_up < f_cnt_up or session.f_cnt_down <= promised.on_air[identity]:
-            yield f"session {identity} is behind: {session.f_cnt_up} {session.f_cnt_down}"
+        newer = session.version == "1.1"
+        f_cnt_down = session.a_f_cnt_down if newer else session.f_cnt_down
+        if session.f_cnt_up < f_cnt_up or f_cnt_down <= promised.on_air[identity]:
+            yield f"session {identity} is behind: {session.f_cnt_up} {f_cnt_down}"
         keys = (session.f_nwk_s_int_key, session.s_nwk_s_int_key)
         if (*keys, session.nwk_s_enc_key, session.app_s_key) != KEYS:
             yield f"session {identity} has other keys"
+
+
+def _downlinks(promised: Promises, known: KnownState) -> Iterator[str]:
+    """None goes back: what was handed over is not sent again."""
+    way = list(State)
+    states = {one.order.correlation: one.state for one in known.downlinks}
+    for correlation, state in promised.downlinks.items():
+        found = states.get(correlation)
+        if found is None or way.index(found) < way.index(State(state)):
+            yield f"downlink {correlation} is {found} after it was {state}"
 
 
 def _check(connection: sqlite3.Connection) -> str:

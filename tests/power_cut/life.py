@@ -21,8 +21,10 @@ from bounds_tools import gaps, missing
 from power_cut.mutations import mutate
 from store_tools import World, event, next_batch, number_of, reading
 
+from drivers.concentrator import TxStatus
 from gateway.lorawan.duty_cycle import Spent
-from gateway.lorawan.session import Changes, Join, Session
+from gateway.lorawan.queue import DownlinkQueue, Order, Step
+from gateway.lorawan.session import Changes, Join, Rejoin, Session
 from gateway.records import Record
 from gateway.store.bounds import MARK, Bounds
 from gateway.store.buffer import Batch, Buffer
@@ -34,6 +36,7 @@ REMEMBERED = "number"
 WINDOW = 1.0
 MONTH = 1_000_000.0  # seconds
 DEVICES = (1, 2, 3)
+NEWER = 3  # speaks LoRaWAN 1.1
 KEYS = (b"1" * 16, b"2" * 16, b"3" * 16, b"4" * 16)
 BULKY = 8_000  # bytes of a payload: the write-ahead log has to begin anew in the middle of it all
 
@@ -43,7 +46,9 @@ def note(**promise: object) -> None:
 
 
 class Life(World):
-    """`number` is the next record's; `sessions` are those that live, by DevEUI."""
+    """`number` is the last record's; `sessions` are those that live, by DevEUI."""
+
+    downlinks: DownlinkQueue
 
     def __init__(self, path: Path, generation: int) -> None:
         super().__init__(path)
@@ -66,35 +71,55 @@ class Life(World):
 
     # what a gateway does
 
-    async def restart(self, store: Store) -> None:
+    async def restart(self, store: Store, buffer: Buffer) -> None:
         known = await store.load()
         for session in known.sessions:
             session.skip_reserved()
             self.sessions[session.dev_eui] = session
+        self.downlinks = DownlinkQueue(known.downlinks)
+        await self.step(buffer, self.downlinks.recover(DEVICES))
 
     async def keep(self, buffer: Buffer, records: Sequence[Record], changes: Changes) -> None:
         await buffer.keep(records, changes)
-        note(safe=[number_of(record) for record in records])
+        note(
+            safe=[number_of(record) for record in records],
+            downlinks={one.order.correlation: one.state for one in changes.downlinks},
+        )
+
+    async def step(self, buffer: Buffer, step: Step) -> None:
+        await self.keep(buffer, self.new(len(step.results)), Changes(downlinks=step.downlinks))
+
+    async def order(self, buffer: Buffer, dev_eui: int) -> None:
+        """A downlink, from the city."""
+        order = Order(f"{self.number}/{dev_eui}", dev_eui, 1, b"on")
+        await self.step(buffer, self.downlinks.put(order, None))
 
     async def join(self, buffer: Buffer, dev_eui: int) -> None:
         """The session before it is ended, if there was one."""
         nonce = self.number
         id_ = nonce.to_bytes(3, "big") + dev_eui.to_bytes(2, "big")
         session = Session(dev_eui, id_, 0xFFFF_0000 + dev_eui, *KEYS)
+        session.version = "1.1" if dev_eui == NEWER else "1.0"
         old = self.sessions.get(dev_eui)
         ended = () if old is None else ((dev_eui, old.id),)
-        join = Join(dev_eui, 7, nonce, nonce)
+        join, rejoin = Join(dev_eui, 7, nonce, nonce), Rejoin(dev_eui, 7, nonce, nonce)
         note(ending=[[dev_eui, id_.hex()] for dev_eui, id_ in ended])
-        await self.keep(buffer, self.new(), Changes((session,), ended, (join,)))
-        note(join=[dev_eui, 7, nonce, nonce], session=[dev_eui, id_.hex(), -1])
+        await self.keep(buffer, self.new(), Changes((session,), ended, (join,), (rejoin,)))
+        note(join=[dev_eui, 7, nonce, nonce], rejoin=[dev_eui, nonce])
+        note(session=[dev_eui, id_.hex(), -1])
         self.sessions[dev_eui] = session
 
     async def answer(self, buffer: Buffer, dev_eui: int) -> None:
         session = self.sessions[dev_eui]
         session.f_cnt_up += 1
-        f_cnt_up, f_cnt_down = session.f_cnt_up, session.take_f_cnt_down()
-        await self.keep(buffer, self.new(), Changes((session,)))
+        f_cnt_up, f_cnt_down = session.f_cnt_up, session.take_f_cnt_down(f_port=1)
+        queued, step = self.downlinks.next_for(dev_eui, 50, None)
+        if queued:
+            step += self.downlinks.hand_over(queued, session.id, f_cnt_down)
+        await self.keep(buffer, self.new(), Changes((session,), downlinks=step.downlinks))
         note(session=[dev_eui, session.id.hex(), f_cnt_up], on_air=f_cnt_down)
+        if queued:
+            await self.step(buffer, self.downlinks.sent(queued.number, TxStatus.OK))
 
     async def spend(self, store: Store) -> None:
         self.spent += 1
@@ -135,6 +160,7 @@ class Life(World):
     async def first_run(self, store: Store, buffer: Buffer) -> None:
         for dev_eui in DEVICES:
             await self.join(buffer, dev_eui)
+            await self.order(buffer, dev_eui)
             await self.answer(buffer, dev_eui)
         await self.remember(store)
         await self.broker_comes_and_goes(buffer)
@@ -142,6 +168,7 @@ class Life(World):
         await self.card_is_written_over(buffer)
         await self.month_goes_by(buffer)
         self.add(buffer, 5)
+        await self.order(buffer, 1)  # the next run has to send it
         await buffer.close()
 
     async def second_run(self, store: Store, buffer: Buffer) -> None:
@@ -229,7 +256,7 @@ async def live(path: Path, generation: int) -> None:
                 clock=life.clock(),
             )
             await buffer.open()
-            await life.restart(store)
+            await life.restart(store, buffer)
             await run(store, buffer)
             if run == life.second_run:
                 os._exit(0)
