@@ -7,7 +7,7 @@ config/kogge.toml shows every key; docs and tests hold that file against the str
 import difflib
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -16,6 +16,7 @@ from msgspec import Meta
 from drivers.semtech_udp import address
 from gateway.errors import ConfigError
 from gateway.files import DEFAULT_CONTROL_SOCKET, read_toml
+from gateway.lorawan.join_control import USUAL_JOINS_PER_MINUTE
 
 Text = TypeVar("Text", bound=msgspec.Struct)
 
@@ -41,6 +42,16 @@ class Concentrator(msgspec.Struct, forbid_unknown_fields=True):
     antenna_gain: Annotated[float, Meta(ge=-30, le=30)] = 2.0
     listen_before_talk: bool = True
     fine_timestamps: Literal["off", "all_sf", "high_capacity"] = "off"
+
+
+Prefix: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{1,16}$")]
+
+
+class Lorawan(msgspec.Struct, forbid_unknown_fields=True):
+    net_id: Annotated[str, Meta(pattern=r"^[0-9a-f]{6}$")] = "000000"
+    join: Literal["open", "closed"] = "open"
+    join_allow: list[Prefix] = []
+    joins_per_minute: Annotated[int, Meta(ge=1, le=6000)] = USUAL_JOINS_PER_MINUTE
 
 
 class Mqtt(msgspec.Struct, forbid_unknown_fields=True):
@@ -75,6 +86,7 @@ class Clock(msgspec.Struct, forbid_unknown_fields=True):
 class Config(msgspec.Struct, forbid_unknown_fields=True):
     gateway: Gateway = msgspec.field(default_factory=Gateway)
     concentrator: Concentrator = msgspec.field(default_factory=Concentrator)
+    lorawan: Lorawan = msgspec.field(default_factory=Lorawan)
     mqtt: Mqtt = msgspec.field(default_factory=Mqtt)
     store: Store = msgspec.field(default_factory=Store)
     clock: Clock = msgspec.field(default_factory=Clock)

@@ -17,12 +17,13 @@ from typing import Any, Final
 
 from gateway import clock, hardware
 from gateway.clock import Clock
-from gateway.diagnostics import report
+from gateway.diagnostics import joining, report
 from gateway.diagnostics.control import Control
 from gateway.diagnostics.health import Health, tell_systemd
 from gateway.diagnostics.watch import Watch
 from gateway.duty_cycle import DutyCycle
 from gateway.errors import GatewayError, StoreError
+from gateway.lorawan.join_control import JoinControl
 from gateway.lorawan.network import Network
 from gateway.lorawan.session import KnownState
 from gateway.northbound.forwarder import Forwarder
@@ -122,9 +123,20 @@ class Daemon:
             DutyCycle(settings.region.sub_bands, known.airtime, store.spend, self._clock.now),
         )
         rhythm = Rhythm()
+        self._join_control = JoinControl(
+            config.lorawan.join == "open",
+            config.lorawan.join_allow,
+            config.lorawan.joins_per_minute,
+        )
         self._uplinks = Uplinks(
             Network(
-                settings.devices, known, settings.region, secrets.token_bytes, heard=settings.heard
+                settings.devices,
+                known,
+                settings.region,
+                secrets.token_bytes,
+                int(config.lorawan.net_id, 16),
+                settings.heard,
+                self._join_control,
             ),
             settings.codecs,
             self._buffer,
@@ -142,7 +154,9 @@ class Daemon:
             self._clock.now,
             rhythm,
         )
-        self._control = Control(Path(config.gateway.control_socket), self.status, self._watch)
+        self._control = Control(
+            Path(config.gateway.control_socket), self.status, self._watch, {"join": self._join}
+        )
         self._since = self._clock.now()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -189,6 +203,10 @@ class Daemon:
             answers=self._transmitter.answers,
             stuck=self._health.overdue(),
         )
+
+    def _join(self, request: dict[str, Any]) -> dict[str, Any]:
+        """What `kogge join` asks."""
+        return joining.answer(self._join_control, request, self._clock.now().monotonic_s)
 
     async def _forward(self, beat: Callable[[], None]) -> None:
         while not self._eui.done():

@@ -8,6 +8,7 @@ Rules:
 - DevAddr is random under the NetID, and no other session has it as long as one is free.
 - The session stays pending until its first uplink (`gateway.lorawan.session`).
 - The same Join-Request from a second demodulator is a `duplicate`, no misuse of a DevNonce.
+- Who may join at all is asked last (`gateway.lorawan.join_control`); rejoins go on.
 - To a device of 1.1 we are a 1.1 network: its Join-Accept has OptNeg.
 - Why one is refused is said for people to read: who stands before a device that does not join has
   only that.
@@ -20,6 +21,7 @@ from drivers.concentrator import RxPacket
 from gateway.lorawan.activations import Activation, Activations, otaa_session_id
 from gateway.lorawan.device import Device
 from gateway.lorawan.downlink import Answer, join_windows
+from gateway.lorawan.join_control import SAYS, JoinControl
 from gateway.lorawan.keys import joined_keys
 from gateway.lorawan.mac_state import Mac, RxParams
 from gateway.lorawan.nonces import Nonces
@@ -69,12 +71,14 @@ class JoinServer:
         plan: Plan,
         net_id: int,
         random_bytes: Callable[[int], bytes],
+        control: JoinControl | None = None,
     ) -> None:
+        """Without `control` every device may join at any time."""
         self.devices, self.nonces, self.plan, self.net_id = devices, nonces, plan, net_id
-        self._random_bytes = random_bytes
+        self._random_bytes, self._control = random_bytes, control
 
-    def receive(self, packet: RxPacket, activations: Activations) -> Joined | Drop:
-        """Check a Join-Request; an accepted one opens a pending session."""
+    def receive(self, packet: RxPacket, activations: Activations, now: float) -> Joined | Drop:
+        """Check a Join-Request, received at `now` (s); an accepted one opens a pending session."""
         request = frames.parse_join_request(packet.payload)
         if request is None:
             return Drop(DropReason.MALFORMED)
@@ -86,6 +90,7 @@ class JoinServer:
             return refused(DropReason.NOT_OTAA, dev_eui, NOT_OTAA)
         join = Join(dev_eui, join_eui, dev_nonce, self.nonces.next_join_nonce(dev_eui))
         drop = self._refusal(packet, device, device.root_key, join, activations)
+        drop = drop or self._held_back(dev_eui, now)
         if drop is not None:
             return drop
         self.nonces.spend(join)
@@ -118,6 +123,10 @@ class JoinServer:
             return Drop(DropReason.DUPLICATE, dev_eui=device.dev_eui)
         says = REUSED if self.nonces.has_spent(*whose) else NOT_RISING
         return refused(DropReason.DEV_NONCE_REUSED, device.dev_eui, says)
+
+    def _held_back(self, dev_eui: int, now: float) -> Drop | None:
+        reason = self._control.refusal(dev_eui, now) if self._control else None
+        return None if reason is None else refused(reason, dev_eui, SAYS[reason])
 
     def admit(self, packet: RxPacket, admission: Admission, activations: Activations) -> Joined:
         """Open the pending session, and answer."""

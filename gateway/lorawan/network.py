@@ -18,6 +18,7 @@ from gateway.lorawan.activations import Activations
 from gateway.lorawan.device import Device
 from gateway.lorawan.frame import MType
 from gateway.lorawan.join import JoinServer
+from gateway.lorawan.join_control import JoinControl
 from gateway.lorawan.moment import UNTIMED, Moment
 from gateway.lorawan.nonces import Nonces
 from gateway.lorawan.outcome import Drop, DropReason, Outcome
@@ -41,13 +42,16 @@ class Network:
         random_bytes: Callable[[int], bytes],
         net_id: int = PRIVATE_NET_ID,
         heard: Collection[int] = (),
+        join_control: JoinControl | None = None,
     ) -> None:
         """`heard` are the frequencies of this gateway's channels: joining devices are told them."""
         by_dev_eui = {device.dev_eui: device for device in devices}
         self._plan = Plan.of(region, heard)
         self._activations = Activations(by_dev_eui.values(), known)
         nonces = Nonces(known.joins, known.rejoins)
-        self._join_server = JoinServer(by_dev_eui, nonces, self._plan, net_id, random_bytes)
+        self._join_server = JoinServer(
+            by_dev_eui, nonces, self._plan, net_id, random_bytes, join_control
+        )
 
     def adr_reason(self, dev_eui: int) -> str:
         """What ADR makes of a device, for people to read; "" as long as it was not heard."""
@@ -68,7 +72,7 @@ class Network:
             return Drop(DropReason.MALFORMED)
         match packet.payload[0] >> 5:
             case MType.JOIN_REQUEST:
-                return self._join_server.receive(packet, self._activations)
+                return self._join_server.receive(packet, self._activations, moment.monotonic_s)
             case MType.UNCONFIRMED_DATA_UP | MType.CONFIRMED_DATA_UP:
                 return receive_uplink(packet, moment, self._activations, self._plan)
             case MType.REJOIN_REQUEST:

@@ -23,6 +23,8 @@ from lorawan_network import (
 
 from gateway.lorawan.downlink import Window
 from gateway.lorawan.join import dev_addr_prefix, free_dev_addr
+from gateway.lorawan.join_control import JoinControl
+from gateway.lorawan.moment import Moment
 from gateway.lorawan.network import Network
 from gateway.lorawan.outcome import Drop, DropReason, Joined
 from gateway.lorawan.regions.europe import EU868
@@ -223,3 +225,29 @@ def test_ended_session_frees_its_dev_addr() -> None:
 def test_random_bytes_decide_the_dev_addr() -> None:
     net = Network([otaa()], KnownState(), EU868, counted())
     assert [join(net, n).dev_addr for n in range(3)] == [0, 1, 2]
+
+
+def controlled(control: JoinControl, net_id: int = 0) -> Network:
+    return Network([otaa()], KnownState(), EU868, counted(), net_id, join_control=control)
+
+
+def test_refused_by_control_says_so_and_leaves_the_dev_nonce_unspent() -> None:
+    control = JoinControl(is_open=False)
+    net, asked = controlled(control), request(1)
+    drop = net.receive(packet(asked))
+    assert isinstance(drop, Drop)
+    assert (drop.reason, drop.dev_eui) == (DropReason.JOIN_CLOSED, DEV_EUI)
+    assert drop.is_join
+    assert "kogge join open" in drop.says
+    control.open_until(60)
+    assert reason(net.receive(packet(asked), Moment(60))) is DropReason.JOIN_CLOSED
+    assert isinstance(net.receive(packet(asked), Moment(59)), Joined)
+
+
+def test_strangers_requests_use_no_join_up() -> None:
+    net = controlled(JoinControl(joins_per_minute=1))
+    for nonce in range(10):
+        assert reason(net.receive(packet(request(nonce, b"x" * 16)))) is DropReason.BAD_MIC
+    assert isinstance(net.receive(packet(request(1))), Joined)
+    assert reason(net.receive(packet(request(2)))) is DropReason.JOIN_RATE
+    assert isinstance(net.receive(packet(request(2)), Moment(61)), Joined)

@@ -1,0 +1,53 @@
+"""`kogge join`: let devices join for a while, no longer, or see whether they may."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from gateway.cli import EX_USAGE
+from gateway.cli.status import arguments_for_the_socket, socket_path
+
+HELP = "Whether devices may join now; open it for a while, or close it. Until the next start."
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    opening = actions.add_parser("open", help="let devices join")
+    opening.add_argument("--minutes", type=float, metavar="N", help="then as before; at most 1440")
+    closing = actions.add_parser("close", help="let none join any more; who has joined stays")
+    asking = actions.add_parser("status", help="whether they may")
+    for action in (opening, closing, asking):
+        arguments_for_the_socket(action)
+        action.add_argument("--json", action="store_true", help="one object as the last line")
+
+
+def run(args: argparse.Namespace) -> int:
+    from gateway.diagnostics.client import ask
+
+    found = ask(socket_path(args), "join", **_wish(args))
+    if "error" in found:
+        print(f"kogge: the daemon refused: {found['error']}", file=sys.stderr)
+        return EX_USAGE
+    print(json.dumps(found) if args.json else "\n".join(lines(found)))
+    return 0
+
+
+def _wish(args: argparse.Namespace) -> dict[str, Any]:
+    if args.action == "status":
+        return {}
+    if args.action == "open" and args.minutes is not None:
+        return {"minutes": args.minutes}
+    return {"open": args.action == "open"}
+
+
+def lines(found: dict[str, Any]) -> Iterator[str]:
+    """How joining stands, as a technician reads it."""
+    left = found["seconds_left"]
+    ends = "" if left is None else f" for another {left / 60:.0f} min"
+    yield f"joining is {found['join']}{ends}"
+    if found["join"] == "open":
+        yield f"  at most {found['joins_per_minute']} joins a minute"
+        if found["allow"]:
+            yield f"  only DevEUIs that begin with {', '.join(found['allow'])}"
