@@ -7,7 +7,8 @@ itself:
   was not yet on disk may come again, under the same id.
 - What reaches the gateway unaltered from a device with a session is taken: no kill costs a session.
 - What was altered, or is played back, is never taken.
-- A DevNonce is accepted once; no JoinNonce, and no downlink counter of a session, is used twice.
+- A DevNonce or RJcount is accepted once; no JoinNonce, and no downlink counter of a session, is
+  used twice.
 - A frame that acknowledges leaves only when what it acknowledges is on disk.
 - The device hears its answer in its window, and finds nothing wrong with it (`Device.violations`).
 - Airtime stays below its limit in every hour (`duty_cycle_audit`); one transmission at a time.
@@ -18,17 +19,20 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from drivers.concentrator import TxPacket
-from gateway.demo.end_device.activation import ACK
-from gateway.demo.frames import MType, join_accept
+from gateway.demo.end_device.activation import ACK, JOINING, open_join_accept
+from gateway.demo.frames import MType
 from gateway.lorawan.outcome import Drop, DropReason, Joined, Outcome, Uplink
 from gateway.simulation.agenda import HOUR, SECOND, Agenda
 from gateway.simulation.duty_cycle_audit import DutyCycleAudit
 from gateway.simulation.population import EndDevice
 
 MOST_TOLD = 1000
+MIC = 4
 
 Key = tuple[int, bytes, int]
 """DevEUI, session and FCnt of a data frame."""
+Nonce = tuple[str, int, int | bytes, int]
+"""What kind, DevEUI, JoinEUI or session, and the number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,20 @@ class Said:
     key: Key | None
     f_port: int = 0
     payload: bytes = b""
-    dev_nonce: int = 0
+    join_type: int = JOINING
+    nonce: int = 0
+    session: bytes = b""
+
+    @property
+    def spends(self) -> Nonce:
+        """What a request to join uses up: RJcount0 in its session, the others for ever."""
+        keys = self.one.mac.keys
+        match self.join_type:
+            case 0 | 2:
+                return "RJcount0", keys.dev_eui, self.session, self.nonce
+            case 1:
+                return "RJcount1", keys.dev_eui, keys.join_eui, self.nonce
+        return "DevNonce", keys.dev_eui, keys.join_eui, self.nonce
 
     def again(self, phy_payload: bytes) -> "Said":
         """The same once more; a 1.1 frame is signed anew."""
@@ -66,9 +83,9 @@ class Judge:
     adr_changes: int = 0
     _last: dict[tuple[int, bytes], int] = field(default_factory=dict)
     """The last FCnt taken in each session; what a kill took back is not counted."""
-    _dev_nonces: set[tuple[int, int, int]] = field(default_factory=set)
+    _nonces: set[Nonce] = field(default_factory=set)
     _join_nonces: set[tuple[int, int]] = field(default_factory=set)
-    _f_cnt_downs: set[tuple[int, bytes, int]] = field(default_factory=set)
+    _f_cnt_downs: set[tuple[int, bytes, bool, int]] = field(default_factory=set)
     _durable: set[str] = field(default_factory=set)
     _on_disk: dict[tuple[int, bytes], int] = field(default_factory=dict)
     _audit: DutyCycleAudit = field(default_factory=DutyCycleAudit)
@@ -89,8 +106,7 @@ class Judge:
             case Joined():
                 self._joined(said)
             case Drop() if said.key is None:
-                spent = (*_eui(said.one), said.dev_nonce) in self._dev_nonces
-                if not spent:
+                if said.spends not in self._nonces:
                     self.violated(f"{said.one.name} may not join: {outcome.reason}")
             case Drop() if not self._is_known(said.key, outcome.reason):
                 self.violated(f"{said.one.name} is not heard any more: {outcome.reason}")
@@ -121,12 +137,11 @@ class Judge:
 
     def _joined(self, said: Said) -> None:
         self.joins += 1
-        nonce = (*_eui(said.one), said.dev_nonce)
         if said.key is not None:
             self.violated("a data frame became a join")
-        elif nonce in self._dev_nonces:
-            self.violated(f"DevNonce {said.dev_nonce} was accepted twice")
-        self._dev_nonces.add(nonce)
+        elif said.spends in self._nonces:
+            self.violated(f"{said.one.name}: {said.spends[0]} {said.nonce} was accepted twice")
+        self._nonces.add(said.spends)
 
     def replayed(self, said: Said, outcome: Outcome) -> None:
         """The same frame once more, from someone else, some time later."""
@@ -163,31 +178,32 @@ class Judge:
         if wrong := self._audit.add(packet.frequency, packet.power, start, end):
             self.violated(wrong)
         if packet.payload[0] >> 5 == MType.JOIN_ACCEPT:
-            self._join_accepted(packet.payload, said.one)
+            self._join_accepted(packet.payload, said)
         elif said.key is not None:
-            self._data_sent(packet.payload, said.key)
+            self._data_sent(packet.payload, said, said.key)
 
-    def _join_accepted(self, phy_payload: bytes, one: EndDevice) -> None:
-        body = join_accept(one.mac.keys.app_key, phy_payload)
+    def _join_accepted(self, phy_payload: bytes, said: Said) -> None:
+        one = said.one
+        body = open_join_accept(one.mac.keys, phy_payload, said.join_type, said.nonce)
         if body is None:
-            self.violated("a Join-Accept that its device cannot read")
+            self.violated(f"{one.name} cannot read its Join-Accept")
             return
         nonce = one.dev_eui, int.from_bytes(body[:3], "little")
         if nonce in self._join_nonces:
-            self.violated(f"JoinNonce {nonce[1]} was used twice for {one.name}")
+            self.violated(f"{one.name}: JoinNonce {nonce[1]} was used twice")
         self._join_nonces.add(nonce)
 
-    def _data_sent(self, phy_payload: bytes, key: Key) -> None:
-        used = (*key[:2], int.from_bytes(phy_payload[6:8], "little"))
+    def _data_sent(self, phy_payload: bytes, said: Said, key: Key) -> None:
+        """1.1 counts an application's frames apart."""
+        f_port_at = 8 + (phy_payload[5] & 15)
+        has_port = len(phy_payload) > f_port_at + MIC
+        is_app = said.one.mac.keys.lorawan == "1.1" and has_port and phy_payload[f_port_at] > 0
+        used = (*key[:2], is_app, int.from_bytes(phy_payload[6:8], "little"))
         if used in self._f_cnt_downs:
-            self.violated(f"FCntDown {used[2]} was used twice in {_told(key)}")
+            self.violated(f"FCntDown {used[-1]} was used twice in {_told(key)}")
         self._f_cnt_downs.add(used)
         if phy_payload[5] & ACK and reading_id(key) not in self._durable:
             self.violated(f"{_told(key)} is acknowledged and not on disk")
-
-
-def _eui(one: EndDevice) -> tuple[int, int]:
-    return one.dev_eui, one.mac.keys.join_eui
 
 
 def _told(key: Key) -> str:

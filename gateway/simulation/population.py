@@ -4,7 +4,7 @@ Four in five join over the air, one is ABP. Versions take turns. ABP devices are
 that keep their counters over a power cycle: one that does not is refused, as it should be.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from gateway.demo import device as far
@@ -14,7 +14,9 @@ from gateway.lorawan.device import Device
 from gateway.simulation.agenda import DAY
 
 JOIN_EUI, DEV_EUI, DEV_ADDR = 0x70B3D57ED0030000, 0x70B3D57ED0040000, 0x00C00000
-VERSIONS: tuple[Version, ...] = ("1.0.4", "1.0.3", "1.0.4", "1.0.2", "1.0.3")
+VERSIONS: tuple[Version, ...] = ("1.0.4", "1.1", "1.0.3", "1.1", "1.0.4", "1.1", "1.0.2")
+ABP_VERSIONS: tuple[Version, ...] = ("1.0.4", "1.1")
+SNR, NOISE_DBM = (-17, 12), -115
 WEEK = 7 * DAY
 
 
@@ -48,40 +50,53 @@ class EndDevice:
 
 def end_device(number: int, random: Random) -> EndDevice:
     """The device of that number, with keys of its own."""
-    abp = number % 5 == 4
-    version: Version = "1.0.4" if abp else VERSIONS[number // 5 % len(VERSIONS)]
+    turn, kind = divmod(number, 5)
     dev_eui = DEV_EUI + number
-    if abp:
-        nwk_s_key, app_s_key = random.randbytes(16), random.randbytes(16)
+    if kind == 4:
+        keys = _personalized(dev_eui, DEV_ADDR + turn // 2, ABP_VERSIONS[turn % 2], random)
+    else:
+        version = VERSIONS[number % len(VERSIONS)]
+        app_key, nwk_key = random.randbytes(16), random.randbytes(16)
         keys = far.Keys(
             dev_eui,
-            dev_addr=DEV_ADDR + number // 10,  # some share a DevAddr
-            nwk_s_key=nwk_s_key,
-            app_s_key=app_s_key,
+            JOIN_EUI,
+            app_key,
+            nwk_key=nwk_key if version == "1.1" else b"",
             lorawan=version,
         )
-    else:
-        keys = far.Keys(dev_eui, JOIN_EUI, random.randbytes(16), lorawan=version)
     mac = far.Device(keys, adr=number % 10 != 0, random=Random(random.randbytes(8)))
-    snr = random.uniform(-17, 12)
-    rssi = -115 + snr
-    return EndDevice(number, mac, snr, rssi, random.randrange(WEEK), JoinBackoff())
+    snr = random.uniform(*SNR)
+    return EndDevice(number, mac, snr, NOISE_DBM + snr, random.randrange(WEEK), JoinBackoff())
+
+
+def _personalized(dev_eui: int, dev_addr: int, version: Version, random: Random) -> far.Keys:
+    """Two devices share each DevAddr: the MIC tells them apart."""
+    f_int, s_int, enc, app = (random.randbytes(16) for _ in range(4))
+    is_1_1 = version == "1.1"
+    return far.Keys(
+        dev_eui,
+        dev_addr=dev_addr,
+        nwk_s_key=f_int,
+        app_s_key=app,
+        s_nwk_s_int_key=s_int if is_1_1 else b"",
+        nwk_s_enc_key=enc if is_1_1 else b"",
+        lorawan=version,
+    )
 
 
 def entry(one: EndDevice) -> Device:
     """The device as the gateway's devices.toml has it."""
     keys = one.mac.keys
-    lorawan = keys.lorawan
-    assert lorawan != "1.1"
+    device = Device(keys.dev_eui, one.name, lorawan=keys.lorawan)
     if keys.otaa:
-        return Device(
-            keys.dev_eui, one.name, lorawan=lorawan, join_eui=keys.join_eui, app_key=keys.app_key
-        )
-    return Device(
-        keys.dev_eui,
-        one.name,
-        lorawan=lorawan,
-        dev_addr=keys.dev_addr,
-        nwk_s_key=keys.nwk_s_key,
-        app_s_key=keys.app_s_key,
+        nwk_key = keys.nwk_key or None
+        return replace(device, join_eui=keys.join_eui, app_key=keys.app_key, nwk_key=nwk_key)
+    device = replace(device, dev_addr=keys.dev_addr, app_s_key=keys.app_s_key)
+    if keys.lorawan != "1.1":
+        return replace(device, nwk_s_key=keys.nwk_s_key)
+    return replace(
+        device,
+        f_nwk_s_int_key=keys.nwk_s_key,
+        s_nwk_s_int_key=keys.s_nwk_s_int_key,
+        nwk_s_enc_key=keys.nwk_s_enc_key,
     )

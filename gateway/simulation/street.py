@@ -2,7 +2,8 @@
 
 - Each speaks at least hourly; a tenth of its uplinks is confirmed; now and then it asks the time.
 - It loses its power once a week, between two uplinks, and goes on with what its version keeps.
-- It joins as often as the join back-off allows, and speaks again soon where the network has more.
+- It joins as often as the join back-off allows, of 1.1 also out of its session (Rejoin-Request),
+  and speaks again soon where the network has more.
 - Its windows are in its own time: the gateway's counter is never looked at.
 """
 
@@ -20,7 +21,7 @@ from gateway.simulation.population import WEEK, EndDevice
 from gateway.simulation.wall import true_unix_s
 
 PAUSE_S, JOIN_PAUSE_S, SOON_S = (3000, 3560), (5, 60), (2, 30)
-CONFIRMED, ASKS_TIME = 0.1, 0.01
+CONFIRMED, ASKS_TIME, REJOINS = 0.1, 0.01, 0.01
 LONGEST_US = 2_800_000
 """No uplink lasts longer: 64 bytes at SF12."""
 WINDOWS_US = 4 * SECOND
@@ -75,10 +76,13 @@ class Street:
             one.power_cycle_at += WEEK
             one.backoff.reset()
             one.mac.power_cycle()
-        if one.mac.activation is None:
+        session = one.mac.activation
+        if session is None:
             self._join(one)
+        elif session.minor and one.mac.keys.otaa and self._random.random() < REJOINS:
+            self._rejoin(one, session.id)
         else:
-            self._report(one, one.mac.activation.id)
+            self._report(one, session.id)
 
     def _report(self, one: EndDevice, session: bytes) -> None:
         if self._random.random() < ASKS_TIME:
@@ -99,7 +103,15 @@ class Street:
             return
         uplink = one.mac.join_request()
         one.backoff.spend(now, airtime_us(len(uplink.phy_payload), uplink.rate, crc=True))
-        said = Said(one, uplink.phy_payload, None, dev_nonce=one.mac.dev_nonce)
+        said = Said(one, uplink.phy_payload, None, nonce=one.mac.dev_nonce)
+        self._transmit(one, uplink, said)
+
+    def _rejoin(self, one: EndDevice, session: bytes) -> None:
+        """1.1: a new session out of the one it has."""
+        kind = self._random.randrange(3)
+        count = one.mac.rj_count1 if kind == 1 else one.mac.rj_count0
+        uplink = one.mac.rejoin_request(kind)
+        said = Said(one, uplink.phy_payload, None, join_type=kind, nonce=count, session=session)
         self._transmit(one, uplink, said)
 
     def _transmit(self, one: EndDevice, uplink: Uplink, said: Said) -> None:
