@@ -22,7 +22,7 @@ from gateway.lorawan.device import Device
 from gateway.lorawan.keys import fits_root_keys, keys_of
 from gateway.lorawan.mac_state import FACTORY
 from gateway.lorawan.plan import Plan
-from gateway.lorawan.session import Changes, KnownState, Session
+from gateway.lorawan.session import NO_CHANGES, Changes, KnownState, Session
 from native import frames, frames_1_1
 
 SessionKeys = frames.SessionKeys | frames_1_1.SessionKeys
@@ -189,7 +189,7 @@ class Activations:
         """
         session = activation.session
         if not session.pending:
-            return Changes()
+            return NO_CHANGES
         session.pending = False
         others = [one for one in self.of(activation.device) if one is not activation]
         return Changes((session,), self.end(others))

@@ -50,7 +50,7 @@ from gateway.lorawan.mac_uplink import (
     parse_uplink,
 )
 from gateway.lorawan.moment import Moment
-from gateway.lorawan.plan import Plan, factory_rx, floor_of
+from gateway.lorawan.plan import Plan, floor_of
 
 NOTHING = Parsed()
 REQUESTS = (LinkCheckReq, DeviceTimeReq, RekeyInd, ResetInd, DeviceModeInd)
@@ -72,6 +72,10 @@ class Heard:
     waits: bool = False
     status: DevStatusAns | None = None
     skipped: int = 0
+
+
+NOT_HEARD = Heard(FACTORY)
+"""Of an uplink without commands, and of one that was heard before."""
 
 
 def commands_of(f_opts: bytes, f_port: int, frm_payload: bytes, version: str) -> Parsed:
@@ -188,7 +192,7 @@ def _rx_timing(mac: Mac, asked: list[bytes], found: Sequence[MacCommand], plan: 
 
 
 def _with_rx(mac: Mac, rx: RxParams, plan: Plan) -> Mac:
-    return replace(mac, rx=None if rx == factory_rx(plan.region) else rx)
+    return replace(mac, rx=None if rx == plan.rx else rx)
 
 
 def _new_channels(mac: Mac, asked: list[bytes], found: Sequence[MacCommand], plan: Plan) -> Mac:

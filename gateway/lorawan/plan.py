@@ -63,7 +63,7 @@ class Plan:
 
     def rx_of(self, mac: Mac) -> RxParams:
         """The windows that a device opens."""
-        return mac.rx or factory_rx(self.region)
+        return mac.rx or self.rx
 
     def defined(self, mac: Mac) -> int:
         """A bit for each channel that a device knows."""

@@ -12,13 +12,14 @@ Rules:
   downlink of its own it gets once a day.
 - What was asked and not answered is asked again after 1, 2, 4 … 1024 uplinks: some devices never
   answer. An answer, or ADRACKReq, makes an end of waiting.
-- The ADR history is 20 times 8 bytes: it stands in memory for each device.
+- The ADR history is 20 times 8 bytes, in memory, of devices with their ADR bit on.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import starmap
 from struct import Struct
+from typing import NamedTuple
 
 from drivers.concentrator import RxPacket
 from gateway.lorawan import adr
@@ -42,6 +43,7 @@ DAY_S = 86_400.0
 DAY_UPLINKS = 24
 LONGEST_WAIT = 10  # 2^10 uplinks
 
+BY_ITSELF = "the device adapts by itself (ADR bit off)"
 OFF = "switched off for this device (adr = false in devices.toml)"
 GIVEN_UP = "the device refuses what it is asked to send with: left alone until it joins anew"
 NO_RATE = "heard at a data rate that the region does not know"
@@ -53,19 +55,7 @@ _KINDS: dict[int, type[MacCommand]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a device is to be asked; only if `urgent` a downlink is sent for its sake alone."""
-
-    commands: tuple[MacCommand, ...] = ()
-    urgent: bool = False
-
-
-NO_WISH = Wish()
-
-
-@dataclass(frozen=True, slots=True)
-class Bits:
+class Bits(NamedTuple):
     """The bits of an uplink's FCtrl that ask for something."""
 
     adr: bool
@@ -83,30 +73,39 @@ def follow(activation: Activation, packet: RxPacket, f_cnt: int, bits: Bits, pla
         activation.history = b""
         return
     mac = session.mac
-    link = mac.link or Link(dr)
-    now = adr.follow(link, dr, _requested_link(mac))
-    if now != mac.link:
-        adapted = mac.link is not None and bits.adr
-        session.mac = replace(mac, link=now, mask=None if adapted else mac.mask)
+    if mac.link is None:
+        session.mac = replace(mac, link=Link(dr))
+    elif mac.link.dr != dr:
+        link = adr.follow(mac.link, dr, _requested_link(mac))
+        session.mac = replace(mac, link=link, mask=None if bits.adr else mac.mask)
         activation.history = b""
-    frames = activation.history + _frame.pack(f_cnt, packet.snr)
-    activation.history = frames[-HISTORY_SIZE * _frame.size :]
+    if bits.adr:
+        frames = activation.history + _frame.pack(f_cnt, packet.snr)
+        activation.history = frames[-HISTORY_SIZE * _frame.size :]
 
 
-def requests(activation: Activation, f_cnt: int, bits: Bits, moment: Moment, plan: Plan) -> Wish:
-    """What is to be asked with the answer to a new uplink; nothing while it is not time to."""
-    mac = activation.session.mac
-    link = _link(activation, bits, plan)
+def requests(
+    activation: Activation, f_cnt: int, bits: Bits, moment: Moment, plan: Plan, *, goes: bool
+) -> tuple[MacCommand, ...]:
+    """What to ask with the answer to a new uplink, which `goes` anyway or else only if urgent."""
+    mac, device = activation.session.mac, activation.device
+    controlled = bits.adr and device.adr
+    if not controlled:
+        activation.adr_reason = BY_ITSELF if device.adr else OFF
     if _waits(mac, f_cnt) and not bits.adr_ack_req:
-        return NO_WISH
-    windows = _unrefused(mac, _windows(mac, plan))
-    channels = _unrefused(mac, _channels(mac, plan))
-    status = _status(activation, f_cnt, moment)
-    controlled = bits.adr and activation.device.adr
-    return Wish(
-        (*windows, *channels, *(() if channels else link), *status.commands),
-        bool(windows or link or (channels and controlled)) or status.urgent,
-    )
+        return ()
+    has_other_windows = mac.rx is not None and mac.rx != plan.rx
+    asks_status = _status_is_urgent(activation, moment)
+    if not (goes or controlled or plan.region.fixed or has_other_windows or asks_status):
+        return ()
+    windows = _unrefused(mac, _windows(mac, plan)) if has_other_windows else ()
+    channels = _unrefused(mac, _channels(mac, plan)) if mac.channels != plan.extra else ()
+    link = _link(activation, bits, plan) if controlled or plan.region.fixed else ()
+    if not (goes or asks_status or windows or link or (channels and controlled)):
+        return ()
+    asks_status = asks_status or _status_goes_along(mac, f_cnt)
+    status = (DevStatusReq(),) if asks_status else ()
+    return (*windows, *channels, *(() if channels else link), *status)
 
 
 def _unrefused(mac: Mac, commands: Iterable[MacCommand]) -> tuple[MacCommand, ...]:
@@ -118,11 +117,11 @@ def _waits(mac: Mac, f_cnt: int) -> bool:
     return mac.tries > 0 and f_cnt - mac.asked_at < 1 << min(mac.tries - 1, LONGEST_WAIT)
 
 
-def repeated(mac: Mac, f_cnt: int) -> Wish:
+def repeated(mac: Mac, f_cnt: int) -> tuple[MacCommand, ...]:
     """What was asked with the answer to uplink `f_cnt`, which the device has not heard."""
     if mac.asked_at != f_cnt:
-        return NO_WISH
-    return Wish(tuple(_KINDS[raw[0]].from_bytes(raw) for raw in mac.requested))
+        return ()
+    return tuple(_KINDS[raw[0]].from_bytes(raw) for raw in mac.requested)
 
 
 def asked(
@@ -155,11 +154,10 @@ def _windows(mac: Mac, plan: Plan) -> Iterator[MacCommand]:
 
 
 def _channels(mac: Mac, plan: Plan) -> Iterator[MacCommand]:
-    if mac.channels != plan.extra:
-        limits, known = plan.limits, dict(mac.channels)
-        for number, frequency in plan.extra:
-            if known.get(number) != frequency:
-                yield NewChannelReq(number, frequency, limits.min_dr, limits.max_dr)
+    limits, known = plan.limits, dict(mac.channels)
+    for number, frequency in plan.extra:
+        if known.get(number) != frequency:
+            yield NewChannelReq(number, frequency, limits.min_dr, limits.max_dr)
 
 
 def _link(activation: Activation, bits: Bits, plan: Plan) -> tuple[MacCommand, ...]:
@@ -174,7 +172,8 @@ def _link(activation: Activation, bits: Bits, plan: Plan) -> tuple[MacCommand, .
         return ()
     history = History(tuple(starmap(adr.Heard, _frame.iter_unpack(activation.history))))
     decision = adr.decide(history, mac.link, limits, adr=on, adr_ack_req=on and bits.adr_ack_req)
-    activation.adr_reason = decision.reason if activation.device.adr else OFF
+    if on:
+        activation.adr_reason = decision.reason
     unheard = not mac.keeps_channels and _wanted(mac, plan) != plan.switched_on(mac)
     if decision.command or (unheard and (on or plan.region.fixed)):
         return _link_adr_reqs(mac, decision.link, plan)
@@ -227,11 +226,11 @@ def _requested_link(mac: Mac) -> Link | None:
     return None
 
 
-def _status(activation: Activation, f_cnt: int, moment: Moment) -> Wish:
-    asked_at = activation.session.mac.status_asked
+def _status_is_urgent(activation: Activation, moment: Moment) -> bool:
     if activation.status_due is None:
         activation.status_due = moment.monotonic_s + DAY_S
-    urgent = moment.monotonic_s >= activation.status_due
-    if urgent or asked_at is None or f_cnt - asked_at >= DAY_UPLINKS:
-        return Wish((DevStatusReq(),), urgent)
-    return NO_WISH
+    return moment.monotonic_s >= activation.status_due
+
+
+def _status_goes_along(mac: Mac, f_cnt: int) -> bool:
+    return mac.status_asked is None or f_cnt - mac.status_asked >= DAY_UPLINKS

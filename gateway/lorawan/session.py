@@ -107,6 +107,9 @@ class Changes:
     downlinks: tuple[Queued, ...] = ()
 
 
+NO_CHANGES = Changes()
+
+
 @dataclass(frozen=True, slots=True)
 class KnownState:
     """What the store knows at start: live sessions, joins and rejoins, airtime that may count, and

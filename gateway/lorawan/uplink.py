@@ -33,10 +33,12 @@ from gateway.lorawan.mac_uplink import Parsed
 from gateway.lorawan.moment import Moment
 from gateway.lorawan.outcome import Drop, DropReason, Uplink
 from gateway.lorawan.plan import Plan
-from gateway.lorawan.requests import Wish
+from gateway.lorawan.requests import Bits
 from gateway.lorawan.session import Changes, Session
 from native import frames
 
+ADR, ADR_ACK_REQ, ACK = int(FCtrl.ADR), int(FCtrl.ADR_ACK_REQ), int(FCtrl.ACK)
+"""As plain numbers: each uplink asks for them."""
 RESET_WITHIN = 256
 """An ABP device that begins anew is heard before this many frames, or it is taken for a replay."""
 MAX_RESETS = 255
@@ -121,26 +123,22 @@ class _Accepted:
 
     def outcome(self, activations: Activations) -> Uplink:
         m_type, f_ctrl, f_cnt, f_opts, f_port, frm_payload = self.frame
-        session, before = self.activation.session, self.activation.session.mac
+        activation, session = self.activation, self.activation.session
         retransmission = f_cnt == session.f_cnt_up
         confirmed = m_type == MType.CONFIRMED_DATA_UP
         parsed = mac.commands_of(f_opts, f_port, frm_payload, session.version)
-        heard = mac.Heard(before)
-        acknowledged = None
         session.f_cnt_up = f_cnt
-        self.activation.hears(self.packet)
-        settled = activations.settle(self.activation)
+        activation.hears(self.packet)
+        changes = activations.settle(activation)
+        heard, acknowledged = mac.NOT_HEARD, None
         if not retransmission:
             acknowledged = self._acknowledged(f_ctrl)
-            heard = mac.hear(session.mac, parsed, self.plan)
-            session.mac = heard.mac
-            if heard.mac.link != before.link:
-                self.activation.history = b""
-        wish = self._wish(f_ctrl, f_cnt, retransmission)
-        answer = self._answer(parsed, heard.waits, wish)
-        changed = answer or heard.settled or acknowledged is not None
+            heard = self._hear(parsed)
+        answer = self._answer(parsed, heard.waits, retransmission)
+        if answer or heard.settled or acknowledged is not None:
+            changes = replace(changes, sessions=(session,))
         return Uplink(
-            device=self.activation.device,
+            device=activation.device,
             session=session,
             f_cnt=f_cnt,
             f_port=f_port if f_port >= 0 else None,
@@ -151,7 +149,7 @@ class _Accepted:
             session_hex=session.id.hex(),
             retransmission=retransmission,
             answer=answer,
-            changes=replace(settled, sessions=(session,)) if changed else settled,
+            changes=changes,
             acknowledged=acknowledged,
             status=heard.status,
             skipped_commands=heard.skipped,
@@ -161,35 +159,50 @@ class _Accepted:
         """The FCnt of our confirmed downlink that this uplink acknowledges."""
         session = self.activation.session
         awaited = session.mac.awaits_ack
-        if awaited is not None:
-            session.mac = replace(session.mac, awaits_ack=None)
-        return awaited if f_ctrl & FCtrl.ACK else None
+        if awaited is None:
+            return None
+        session.mac = replace(session.mac, awaits_ack=None)
+        return awaited if f_ctrl & ACK else None
 
-    def _wish(self, f_ctrl: int, f_cnt: int, retransmission: bool) -> Wish:
-        state = self.activation.session.mac
-        if retransmission:
-            return requests.repeated(state, f_cnt)
-        bits = requests.Bits(bool(f_ctrl & FCtrl.ADR), bool(f_ctrl & FCtrl.ADR_ACK_REQ))
-        requests.follow(self.activation, self.packet, f_cnt, bits, self.plan)
-        return requests.requests(self.activation, f_cnt, bits, self.moment, self.plan)
+    def _hear(self, parsed: Parsed) -> mac.Heard:
+        """Take its MAC commands and how it was heard."""
+        _, f_ctrl, f_cnt, *_ = self.frame
+        session, heard = self.activation.session, mac.NOT_HEARD
+        if parsed is not mac.NOTHING:
+            heard = mac.hear(session.mac, parsed, self.plan)
+            if heard.mac.link != session.mac.link:
+                self.activation.history = b""
+            session.mac = heard.mac
+        requests.follow(self.activation, self.packet, f_cnt, _bits(f_ctrl), self.plan)
+        return heard
 
-    def _answer(self, parsed: Parsed, waits: bool, wish: Wish) -> Answer | None:
+    def _answer(self, parsed: Parsed, waits: bool, retransmission: bool) -> Answer | None:
         """A downlink if there is anything to say; it takes a downlink counter."""
         m_type, f_ctrl, f_cnt, *_ = self.frame
+        activation, session = self.activation, self.activation.session
         confirmed = m_type == MType.CONFIRMED_DATA_UP
         replies = mac.answers(parsed, self.packet, self.moment) if parsed.commands else ()
-        if not (confirmed or f_ctrl & FCtrl.ADR_ACK_REQ or waits or replies or wish.urgent):
+        goes = confirmed or waits or bool(replies or f_ctrl & ADR_ACK_REQ)
+        if retransmission:
+            asks = requests.repeated(session.mac, f_cnt)
+        else:
+            bits = _bits(f_ctrl)
+            asks = requests.requests(activation, f_cnt, bits, self.moment, self.plan, goes=goes)
+        if not (goes or asks):
             return None
-        activation, session = self.activation, self.activation.session
         windows = data_windows(self.plan.region, self.plan.rx_of(session.mac), self.packet)
         composed = compose(
             session,
             activation.keys,
             ack=f_cnt if confirmed else None,
             adr=activation.device.adr,
-            commands=(*replies, *wish.commands),
+            commands=(*replies, *asks),
             application=None,
             room=room(windows),
         )
         requests.asked(activation, composed.commands, f_cnt, self.moment)
         return Answer(composed.phy_payload, windows)
+
+
+def _bits(f_ctrl: int) -> Bits:
+    return Bits(bool(f_ctrl & ADR), bool(f_ctrl & ADR_ACK_REQ))
