@@ -10,23 +10,20 @@ import argparse
 import asyncio
 import random
 import sys
-import tempfile
 from copy import deepcopy
 from pathlib import Path
 
 from power_cut.judge import Promises
-from power_cut.trials import Outcome, begin_old, build_recorder, cuts, put, record_life
+from power_cut.trials import Outcome, begin_old, build_recorder, cuts, put, record_life, scratch
 
 LIVES = 3
-MEMORY = Path("/dev/shm")  # the disk is made up: no card has to be worn for it
 WRITES = 0.02  # of the writes, so many are cut
 
 
 def main(trials: int, seed: int) -> int:
     print(f"seed {seed}")
     outcome, chance = Outcome(), random.Random(seed)
-    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as made:
-        directory = Path(made).resolve()
+    with scratch() as directory:
         recorder = build_recorder(directory)
         while outcome.trials < trials and not outcome.wrong:
             asyncio.run(chain(recorder, directory, chance, outcome))

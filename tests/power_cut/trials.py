@@ -6,8 +6,9 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -20,8 +21,16 @@ from gateway.errors import StoreError
 
 HOUSE = Path(__file__).parents[2]
 OLD = HOUSE / "tests/databases/0001.sql"
+MEMORY = Path("/dev/shm")
 SOURCE = Path(__file__).with_name("recorder.c")
 FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Wconversion", "-shared", "-fPIC")
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A directory in memory where there is one: the disk is made up, no card has to be worn."""
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as made:
+        yield Path(made).resolve()
 
 
 def build_recorder(directory: Path) -> Path:
