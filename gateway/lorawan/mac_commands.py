@@ -11,7 +11,9 @@ Rules:
   matched. The commands of each direction stand in `mac_uplink` and `mac_downlink`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, ClassVar, Self
 
 
@@ -44,6 +46,9 @@ class Bits:
         if not self.low <= value <= self.high or value % self.unit:
             steps = f" in steps of {self.unit}" if self.unit > 1 else ""
             raise ValueError(f"{name} is {value!r}; allowed: {self.low} to {self.high}{steps}")
+
+
+Layout = tuple[tuple[str, Bits], ...]
 
 
 def bits(shift: int, width: int, high: int | None = None) -> Any:
@@ -101,6 +106,10 @@ class MacCommand:
         return bytes((self.CID,)) + word.to_bytes(self.payload_size(), "little")
 
 
-def layout(command: type[MacCommand]) -> tuple[tuple[str, Bits], ...]:
-    """The fields of a kind of command: names and places."""
+def _layout(command: type[MacCommand]) -> Layout:
     return tuple((one.name, one.metadata["bits"]) for one in fields(command))
+
+
+# mypy takes a class whose objects compare for one that has no hash
+layout: Callable[[type[MacCommand]], Layout] = cache(_layout)  # type: ignore[assignment]
+"""The fields of a kind of command: names and places."""
