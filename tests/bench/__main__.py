@@ -9,10 +9,15 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
-from . import codecs, decode, end_to_end, store
+from . import codecs, decode, end_to_end, store, wire
 from .row import Row
 
-BENCHES: tuple[Callable[[], Row], ...] = (*decode.BENCHES, *codecs.BENCHES, *store.BENCHES)
+BENCHES: tuple[Callable[[], Row], ...] = (
+    *decode.BENCHES,
+    *codecs.BENCHES,
+    *store.BENCHES,
+    *wire.BENCHES,
+)
 VERDICTS = {True: "met", False: "MISSED", None: "not measured"}
 WIDTHS = (31, 22, 21, 22, 0)
 
