@@ -129,6 +129,15 @@ class Device:
         """Whether the network has more, or waits for this device's ACK."""
         return self.more_waits or self._owes_ack is not None
 
+    def join_state(self) -> bool:
+        """Whether it has to join: 1.1 also gives up a session whose RekeyInd nobody confirms
+        (1.1 §5.10)."""
+        session = self.activation
+        unconfirmed = self.keys.otaa and REKEY in self.commands.announces
+        if session and unconfirmed and session.f_cnt_up >= self.settings.adr_ack_limit:
+            self._begin(None)
+        return self.activation is None
+
     def power_cycle(self) -> None:
         """Switched off and on again: all is lost that is not in its flash."""
         forgetful = self.keys.lorawan in ("1.0.2", "1.0.3")

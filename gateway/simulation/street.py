@@ -76,8 +76,8 @@ class Street:
             one.power_cycle_at += WEEK
             one.backoff.reset()
             one.mac.power_cycle()
-        session = one.mac.activation
-        if session is None:
+        must_join, session = one.mac.join_state(), one.mac.activation
+        if must_join or session is None:
             self._join(one)
         elif session.minor and one.mac.keys.otaa and self._random.random() < REJOINS:
             self._rejoin(one, session.id)

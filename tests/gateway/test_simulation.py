@@ -52,7 +52,7 @@ def test_devices_speak_the_version_that_they_are_of() -> None:
         mac = said.one.mac
         if mac.activation is not None:
             assert mac.activation.minor == (mac.keys.lorawan == "1.1")
-            if mac.activation.f_cnt_up > 6:
+            if mac.activation.f_cnt_up > 6 and said.one.snr > 0:
                 assert not mac.commands.announces, "RekeyInd and ResetInd are confirmed by now"
 
 
