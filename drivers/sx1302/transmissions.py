@@ -84,11 +84,17 @@ class Transmissions:
         return TxStatus.OK
 
     async def _occupied(self, chip: Chip, number: int) -> bool:
-        """Whether a transmission is under way or to come; one past its end is ended."""
-        if self._now() >= self._ends.setdefault(number, float("-inf")):
+        """Whether a transmission is under way or to come; one past its end is ended.
+
+        Where the status is unknown the time tells.
+        """
+        ends = self._ends.setdefault(number, float("-inf"))
+        if self._now() >= ends:
             await self._end(chip, number)
             return False
-        return await transmit.state(chip, number) is not TxState.FREE
+        state = await transmit.state(chip, number)
+        over = state is TxState.UNKNOWN and self._now() >= ends - END_MARGIN
+        return state is not TxState.FREE and not over
 
     async def _missed(self, chip: Chip, number: int, read_at: float, lead: int) -> bool:
         """Whether arming took until after the trigger; then the packet is taken back."""

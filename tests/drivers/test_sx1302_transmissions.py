@@ -141,6 +141,14 @@ async def test_free_or_unknown_status_is_no_fault(bench: Bench, status: int) -> 
     assert bench.driver.status().drops == {}
 
 
+async def test_next_packet_follows_at_once_where_the_status_is_unknown(bench: Bench) -> None:
+    bench.board.tx_status[0] = 0x00
+    assert await bench.driver.send(bench.packet(30_000)) is TxStatus.OK
+    assert await bench.driver.send(bench.packet(60_000)) is TxStatus.COLLISION_PACKET
+    bench.pass_time(0.1)  # 30 ms, 31 ms on the air
+    assert await bench.driver.send(bench.packet(30_000)) is TxStatus.OK
+
+
 @pytest.mark.parametrize(
     ("wanted", "gain", "index"), [(14, 0.0, 17), (14, 2.0, 15), (16, 2.15, 16), (16.5, 2.5, 17)]
 )
