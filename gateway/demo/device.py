@@ -31,6 +31,7 @@ from gateway.demo.end_device.activation import (
     Activation,
     Frame,
     Keys,
+    faults,
     open_join_accept,
 )
 from gateway.demo.end_device.commands import DEVICE_MODE, DEVICE_TIME, REKEY, RESET, Commands
@@ -138,6 +139,10 @@ class Device:
             self._begin(None)
         return self.activation is None
 
+    def ask_time(self) -> None:
+        """DeviceTimeReq with the next uplink."""
+        self.commands.ask(DEVICE_TIME)
+
     def power_cycle(self) -> None:
         """Switched off and on again: all is lost that is not in its flash."""
         forgetful = self.keys.lorawan in ("1.0.2", "1.0.3")
@@ -237,16 +242,7 @@ class Device:
             rx1_frequency = channel.rx1_frequency
         requests = sending.frame is None
         delay = JOIN_ACCEPT_DELAY1_US if requests else settings.rx_delay_s * SECOND_US
-        rx1, rx2 = plan.rates[plan.rx1[dr][settings.rx1_dr_offset]], plan.rates[settings.rx2_dr]
-        self._windows = (
-            Window((end_us + delay) % COUNTER_MODULUS, rx1_frequency, rx1.sf, rx1.bandwidth),
-            Window(
-                (end_us + delay + SECOND_US) % COUNTER_MODULUS,
-                settings.rx2_frequency,
-                rx2.sf,
-                rx2.bandwidth,
-            ),
-        )
+        self._windows = settings.windows(end_us + delay, dr, rx1_frequency)
         return self._windows
 
     def hear(self, downlink: Downlink) -> Heard:
@@ -254,7 +250,7 @@ class Device:
         why = missed(downlink, self._windows)
         class_a = why is None
         if not class_a and self._listens_always:
-            why = mistuned(downlink, self._rxc())
+            why = mistuned(downlink, self.settings.rx2(0))
         if why is not None:
             if self._is_ours(downlink.phy_payload):
                 self.violations.append(f"a downlink of ours came with {why}")
@@ -331,10 +327,6 @@ class Device:
             return False
         return not self.activation.minor or self.commands.class_c
 
-    def _rxc(self) -> Window:
-        rate = self.plan.rates[self.settings.rx2_dr]
-        return Window(0, self.settings.rx2_frequency, rate.sf, rate.bandwidth)
-
     def _is_ours(self, phy_payload: bytes) -> bool:
         """Whether a downlink that was missed was meant for this device."""
         if len(phy_payload) < SMALLEST:
@@ -395,7 +387,9 @@ class Device:
             if frame is Heard.REPLAYED:
                 self.violations.append("FCntDown was used before")
             return frame
-        self._judge(frame, downlink)
+        confirmed = self._sending is not None and self._sending.confirmed
+        room = self.plan.room(downlink.sf, downlink.bandwidth)
+        self.violations += faults(frame, confirmed, room)
         self.adr_ack_count = 0
         if class_a:
             self._answered = True
@@ -411,26 +405,7 @@ class Device:
             self.received.append((frame.f_port, frame.payload))
         return Heard.ACCEPTED
 
-    def _judge(self, frame: Frame, downlink: Downlink) -> None:
-        """What an authentic frame may not be."""
-        if frame.f_port == 0 and frame.f_opts:
-            self.violations.append("MAC commands stand in FOpts and on FPort 0")
-        if frame.f_ctrl & ACK and not (self._sending and self._sending.confirmed):
-            self.violations.append("an ACK of nothing that was confirmed")
-        rates = self.plan.rates.values()
-        room = max(
-            rate.max_payload
-            for rate in rates
-            if (rate.sf, rate.bandwidth) == (downlink.sf, downlink.bandwidth)
-        )
-        if len(frame.payload) + len(frame.f_opts) > room:
-            self.violations.append(f"a frame too long for SF{downlink.sf}")
-
     def _confirmed_f_cnt(self) -> int:
         """FCnt of the uplink that an ACK would be for."""
         frame = self._sending.frame if self._sending else None
         return frame.f_cnt if frame is not None else 0
-
-    def ask_time(self) -> None:
-        """DeviceTimeReq with the next uplink."""
-        self.commands.ask(DEVICE_TIME)

@@ -59,6 +59,18 @@ class Frame:
     payload: bytes
 
 
+def faults(frame: Frame, expects_ack: bool, room: int) -> list[str]:
+    """What an authentic downlink may not be; `room` is what its data rate carries."""
+    found = []
+    if frame.f_port == 0 and frame.f_opts:
+        found.append("MAC commands stand in FOpts and on FPort 0")
+    if frame.f_ctrl & ACK and not expects_ack:
+        found.append("an ACK of nothing that was confirmed")
+    if len(frame.payload) + len(frame.f_opts) > room:
+        found.append(f"a downlink of more than {room} bytes")
+    return found
+
+
 @dataclass(slots=True)
 class Activation:
     """A session as the device knows it; `id` is the gateway's: JoinNonce ‖ DevNonce, or ABP's.

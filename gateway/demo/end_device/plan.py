@@ -59,6 +59,11 @@ class Plan:
                 return dr
         return None
 
+    def room(self, sf: int, bandwidth: int) -> int:
+        """Bytes of payload at most of a downlink with these figures."""
+        rates = self.rates.values()
+        return max(rate.max_payload for rate in rates if rate[:2] == (sf, bandwidth))
+
     def may_carry(self, frequency: int) -> bool:
         return self.low <= frequency <= self.high
 

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gateway.demo.end_device.plan import DYNAMIC_CHANNELS, NARROW_CHANNELS, Channel, Plan
+from gateway.demo.end_device.windows import COUNTER_MODULUS, Window
 
 KEEP = 15
+SECOND_US = 1_000_000
 ADR_ACK_LIMIT, ADR_ACK_DELAY = 64, 32  # RP002-1.0.4 §2.3
 
 
@@ -56,6 +58,17 @@ class Settings:
         self.channels = dict(enumerate(self.plan.channels))
         self.enabled = set(self.channels)
         self.rx2_frequency, self.rx2_dr = self.plan.rx2_frequency, self.plan.rx2_dr
+
+    def windows(self, rx1_at: int, dr: int, rx1_frequency: int) -> tuple[Window, Window]:
+        """RX1 at that counter value, after an uplink at `dr`, and RX2 a second later (§3.3)."""
+        rate = self.plan.rates[self.plan.rx1[dr][self.rx1_dr_offset]]
+        rx1 = Window(rx1_at % COUNTER_MODULUS, rx1_frequency, rate.sf, rate.bandwidth)
+        return rx1, self.rx2(rx1_at + SECOND_US)
+
+    def rx2(self, at: int) -> Window:
+        """RX2; a class C device listens so at any time."""
+        rate = self.plan.rates[self.rx2_dr]
+        return Window(at % COUNTER_MODULUS, self.rx2_frequency, rate.sf, rate.bandwidth)
 
     def usable(self, dr: int) -> list[int]:
         """The enabled channels on which this data rate may be sent."""
