@@ -62,8 +62,10 @@ async def test_subscriber_knows_each_format_and_reads_it(tmp_path: Path, protoco
     ):
         for name, compression in FORMATS:
             how: dict[str, Any] = {"format": name, "compression": compression, "protocol": protocol}
-            async with running(broker.port, MemoryBuffer(3), **how):
+            buffer = MemoryBuffer(3)
+            async with running(broker.port, buffer, **how):
                 message, found = await payload(messages)
+                await buffer.until(lambda b=buffer: len(b.done) == 3)  # type: ignore[misc]
             assert f_cnts(found, *says(message)) == [0, 1, 2]
             told.add(says(message))
     assert told == set(TOPICS.values())
