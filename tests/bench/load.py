@@ -1,8 +1,9 @@
 """What the air carries at most: 259 frames of 23 bytes a second, from a thousand ABP devices.
 
-Two packets on one channel and spreading factor would destroy each other, so each of the 8 × 6
-pairs is one lane that carries a packet after the other. Full lanes would carry 276 a second; these
-are filled to 94 %, each with its share, so that every frame can be received.
+Two packets on one channel and spreading factor would destroy each other, so each pair of these is
+one lane that carries a packet after the other. The chip has 16 demodulators: 8 channels at SF6 and
+SF7 are 16 lanes. Full ones would carry 362 a second; these are filled to 72 %, each with its share,
+so that every frame can be received.
 """
 
 from dataclasses import dataclass
@@ -16,8 +17,8 @@ SIZE = 23
 CHANNELS = tuple(
     100_000 * n for n in (8671, 8673, 8675, 8677, 8679, 8681, 8683, 8685)
 )  # RP002-1.0.4 §2.4.2, and five of the gateway's own
-ON_AIR_US = {7: 61_696, 8: 113_152, 9: 205_824, 10: 370_688, 11: 823_296, 12: 1_482_752}
-"""Time on air by spreading factor: 23 bytes, 125 kHz, CR 4/5 (SX1276 datasheet §4.1.1.7)."""
+ON_AIR_US = {6: 34_432, 7: 61_696}
+"""Time on air by spreading factor: 23 bytes, 125 kHz, CR 4/5 (docs/sx1302.md §5.8)."""
 F_PORT, MEASURED = 1, bytes.fromhex("0367011004685a050001")  # CayenneLPP, 10 bytes
 SEED = 1
 
