@@ -1,8 +1,8 @@
 """The composition root: every part is built here and handed what it needs; no part builds another.
 
-One TaskGroup: receive, transmit, forward, keep (what brings readings to the disk before W ends),
-store, control and health. A fault of the port or the broker is retried by its own task; any other
-exception ends the process, a StoreError too, and systemd starts it again.
+One TaskGroup: receive, transmit, downlinks, forward, keep (what brings readings to the disk before
+W ends), store, control and health. A fault of the port or the broker is retried by its own task;
+any other exception ends the process, a StoreError too, and systemd starts it again.
 """
 
 import asyncio
@@ -20,12 +20,16 @@ from gateway.clock import Clock
 from gateway.diagnostics import joining, report
 from gateway.diagnostics.control import Control
 from gateway.diagnostics.health import Health, tell_systemd
+from gateway.diagnostics.log import LogLevel
 from gateway.diagnostics.watch import Watch
+from gateway.downlinks import Downlinks
 from gateway.duty_cycle import DutyCycle
 from gateway.errors import GatewayError, StoreError
+from gateway.lorawan.downlink import largest_payload
 from gateway.lorawan.join_control import JoinControl
 from gateway.lorawan.network import Network
-from gateway.lorawan.session import KnownState
+from gateway.lorawan.session import Changes, KnownState
+from gateway.northbound.commands import Commands
 from gateway.northbound.forwarder import Forwarder
 from gateway.radio import Radio
 from gateway.records import Event, Reading, Record, Value
@@ -118,33 +122,45 @@ class Daemon:
             clock=self._clock,
         )
         self._concentrator = hardware.concentrator(config.concentrator, settings.radio)
-        self._transmitter = Transmitter(
-            self._concentrator,
-            DutyCycle(settings.region.sub_bands, known.airtime, store.spend, self._clock.now),
-        )
         rhythm = Rhythm()
         self._join_control = JoinControl(
             config.lorawan.join == "open",
             config.lorawan.join_allow,
             config.lorawan.joins_per_minute,
         )
+        network = Network(
+            settings.devices,
+            known,
+            settings.region,
+            secrets.token_bytes,
+            int(config.lorawan.net_id, 16),
+            settings.heard,
+            self._join_control,
+        )
+        spawn = partial(self._tasks.create_task, name="answer")
+        self._downlinks = Downlinks(
+            network,
+            (device.dev_eui for device in settings.devices),
+            self._buffer,
+            self._clock,
+            self._watch,
+            spawn,
+        )
+        self._transmitter = Transmitter(
+            self._concentrator,
+            DutyCycle(settings.region.sub_bands, known.airtime, store.spend, self._clock.now),
+            self._downlinks.told,
+        )
         self._uplinks = Uplinks(
-            Network(
-                settings.devices,
-                known,
-                settings.region,
-                secrets.token_bytes,
-                int(config.lorawan.net_id, 16),
-                settings.heard,
-                self._join_control,
-            ),
+            network,
             settings.codecs,
             self._buffer,
             self._transmitter.answer,
             self._clock,
             self._watch,
-            partial(self._tasks.create_task, name="answer"),
+            spawn,
             rhythm,
+            self._downlinks.events,
         )
         self._radio = Radio(
             self._concentrator,
@@ -157,12 +173,14 @@ class Daemon:
         self._control = Control(
             Path(config.gateway.control_socket), self.status, self._watch, {"join": self._join}
         )
+        self._log_level = LogLevel()
         self._since = self._clock.now()
 
     async def run(self, stop: asyncio.Event) -> None:
         if self._settings.region.silence:
             log.warning("%s", self._settings.region.silence)
         await self._buffer.open()
+        await self._downlinks.open()
         await self._recall_eui()
         await self._tell_locked()
         await self._control.open()
@@ -170,6 +188,7 @@ class Daemon:
         parts = {
             "receive": self._radio.run(beat("receive", 60)),
             "transmit": self._transmitter.run(beat("transmit", 30)),
+            "downlinks": self._downlinks.run(self._transmitter, beat("downlinks", 60)),
             "forward": self._forward(beat("forward", 90)),
             "keep": self._buffer.run(beat("keep", 120)),
             "store": self._ask_store(beat("store", 30)),
@@ -201,6 +220,7 @@ class Daemon:
             lost=self._buffer.lost_records,
             uplinks=self._uplinks,
             answers=self._transmitter.answers,
+            downlinks=self._downlinks.waiting,
             stuck=self._health.overdue(),
         )
 
@@ -216,6 +236,7 @@ class Daemon:
             self._settings.config.mqtt,
             self._eui.result(),
             self._buffer,
+            self._commands(self._eui.result()),
             dated=self._clock.dated,
             now=self._clock.now,
             radio=lambda: report.radio_state(self._radio),
@@ -223,6 +244,18 @@ class Daemon:
             told=self._city_changed,
         )
         await self._forwarder.run(beat)
+
+    def _commands(self, eui: str) -> Commands:
+        settings = self._settings
+        return Commands(
+            f"{settings.config.mqtt.topic_prefix}/{eui}/command",
+            order=self._downlinks.order,
+            keep=lambda event: self._buffer.keep([event], Changes()),
+            now=self._clock.now,
+            devices={device.dev_eui for device in settings.devices},
+            largest=largest_payload(settings.region),
+            set_log_level=self._log_level.change,
+        )
 
     async def _ask_store(self, beat: Callable[[], None]) -> None:
         while True:

@@ -89,8 +89,6 @@ def _device(entry: Entry, number: int, file: Path, catalogue: Catalogue) -> Devi
             raise refuse(key, shown, f"write {digits} hex digits in lower case")
         return text
 
-    if entry.device_class == "C":
-        raise refuse("class", entry.device_class, 'this version serves class "A" only')
     if entry.codec and entry.codec not in catalogue.names():
         raise refuse("codec", entry.codec, f"known are: {', '.join(sorted(catalogue.names()))}")
     wanted = _wanted(entry, refuse)

@@ -5,26 +5,28 @@ once and safe within W. Nothing here waits: receiving goes on.
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from drivers.concentrator import RxPacket
 from gateway.clock import Clock
 from gateway.codecs.catalogue import Codec
 from gateway.diagnostics.watch import Watch
+from gateway.downlinks import lorawan_moment
 from gateway.join_refusals import JoinRefusals
-from gateway.lorawan import moment as lorawan
 from gateway.lorawan.device import Device
 from gateway.lorawan.downlink import Answer
 from gateway.lorawan.mac_uplink import DevStatusAns
 from gateway.lorawan.network import Network
 from gateway.lorawan.outcome import Drop, Joined, Uplink
+from gateway.lorawan.queue import Result
 from gateway.lorawan.session import Changes, Session
 from gateway.records import Event, Moment, Radio, Reading, Record, Value
 from gateway.rhythm import Rhythm
 
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
 Send: TypeAlias = Callable[[Answer, RxPacket], Awaitable[None]]
+Results: TypeAlias = Callable[[Iterable[Result], Moment], list[Event]]
 
 BATTERY_LEVEL = "battery_level"
 NO_CODEC = "no codec is set for this device in devices.toml"
@@ -40,7 +42,7 @@ class Buffer(Protocol):
 
 class Uplinks:
     """`codecs` by name; `spawn` starts what may take a while, in the daemon's task group; `rhythm`
-    learns when devices speak.
+    learns when devices speak; `results` makes events of what became of downlinks.
     """
 
     def __init__(
@@ -53,10 +55,11 @@ class Uplinks:
         watch: Watch,
         spawn: Spawn,
         rhythm: Rhythm,
+        results: Results,
     ) -> None:
         self._network, self._codecs, self._buffer, self._send = network, codecs, buffer, send
         self._clock, self._watch, self._spawn, self._rhythm = clock, watch, spawn, rhythm
-        self._refusals = JoinRefusals()
+        self._results, self._refusals = results, JoinRefusals()
         self.drops: Counter[str] = Counter()
         self.counts: Counter[str] = Counter(
             readings=0, joins=0, without_payload=0, repeated=0, mac_skipped=0, joins_refused=0
@@ -65,7 +68,7 @@ class Uplinks:
     def heard(self, packet: RxPacket) -> None:
         """Take one packet all the way; strangers' ones end here as a counted drop."""
         moment = self._clock.now()
-        match self._network.receive(packet, _ended(moment)):
+        match self._network.receive(packet, lorawan_moment(moment)):
             case Drop() as drop:
                 self._drop(drop, packet, moment)
             case Uplink() as uplink:
@@ -97,7 +100,8 @@ class Uplinks:
     def _uplink(self, uplink: Uplink, packet: RxPacket, moment: Moment) -> None:
         self._rhythm.uplink(uplink.device.dev_eui, uplink.f_cnt, moment.monotonic_s)
         self.counts["mac_skipped"] += uplink.skipped_commands
-        records = self._records(uplink, packet, moment)
+        told = self._results(uplink.results, moment)
+        records = [*self._records(uplink, packet, moment), *told]
         if uplink.answer is not None or uplink.changes != Changes():
             self._spawn(self._keep_and_answer(records, uplink.changes, uplink.answer, packet))
             return
@@ -158,12 +162,6 @@ class Uplinks:
         await self._buffer.keep(records, changes)
         if answer is not None:
             await self._send(answer, packet)
-
-
-def _ended(moment: Moment) -> lorawan.Moment:
-    """As the network server takes it: the packet is here some 10 ms after it ended."""
-    unix_ns = None if moment.at is None else round(moment.at * 1e9)
-    return lorawan.Moment(moment.monotonic_s, unix_ns)
 
 
 def _level(status: DevStatusAns | None) -> dict[str, Value]:

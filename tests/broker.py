@@ -169,9 +169,24 @@ class Wire:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
+        self.granted = "01"  # what a SUBSCRIBE is answered: QoS, or 80 and above
+        self._level = 0
 
     async def packet(self) -> tuple[int, bytes]:
-        """The next packet: its type (1 CONNECT, 3 PUBLISH, 14 DISCONNECT, …) and what follows."""
+        """The next packet: its type (1 CONNECT, 3 PUBLISH, 14 DISCONNECT, …) and what follows.
+
+        A SUBSCRIBE is answered on the way.
+        """
+        while True:
+            kind, body = await self._packet()
+            if kind != 8:
+                return kind, body
+            properties = "00" if self._level == 5 else ""
+            self.send(
+                f"90 {4 if properties else 3:02x} {body[:2].hex()} {properties} {self.granted}"
+            )
+
+    async def _packet(self) -> tuple[int, bytes]:
         first = (await self.reader.readexactly(1))[0]
         length = shift = 0
         while True:
@@ -185,7 +200,8 @@ class Wire:
         """Wait for CONNECT; returns its protocol level, 4 (3.1.1) or 5."""
         kind, body = await self.packet()
         assert kind == 1
-        return body[6]
+        self._level = body[6]
+        return self._level
 
     async def published(self) -> int:
         """Wait for a PUBLISH with QoS 1; returns its packet identifier. DISCONNECT ends `serve`."""

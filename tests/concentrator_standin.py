@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from drivers.concentrator import (
     ConcentratorStatus,
     Counter,
+    CounterUnknown,
     DriverError,
     LinkLost,
     RxPacket,
@@ -28,6 +29,7 @@ class FakeConcentrator:
     chip_session: int = 1
     lead_us: int = 40_000
     gone: bool = False
+    counter_unknown: bool = False
     done: list[str] = field(default_factory=list)
     sent: list[TxPacket] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -62,6 +64,8 @@ class FakeConcentrator:
         await asyncio.sleep(0)
         if self.gone:
             raise LinkLost("unplugged")
+        if self.counter_unknown:
+            raise CounterUnknown("no packet yet")
         self._note("counter")
         return Counter(self.now_us, self.chip_session)
 

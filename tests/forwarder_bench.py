@@ -10,9 +10,11 @@ import pytest
 from messages import EUI, MOMENT, replaced
 
 from gateway.config import Mqtt
+from gateway.northbound.client import Received
+from gateway.northbound.commands import Reply
 from gateway.northbound.formats.json import RadioState
-from gateway.northbound.forwarder import Forwarder
-from gateway.records import Reading, Record
+from gateway.northbound.forwarder import Commands, Forwarder
+from gateway.records import Event, Reading, Record
 from gateway.store.buffer import Batch
 
 CONNACK = "20 03 00 00 00"
@@ -85,10 +87,22 @@ class Words:
         return self.of(kind)[times - 1]
 
 
+class NoCommands:
+    """Of a gateway that is sent none."""
+
+    async def take(self, message: Received) -> None:
+        raise AssertionError(message)
+
+    def reply_to(self, event: Event) -> Reply | None:
+        return None
+
+
 class Gateway:
     """A forwarder under test, with the clock still and no jitter."""
 
-    def __init__(self, port: int, buffer: MemoryBuffer, **settings: Any) -> None:
+    def __init__(
+        self, port: int, buffer: MemoryBuffer, commands: Commands | None = None, **settings: Any
+    ) -> None:
         self.buffer, self.words = buffer, Words()
         self.radio = RadioState("receiving", "")
         self.beats = 0
@@ -96,6 +110,7 @@ class Gateway:
             Mqtt(url=f"mqtt://127.0.0.1:{port}", plain_is_ok=True, **settings),
             EUI,
             buffer,
+            commands or NoCommands(),
             dated=lambda moment: moment,
             now=lambda: MOMENT,
             radio=lambda: self.radio,
@@ -106,10 +121,21 @@ class Gateway:
     def beat(self) -> None:
         self.beats += 1
 
+    async def subscribed(self, connections: int = 1) -> None:
+        """Wait until commands can reach it, on its first connection or a later one."""
+        async with asyncio.timeout(10):
+            while True:
+                state = self.forwarder.state
+                if state.commands and state.connections >= connections:
+                    return
+                await asyncio.sleep(0.005)
+
 
 @asynccontextmanager
-async def running(port: int, buffer: MemoryBuffer, **settings: Any) -> AsyncIterator[Gateway]:
-    gateway = Gateway(port, buffer, **settings)
+async def running(
+    port: int, buffer: MemoryBuffer, commands: Commands | None = None, **settings: Any
+) -> AsyncIterator[Gateway]:
+    gateway = Gateway(port, buffer, commands, **settings)
     task = asyncio.create_task(gateway.forwarder.run(gateway.beat))
     try:
         yield gateway

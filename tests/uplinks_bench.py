@@ -12,6 +12,7 @@ from gateway import files
 from gateway.clock import Clock
 from gateway.codecs.catalogue import Catalogue
 from gateway.diagnostics.watch import Watch
+from gateway.downlinks import result_event
 from gateway.errors import StoreError
 from gateway.lorawan.device import Device
 from gateway.lorawan.downlink import Answer
@@ -70,6 +71,7 @@ class Bench:
             self.watch,
             tasks.create_task,
             Rhythm(),
+            lambda results, moment: [result_event(result, moment) for result in results],
         )
 
     async def send(self, answer: Answer, uplink: RxPacket) -> None:

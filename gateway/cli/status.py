@@ -53,10 +53,11 @@ def lines(status: dict[str, Any]) -> Iterator[str]:
         heat = "" if radio["temperature"] is None else f", {radio['temperature']:.1f} °C"
         yield f"           {radio['model']}, {radio['firmware']}{heat}, starts {radio['starts']}"
     yield from _faults(radio)
-    yield f"  city     {city['state']}{_because(city)}"
+    yield f"  city     {city['state']}{_because(city)}{_deaf(city)}"
     yield f"  backlog  {status['backlog']} not yet acknowledged{_given_up(status['lost'])}"
     yield f"  clock    {status['time_quality']}"
-    yield f"  readings {counts['readings']}, joins {counts['joins']}, devices {status['devices']}"
+    heard = f"{counts['readings']}, joins {counts['joins']}, devices {status['devices']}"
+    yield f"  readings {heard}{_waiting(status)}"
     drops = ", ".join(f"{reason} {n}" for reason, n in sorted(status["drops"].items()))
     yield f"  drops    {drops or 'none'}"
     if status["stuck"]:
@@ -81,6 +82,16 @@ def _when(radio: dict[str, Any]) -> str:
 def _given_up(records: int) -> str:
     """D3: what did not fit into the buffer any more; the city got a gap event for it."""
     return f", {records} GIVEN UP: the buffer was full or they were too old" if records else ""
+
+
+def _waiting(status: dict[str, Any]) -> str:
+    """The city's downlinks without a final result."""
+    return f", downlinks waiting {status['downlinks']}" if status["downlinks"] else ""
+
+
+def _deaf(city: dict[str, Any]) -> str:
+    is_deaf = city["state"] == "connected" and not city["commands"]
+    return ", but lets no command through: check its access list" if is_deaf else ""
 
 
 def _because(part: dict[str, Any]) -> str:

@@ -31,6 +31,7 @@ def status(
     lost: int,
     uplinks: Uplinks,
     answers: Mapping[str, int],
+    downlinks: int,
     stuck: Sequence[str],
 ) -> dict[str, Any]:
     """All that a technician asks for first. `dated` is the clock's."""
@@ -51,6 +52,7 @@ def status(
         "devices": len(settings.devices),
         "counts": dict(uplinks.counts),
         "answers": dict(answers),
+        "downlinks": downlinks,
         "drops": dict(uplinks.drops),
         "stuck": list(stuck),
     }
@@ -94,6 +96,7 @@ def _city(city: State | None) -> dict[str, Any]:
         "state": "connected" if city.connected else "disconnected",
         "reason": city.reason,
         "protocol": city.protocol,
+        "commands": city.commands,
         "published": city.published,
         "refused": city.refused,
         "connections": city.connections,

@@ -46,7 +46,8 @@ class Activation:
     """A live session, the native keys that decode its frames, and what memory alone has of it.
 
     `history` are its last uplinks as `requests` packs them, `adr_reason` says what ADR makes of
-    them; from `status_due` on (monotonic seconds) it is to be asked for its battery.
+    them; from `status_due` on (monotonic seconds) it is to be asked for its battery, and until
+    `windows_until` it listens in the windows of its last uplink.
     """
 
     device: Device
@@ -56,6 +57,7 @@ class Activation:
     history: bytes = b""
     adr_reason: str = ""
     status_due: float | None = None
+    windows_until: float = 0.0
 
     def decode(self, packet: RxPacket, plan: Plan) -> Frame | None:
         """The frame, decrypted, if it belongs to this session."""

@@ -23,7 +23,7 @@ class Device:
     name: str
     codec: str = ""
     lorawan: Version = "1.0.3"
-    device_class: Literal["A"] = "A"
+    device_class: Literal["A", "C"] = "A"
     place: str = ""
     depth: float | None = None
     join_eui: int | None = None

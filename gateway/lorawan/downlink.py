@@ -23,6 +23,7 @@ from gateway.lorawan.frame import FCtrl, MType
 from gateway.lorawan.mac_commands import MacCommand
 from gateway.lorawan.mac_downlink import FOPTS_ROOM, Commands, fit
 from gateway.lorawan.mac_state import RxParams
+from gateway.lorawan.queue import Queued
 from gateway.lorawan.region import Region
 from gateway.lorawan.session import Session
 from native import frames
@@ -50,10 +51,14 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One downlink, ready to be sent in the first of `windows` that is in time and free."""
+    """One downlink, ready to be sent in the first of `windows` that is in time and free.
+
+    `downlink` is the number of the queued one that it carries.
+    """
 
     phy_payload: bytes
     windows: tuple[Window, ...]
+    downlink: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,14 @@ class Application:
     f_port: int
     frm_payload: bytes
     confirmed: bool = False
+
+
+def application_of(queued: Queued | None) -> Application | None:
+    """What the city has sent, as it goes into a frame."""
+    if queued is None:
+        return None
+    order = queued.order
+    return Application(order.f_port, order.payload, order.confirmed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +99,29 @@ def join_windows(region: Region, rx: RxParams, uplink: RxPacket) -> tuple[Window
     """RX1 and RX2 after a Join- or Rejoin-Request."""
     delays = region.join_accept_delay1_us, region.join_accept_delay2_us
     return _windows(region, rx, uplink, *delays)
+
+
+def immediate_window(region: Region, rx: RxParams) -> tuple[Window, ...]:
+    """Where a class C device listens all the time."""
+    return _window(region, 2, 0, rx.rx2_frequency, rx.rx2_data_rate)
+
+
+def largest_payload(region: Region) -> int:
+    """FRMPayload in bytes at the region's best data rate."""
+    rates = (region.data_rates[dr] for dr in region.downlink_data_rates)
+    return max(rate.m() for rate in rates if rate is not None) - FHDR_SIZE - FPORT_SIZE
+
+
+def payload_room(windows: Sequence[Window]) -> int:
+    """The largest FRMPayload in bytes that fits one of these windows."""
+    largest = max((window.room for window in windows), default=MAX_MAC_PAYLOAD)
+    return max(0, largest - FHDR_SIZE - FPORT_SIZE)
+
+
+def windows_for(windows: Sequence[Window], frm_payload: bytes) -> tuple[Window, ...]:
+    """Those of the windows that have room for it."""
+    size = FHDR_SIZE + FPORT_SIZE + len(frm_payload)
+    return tuple(window for window in windows if window.room >= size)
 
 
 def room(windows: Sequence[Window]) -> int:

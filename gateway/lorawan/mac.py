@@ -56,7 +56,7 @@ NOTHING = Parsed()
 REQUESTS = (LinkCheckReq, DeviceTimeReq, RekeyInd, ResetInd, DeviceModeInd)
 REPEATED = (RXParamSetupAns, RXTimingSetupAns, TxParamSetupAns, DlChannelAns)
 MINOR = 1  # of LoRaWAN 1.1, for RekeyConf and ResetConf
-CLASS_A = 0
+CLASS_A, CLASS_C = 0, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +97,18 @@ def hear(mac: Mac, parsed: Parsed, plan: Plan) -> Heard:
     return heard
 
 
-def answers(parsed: Parsed, packet: RxPacket, moment: Moment) -> tuple[MacCommand, ...]:
-    """What the device asked for."""
+def answers(
+    parsed: Parsed, packet: RxPacket, moment: Moment, class_c: bool
+) -> tuple[MacCommand, ...]:
+    """What the device asked for; `class_c` is what holds from now on."""
     kinds = dict.fromkeys(type(command) for command in parsed.commands)
-    found = (_answer(kind, packet, moment) for kind in kinds)
+    found = (_answer(kind, packet, moment, class_c) for kind in kinds)
     return tuple(answer for answer in found if answer is not None)
 
 
-def _answer(kind: type[MacCommand], packet: RxPacket, moment: Moment) -> MacCommand | None:
+def _answer(
+    kind: type[MacCommand], packet: RxPacket, moment: Moment, class_c: bool
+) -> MacCommand | None:
     if kind is LinkCheckReq and packet.snr is not None:
         above = int(packet.snr - floor_of(packet.sf))
         return LinkCheckAns(margin=min(max(above, 0), 254), gw_cnt=1)
@@ -114,7 +118,9 @@ def _answer(kind: type[MacCommand], packet: RxPacket, moment: Moment) -> MacComm
         return RekeyConf(MINOR)
     if kind is ResetInd:
         return ResetConf(MINOR)
-    return DeviceModeConf(CLASS_A) if kind is DeviceModeInd else None
+    if kind is DeviceModeInd:
+        return DeviceModeConf(CLASS_C if class_c else CLASS_A)
+    return None
 
 
 def _settle(heard: Heard, kind: type[MacCommand], found: Sequence[MacCommand], plan: Plan) -> Heard:

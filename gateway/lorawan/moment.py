@@ -9,6 +9,10 @@ class Moment(NamedTuple):
     monotonic_s: float = 0.0
     unix_ns: int | None = None
 
+    @property
+    def unix_s(self) -> float | None:
+        return None if self.unix_ns is None else self.unix_ns / 1e9
+
 
 UNTIMED = Moment()
 """Of one who does not know the time: nothing is said of it, and no day ever passes."""

@@ -14,6 +14,7 @@ Rules:
 from collections.abc import Callable, Collection, Iterable
 
 from drivers.concentrator import Crc, RxPacket
+from gateway.lorawan import class_c
 from gateway.lorawan.activations import Activations
 from gateway.lorawan.device import Device
 from gateway.lorawan.frame import MType
@@ -21,11 +22,12 @@ from gateway.lorawan.join import JoinServer
 from gateway.lorawan.join_control import JoinControl
 from gateway.lorawan.moment import UNTIMED, Moment
 from gateway.lorawan.nonces import Nonces
-from gateway.lorawan.outcome import Drop, DropReason, Outcome
+from gateway.lorawan.outcome import Drop, DropReason, Immediate, Outcome
 from gateway.lorawan.plan import Plan
+from gateway.lorawan.queue import DownlinkQueue
 from gateway.lorawan.region import Region
 from gateway.lorawan.rejoin import receive_rejoin
-from gateway.lorawan.session import KnownState
+from gateway.lorawan.session import Changes, KnownState
 from gateway.lorawan.uplink import receive_uplink
 
 PRIVATE_NET_ID = 0x000000
@@ -48,6 +50,7 @@ class Network:
         by_dev_eui = {device.dev_eui: device for device in devices}
         self._plan = Plan.of(region, heard)
         self._activations = Activations(by_dev_eui.values(), known)
+        self.downlinks = DownlinkQueue(known.downlinks)
         nonces = Nonces(known.joins, known.rejoins)
         self._join_server = JoinServer(
             by_dev_eui, nonces, self._plan, net_id, random_bytes, join_control
@@ -62,6 +65,16 @@ class Network:
         """How many DevNonces a device has spent; 65 536 are all."""
         return self._join_server.nonces.spent(dev_eui)
 
+    def downlink_now(self, dev_eui: int, moment: Moment) -> Immediate:
+        """What a device that listens all the time can be sent at once; as `receive`, altered."""
+        for activation in self._activations.of_dev_eui(dev_eui):
+            if class_c.listens(activation, moment):
+                answer, step = class_c.downlink_now(activation, moment, self._plan, self.downlinks)
+                sessions = (activation.session,) if answer else ()
+                changes = Changes(sessions, downlinks=step.downlinks)
+                return Immediate(answer, changes, step.results)
+        return Immediate(None, Changes(), ())
+
     def receive(self, packet: RxPacket, moment: Moment = UNTIMED) -> Outcome:
         """Judge one packet off the air, which ended at `moment`; sessions that it alters are
         altered in place.
@@ -74,7 +87,7 @@ class Network:
             case MType.JOIN_REQUEST:
                 return self._join_server.receive(packet, self._activations, moment.monotonic_s)
             case MType.UNCONFIRMED_DATA_UP | MType.CONFIRMED_DATA_UP:
-                return receive_uplink(packet, moment, self._activations, self._plan)
+                return receive_uplink(packet, moment, self._activations, self._plan, self.downlinks)
             case MType.REJOIN_REQUEST:
                 return receive_rejoin(self._join_server, packet, self._activations)
         return Drop(DropReason.NOT_AN_UPLINK)

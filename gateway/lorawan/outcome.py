@@ -7,6 +7,7 @@ from typing import TypeAlias
 from gateway.lorawan.device import Device
 from gateway.lorawan.downlink import Answer
 from gateway.lorawan.mac_uplink import DevStatusAns
+from gateway.lorawan.queue import Result
 from gateway.lorawan.session import Changes, Session
 
 
@@ -71,7 +72,8 @@ class Uplink:
     answer leaves (D1a); else `session` alone has changed and may wait (D1b). `acknowledged` is the
     FCnt of our confirmed downlink that the device has heard, `status` what it says of its battery;
     `begun_anew`: an ABP device was reset, this is its first uplink since.
-    `skipped_commands` are MAC commands that are unknown or answer nothing that was asked.
+    `skipped_commands` are MAC commands that are unknown or answer nothing that was asked;
+    `results` tell what became of the city's downlinks by this uplink.
     """
 
     device: Device
@@ -89,6 +91,7 @@ class Uplink:
     acknowledged: int | None = None
     status: DevStatusAns | None = None
     skipped_commands: int = 0
+    results: tuple[Result, ...] = ()
     begun_anew: bool = False
 
 
@@ -100,6 +103,15 @@ class Joined:
     session: Session
     answer: Answer
     changes: Changes
+
+
+@dataclass(frozen=True, slots=True)
+class Immediate:
+    """A downlink without an uplink, if there is one; `changes` are committed before it leaves."""
+
+    answer: Answer | None
+    changes: Changes
+    results: tuple[Result, ...]
 
 
 Outcome: TypeAlias = Drop | Uplink | Joined

@@ -155,9 +155,13 @@ class DownlinkQueue:
                 return queued, step
         return None, step
 
-    def has_more(self, dev_eui: int, now: float | None) -> bool:
-        """FPending: whether another would go with the next answer."""
-        return any(not _has_expired(one.order, now) for one in self._sendable(dev_eui, now))
+    def has_more(self, dev_eui: int, now: float | None, beside: Queued | None) -> bool:
+        """FPending: whether another waits."""
+        return any(
+            one != beside and not _has_expired(one.order, now)
+            for one in self._open.get(dev_eui, {}).values()
+            if one.state is State.WAITING and not _is_undatable(one.order, now)
+        )
 
     def waiting(self) -> list[int]:
         """The DevEUIs that something waits for."""
@@ -206,8 +210,8 @@ class DownlinkQueue:
         busy = any(one.order.confirmed for one in known if one.state is not State.WAITING)
         for queued in sorted(known, key=lambda one: (-one.order.priority, one.number)):
             order = queued.order
-            undatable = order.expires_at is not None and now is None
-            if queued.state is State.WAITING and not undatable and not (busy and order.confirmed):
+            free = not (busy and order.confirmed) and not _is_undatable(order, now)
+            if queued.state is State.WAITING and free:
                 yield queued
 
     def _judged(self, queued: Queued, session: bytes, acknowledged: int | None) -> Step:
@@ -265,6 +269,10 @@ class DownlinkQueue:
 
 def _told(queued: Queued, status: TxStatus | Verdict, reason: str | None, *, final: bool) -> Result:
     return Result(queued.order, status, queued.f_cnt, reason, final)
+
+
+def _is_undatable(order: Order, now: float | None) -> bool:
+    return order.expires_at is not None and now is None
 
 
 def _has_expired(order: Order, now: float | None) -> bool:

@@ -9,6 +9,8 @@ Rules:
 - The chip holds one transmission. So two downlinks keep apart by the first one's time on air plus
   42.5 ms (programming ahead, start delay, margin); else the newcomer is a COLLISION_PACKET.
   That holds against what is queued and what was programmed until it is off the air.
+- What need not wait for a window (class C) is placed at the first free moment from now on, at most
+  8 s ahead: by then the air belongs to others.
 - At most 32 wait: QUEUE_FULL.
 - A packet is due `lead_us` ahead, as its concentrator likes it (40 ms for a chip that holds one
   packet, more where a queue lies before it), and may be programmed until 2.5 ms ahead. What missed
@@ -21,7 +23,7 @@ Figures: sx1302_hal 2.1.0, just-in-time queue (TX_START_DELAY, TX_MARGIN_DELAY, 
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from drivers.concentrator import COUNTER_MODULUS, TxPacket, TxStatus
 from gateway.lorawan.airtime import airtime_us
@@ -34,6 +36,14 @@ TOO_LATE_US = TX_START_DELAY_US + TX_MARGIN_US + TX_JIT_US
 TOO_EARLY_US = 512_000_000
 LAST_MOMENT_US = TX_START_DELAY_US + TX_MARGIN_US
 QUEUE_SIZE = 32
+NOW_US = 8_000_000
+
+
+class Planned(NamedTuple):
+    """A packet, and the answer that it is one window's of."""
+
+    packet: TxPacket
+    answer: Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +60,15 @@ class _Slot:
     """A packet's claim on the chip: from `start` for `airtime` µs; `later`: its other windows."""
 
     packet: TxPacket
+    answer: Answer
     number: Literal[1, 2]
     start: int
     airtime: int
     later: tuple["_Slot", ...] = ()
+
+    @property
+    def planned(self) -> Planned:
+        return Planned(self.packet, self.answer)
 
     def occupies(self, now_us: int, lead_us: int) -> bool:
         """Whether the chip, having been given the packet, is not through with it yet."""
@@ -74,7 +89,7 @@ class Scheduler:
         self._lead_us = lead_us
         self._waiting: list[_Slot] = []
         self._programmed: list[_Slot] = []
-        self._late: list[TxPacket] = []
+        self._late: list[Planned] = []
 
     def place(
         self, answer: Answer, end_of_uplink_us: int, chip_session: int, now_us: int
@@ -84,10 +99,24 @@ class Scheduler:
         if len(self._waiting) >= QUEUE_SIZE:
             return Placement(TxStatus.QUEUE_FULL)
         slots = tuple(
-            _slot(answer.phy_payload, window, end_of_uplink_us, chip_session)
-            for window in answer.windows
+            _slot(answer, window, end_of_uplink_us, chip_session) for window in answer.windows
         )
         return self._place(slots, now_us)
+
+    def place_now(self, answer: Answer, chip_session: int, now_us: int) -> Placement:
+        """Queue an answer whose device always listens, at the first moment that is free."""
+        self._forget_sent(now_us)
+        if len(self._waiting) >= QUEUE_SIZE:
+            return Placement(TxStatus.QUEUE_FULL)
+        window = answer.windows[0]
+        taken = self._waiting + self._programmed
+        ends = (_signed(one.start + one.airtime - now_us) for one in taken)
+        for ahead in sorted([0, *(end for end in ends if 0 < end <= NOW_US)]):
+            start = now_us + ahead + TOO_LATE_US + 1 - window.delay_us
+            slot = _slot(answer, window, start, chip_session)
+            if self._refusal(slot, now_us) is TxStatus.OK:
+                return self._place((slot,), now_us)
+        return Placement(TxStatus.COLLISION_PACKET)
 
     def _place(self, slots: tuple[_Slot, ...], now_us: int) -> Placement:
         status = TxStatus.TX_FREQ  # an answer without any window has no permitted frequency
@@ -98,7 +127,7 @@ class Scheduler:
                 return Placement(status, slot.packet, slot.number)
         return Placement(status)
 
-    def due(self, now_us: int) -> list[TxPacket]:
+    def due(self, now_us: int) -> list[Planned]:
         """The packets to be programmed now; they are the caller's from here on."""
         waiting, due, missed = self._waiting, [], []
         self._waiting = []
@@ -111,8 +140,8 @@ class Scheduler:
             else:
                 self._waiting.append(slot)
         self._programmed += due
-        self._late += [slot.packet for slot in missed if not self._placed_later(slot, now_us)]
-        return [slot.packet for slot in due]
+        self._late += [slot.planned for slot in missed if not self._placed_later(slot, now_us)]
+        return [slot.planned for slot in due]
 
     def refused(self, packet: TxPacket, now_us: int) -> bool:
         """The chip did not take what `due` gave out; whether it goes out in a later window."""
@@ -125,7 +154,7 @@ class Scheduler:
     def _placed_later(self, slot: _Slot, now_us: int) -> bool:
         return self._place(slot.later, now_us).status is TxStatus.OK
 
-    def late(self) -> list[TxPacket]:
+    def late(self) -> list[Planned]:
         """The packets that `due` found too late since the last call; to be reported."""
         late, self._late = self._late, []
         return late
@@ -138,9 +167,9 @@ class Scheduler:
         first = min(self._waiting, key=lambda slot: _signed(slot.start - base))
         return _turn(first.start - self._lead_us)
 
-    def clear(self) -> list[TxPacket]:
+    def clear(self) -> list[Planned]:
         """The chip session ended: none of these packets will be sent."""
-        lost = [slot.packet for slot in self._waiting]
+        lost = [slot.planned for slot in self._waiting]
         self._waiting, self._programmed = [], []
         return lost
 
@@ -160,21 +189,28 @@ class Scheduler:
         ]
 
 
-def _slot(phy_payload: bytes, window: Window, end_of_uplink_us: int, chip_session: int) -> _Slot:
-    start = _turn(end_of_uplink_us + window.delay_us)
-    packet = TxPacket(
-        payload=phy_payload,
-        counter_us=start,
+def packet_of(
+    answer: Answer, window: Window, counter_us: int | None, chip_session: int
+) -> TxPacket:
+    """What the concentrator gets for a window; at once where `counter_us` is None."""
+    return TxPacket(
+        payload=answer.phy_payload,
+        counter_us=counter_us,
         chip_session=chip_session,
         frequency=window.frequency,
         sf=window.sf,
         bandwidth=window.bandwidth,
         power=window.power,
     )
+
+
+def _slot(answer: Answer, window: Window, end_of_uplink_us: int, chip_session: int) -> _Slot:
+    start = _turn(end_of_uplink_us + window.delay_us)
+    packet = packet_of(answer, window, start, chip_session)
     airtime = airtime_us(
-        len(phy_payload), packet.sf, packet.bandwidth, packet.coding_rate, packet.preamble
+        len(packet.payload), packet.sf, packet.bandwidth, packet.coding_rate, packet.preamble
     )
-    return _Slot(packet, window.number, start, airtime)
+    return _Slot(packet, answer, window.number, start, airtime)
 
 
 def _turn(us: int) -> int:

@@ -19,6 +19,8 @@ Rules:
 - A retransmission is answered with the same content under a fresh f_cnt_down; the time in it is
   that of the repeated frame.
 - An ACK counts when a confirmed downlink awaits it.
+- What the city has sent goes along, or is worth a downlink of its own. One that fits only one of
+  the windows goes in that one.
 """
 
 import hashlib
@@ -27,14 +29,25 @@ from dataclasses import dataclass, replace
 from drivers.concentrator import RxPacket
 from gateway.lorawan import mac, requests
 from gateway.lorawan.activations import Activation, Activations, Frame
-from gateway.lorawan.downlink import Answer, compose, data_windows, room
+from gateway.lorawan.downlink import (
+    Answer,
+    application_of,
+    compose,
+    data_windows,
+    payload_room,
+    room,
+    windows_for,
+)
 from gateway.lorawan.frame import FCtrl, MType
-from gateway.lorawan.mac_uplink import Parsed
+from gateway.lorawan.mac_commands import MacCommand
+from gateway.lorawan.mac_state import Mac, RxParams
+from gateway.lorawan.mac_uplink import DeviceModeInd, Parsed
 from gateway.lorawan.moment import Moment
 from gateway.lorawan.outcome import Drop, DropReason, Uplink
 from gateway.lorawan.plan import Plan
+from gateway.lorawan.queue import NOTHING, DownlinkQueue, Queued, Step
 from gateway.lorawan.requests import Bits
-from gateway.lorawan.session import Changes, Session
+from gateway.lorawan.session import Session
 from native import frames
 
 ADR, ADR_ACK_REQ, ACK = int(FCtrl.ADR), int(FCtrl.ADR_ACK_REQ), int(FCtrl.ACK)
@@ -45,7 +58,11 @@ MAX_RESETS = 255
 
 
 def receive_uplink(
-    packet: RxPacket, moment: Moment, activations: Activations, plan: Plan
+    packet: RxPacket,
+    moment: Moment,
+    activations: Activations,
+    plan: Plan,
+    downlinks: DownlinkQueue,
 ) -> Uplink | Drop:
     """Decode a data uplink of one of the sessions and decide what to answer."""
     dev_addr = frames.uplink_dev_addr(packet.payload)
@@ -57,10 +74,13 @@ def receive_uplink(
         if frame is not None and frame[2] >= activation.session.f_cnt_up:
             if _is_copy(packet, activation, frame):
                 return Drop(DropReason.DUPLICATE, dev_addr, activation.device.dev_eui)
-            return _Accepted(packet, moment, activation, frame, plan).outcome(activations)
+            accepted = _Accepted(packet, moment, activation, frame, plan, downlinks)
+            return accepted.outcome(activations)
         anew = activation.decode_begun_anew(packet, plan)
         if anew is not None and _may_begin_anew(activation, anew):
-            return _begun_anew(packet, moment, activation, anew, activations, plan)
+            begun = activations.begin_anew(activation)
+            accepted = _Accepted(packet, moment, begun, anew, plan, downlinks)
+            return _begun_anew(accepted, activation.session, activations)
         if frame is not None or anew is not None:
             return _replay(activation, anew)
     return Drop(DropReason.BAD_MIC if candidates else DropReason.UNKNOWN_DEVICE, dev_addr)
@@ -85,18 +105,10 @@ def _may_begin_anew(activation: Activation, frame: Frame) -> bool:
     return activation.device.reset_f_cnt and frame[2] < RESET_WITHIN and resets < MAX_RESETS
 
 
-def _begun_anew(
-    packet: RxPacket,
-    moment: Moment,
-    activation: Activation,
-    frame: Frame,
-    activations: Activations,
-    plan: Plan,
-) -> Uplink:
-    old = activation.session
-    begun = activations.begin_anew(activation)
-    uplink = _Accepted(packet, moment, begun, frame, plan).outcome(activations)
-    changes = Changes((begun.session,), ((old.dev_eui, old.id),))
+def _begun_anew(accepted: "_Accepted", old: Session, activations: Activations) -> Uplink:
+    uplink = accepted.outcome(activations)
+    ended = ((old.dev_eui, old.id),)
+    changes = replace(uplink.changes, sessions=(uplink.session,), ended=ended)
     return replace(uplink, changes=changes, begun_anew=True)
 
 
@@ -120,6 +132,8 @@ class _Accepted:
     activation: Activation
     frame: Frame
     plan: Plan
+    downlinks: DownlinkQueue
+    step: Step = NOTHING
 
     def outcome(self, activations: Activations) -> Uplink:
         m_type, f_ctrl, f_cnt, f_opts, f_port, frm_payload = self.frame
@@ -135,8 +149,9 @@ class _Accepted:
             acknowledged = self._acknowledged(f_ctrl)
             heard = self._hear(parsed)
         answer = self._answer(parsed, heard.waits, retransmission)
-        if answer or heard.settled or acknowledged is not None:
-            changes = replace(changes, sessions=(session,))
+        if answer or heard.settled or acknowledged is not None or self.step != NOTHING:
+            downlinks = self.step.downlinks
+            changes = replace(changes, sessions=(session,), downlinks=downlinks)
         return Uplink(
             device=activation.device,
             session=session,
@@ -153,6 +168,7 @@ class _Accepted:
             acknowledged=acknowledged,
             status=heard.status,
             skipped_commands=heard.skipped,
+            results=self.step.results,
         )
 
     def _acknowledged(self, f_ctrl: int) -> int | None:
@@ -172,36 +188,73 @@ class _Accepted:
             heard = mac.hear(session.mac, parsed, self.plan)
             if heard.mac.link != session.mac.link:
                 self.activation.history = b""
-            session.mac = heard.mac
+            session.mac = self._mode(heard.mac, parsed)
         requests.follow(self.activation, self.packet, f_cnt, _bits(f_ctrl), self.plan)
         return heard
+
+    def _mode(self, state: Mac, parsed: Parsed) -> Mac:
+        """1.1: a device says of which class it is; C where devices.toml lets it."""
+        for command in parsed.commands:
+            if isinstance(command, DeviceModeInd):
+                is_c = command.device_class == mac.CLASS_C
+                state = replace(state, class_c=is_c and self.activation.device.device_class == "C")
+        return state
 
     def _answer(self, parsed: Parsed, waits: bool, retransmission: bool) -> Answer | None:
         """A downlink if there is anything to say; it takes a downlink counter."""
         m_type, f_ctrl, f_cnt, *_ = self.frame
-        activation, session = self.activation, self.activation.session
         confirmed = m_type == MType.CONFIRMED_DATA_UP
-        replies = mac.answers(parsed, self.packet, self.moment) if parsed.commands else ()
-        goes = confirmed or waits or bool(replies or f_ctrl & ADR_ACK_REQ)
-        if retransmission:
-            asks = requests.repeated(session.mac, f_cnt)
-        else:
-            bits = _bits(f_ctrl)
-            asks = requests.requests(activation, f_cnt, bits, self.moment, self.plan, goes=goes)
-        if not (goes or asks):
+        activation, session = self.activation, self.activation.session
+        rx = self.plan.rx_of(session.mac)
+        activation.windows_until = self.moment.monotonic_s + rx.rx1_delay + 1
+        replies = self._replies(parsed)
+        queued = self._queued(rx)
+        goes = bool(confirmed or f_ctrl & ADR_ACK_REQ or waits or replies or queued)
+        wanted = self._wanted(goes, retransmission)
+        if not (goes or wanted):
             return None
-        windows = data_windows(self.plan.region, self.plan.rx_of(session.mac), self.packet)
+        windows = data_windows(self.plan.region, rx, self.packet)
+        if queued is not None:
+            windows = windows_for(windows, queued.order.payload)
         composed = compose(
             session,
             activation.keys,
             ack=f_cnt if confirmed else None,
             adr=activation.device.adr,
-            commands=(*replies, *asks),
-            application=None,
+            commands=(*replies, *wanted),
+            application=application_of(queued),
             room=room(windows),
+            more=self.downlinks.has_more(session.dev_eui, self.moment.unix_s, queued),
         )
         requests.asked(activation, composed.commands, f_cnt, self.moment)
-        return Answer(composed.phy_payload, windows)
+        if queued is None:
+            return Answer(composed.phy_payload, windows)
+        self.step += self.downlinks.hand_over(queued, session.id, composed.f_cnt)
+        return Answer(composed.phy_payload, windows, queued.number)
+
+    def _replies(self, parsed: Parsed) -> tuple[MacCommand, ...]:
+        if parsed is mac.NOTHING:
+            return ()
+        return mac.answers(parsed, self.packet, self.moment, self.activation.session.mac.class_c)
+
+    def _wanted(self, goes: bool, retransmission: bool) -> tuple[MacCommand, ...]:
+        """What the network asks the device, with an answer that `goes` anyway or for its sake."""
+        _, f_ctrl, f_cnt, *_ = self.frame
+        if retransmission:
+            return requests.repeated(self.activation.session.mac, f_cnt)
+        return requests.requests(
+            self.activation, f_cnt, _bits(f_ctrl), self.moment, self.plan, goes=goes
+        )
+
+    def _queued(self, rx: RxParams) -> Queued | None:
+        """What the city has sent and may go now."""
+        dev_eui, now = self.activation.device.dev_eui, self.moment.unix_s
+        if not self.downlinks.has_more(dev_eui, now, None):
+            return None
+        windows = data_windows(self.plan.region, rx, self.packet)
+        queued, refused = self.downlinks.next_for(dev_eui, payload_room(windows), now)
+        self.step += refused
+        return queued
 
 
 def _bits(f_ctrl: int) -> Bits:

@@ -8,8 +8,13 @@ The rules of this file:
   Receive Maximum (MQTT 5 §3.3.4). paho's own queue is switched off: the store is the only buffer.
 - A message above the server's Maximum Packet Size (MQTT 5 §3.2.2.3.6) is not sent, the server would
   end the connection: it is `Refused` with 0x95 instead. MQTT 3.1.1 has no such property.
-- A Client connects once, with a clean session (paho's default for a first connection). Whatever
-  ends it, its socket is closed when `async with` is left; after a handshake that failed at once.
+- A Client connects once. Whatever ends it, its socket is closed when `async with` is left; after a
+  handshake that failed at once.
+- The session at the broker is a lasting one, for what the broker sends us alone: it keeps commands
+  while the line is cut. What we publish is in nobody's session: a new paho client has none of it, a
+  server keeps nothing of QoS 1 that it has taken.
+- A message is acknowledged by `done_with`, not when it comes: until then the broker sends it again
+  on the next connection.
 
 It relies on these insides of aiomqtt 2.5 and paho-mqtt 2.2: `_client`, `_connected`,
 `_disconnected`, `_loop`, `_hostname`, `_client_connect`, the callbacks `_on_connect`,
@@ -19,10 +24,10 @@ It relies on these insides of aiomqtt 2.5 and paho-mqtt 2.2: `_client`, `_connec
 import asyncio
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import aiomqtt
 import paho.mqtt.client as paho
@@ -30,6 +35,7 @@ from aiomqtt import MqttError, ProtocolVersion, Will
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.northbound.formats import Content
 
@@ -40,6 +46,9 @@ GOODBYE_SECONDS: Final = 2.0
 RECEIVE_MAXIMUM: Final = 65_535  # where the server names none (MQTT 5 §3.2.2.3.3)
 MAXIMUM_PACKET_SIZE: Final = 268_435_460  # the most that its length can say (MQTT 5 §2.1.4)
 TOO_LARGE: Final = 0x95
+SESSION_SECONDS: Final = 7 * 86_400  # so long the broker keeps commands (MQTT 5 §3.1.2.11.2)
+UNDONE_MESSAGES: Final = 16  # sent to us and not acknowledged (MQTT 5 §3.1.2.11.3)
+INCOMING_MESSAGES: Final = 1000  # in memory; QoS 0 and MQTT 3.1.1 know no other bound
 
 _SOCKET_OPTIONS: Final = (
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
@@ -70,6 +79,18 @@ class Refused(MqttError):
     def __init__(self, reason_code: int, name: str) -> None:
         super().__init__(f"{name} (0x{reason_code:02x})")
         self.reason_code, self.name = reason_code, name
+
+
+class Received(NamedTuple):
+    """A message of the broker's; `response_topic` and `correlation_data` are MQTT 5's."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    response_topic: str
+    correlation_data: bytes
+    mid: int
+    qos: int
 
 
 class _Handshake(ssl.SSLSocket):
@@ -103,11 +124,16 @@ class Client(aiomqtt.Client):
     ) -> None:
         if tls_context is not None:
             tls_context.sslsocket_class = _Handshake
+        is_5 = protocol is ProtocolVersion.V5
         super().__init__(
             hostname,
             port,
             identifier=identifier,
             protocol=protocol,
+            clean_session=None if is_5 else False,
+            clean_start=False if is_5 else paho.MQTT_CLEAN_START_FIRST_ONLY,
+            properties=_lasting_session() if is_5 else None,
+            max_queued_incoming_messages=INCOMING_MESSAGES,
             will=will,
             username=username,
             password=password,
@@ -117,6 +143,8 @@ class Client(aiomqtt.Client):
             max_inflight_messages=0,  # 0 = paho queues nothing: the window is ours
             socket_options=socket_options,
         )
+        self._client.manual_ack_set(True)
+        self._is_5 = is_5
         self.window = in_flight
         self._largest = MAXIMUM_PACKET_SIZE
         self._slots = asyncio.Semaphore(in_flight)
@@ -137,13 +165,14 @@ class Client(aiomqtt.Client):
         payload: bytes,
         *,
         retain: bool = False,
+        correlation_data: bytes = b"",
         content: Content = Content(),  # noqa: B008 # immutable
     ) -> None:
         """Publish with QoS 1; returns after the PUBACK. Raises `Refused` or `Lost`.
 
-        `content` is for MQTT 5 alone.
+        `correlation_data` and `content` are for MQTT 5 alone.
         """
-        properties = _properties(content)
+        properties = _properties(content, correlation_data)
         size = _packet_size(topic, payload, properties)
         if size > self._largest:
             raise Refused(TOO_LARGE, f"{size} bytes, and the broker takes {self._largest}")
@@ -160,6 +189,35 @@ class Client(aiomqtt.Client):
         reason: ReasonCode = puback.result()
         if reason.is_failure:
             raise Refused(reason.value, reason.getName())
+
+    async def listen(self, topic: str) -> None:
+        """Subscribe with QoS 1. Raises `Refused`, or MqttError when the connection is gone.
+
+        A retained message comes with the first subscription of a session only (MQTT 5).
+        """
+        options = SubscribeOptions(qos=1, retainHandling=1)
+        how: dict[str, Any] = {"options": options} if self._is_5 else {"qos": 1}
+        (code,) = await self.subscribe(topic, timeout=self._puback_silence, **how)
+        if isinstance(code, ReasonCode) and code.is_failure:
+            raise Refused(code.value, code.getName())
+
+    async def received(self) -> AsyncIterator[Received]:
+        """What the broker sends, as it comes; ends with an MqttError."""
+        async for message in self.messages:
+            assert isinstance(message.payload, bytes)
+            yield Received(
+                str(message.topic),
+                message.payload,
+                bool(message.retain),
+                getattr(message.properties, "ResponseTopic", ""),
+                getattr(message.properties, "CorrelationData", b""),
+                message.mid,
+                message.qos,
+            )
+
+    def done_with(self, message: Received) -> None:
+        """It is safe with us. On a connection that is gone this is nothing: it comes again."""
+        self._client.ack(message.mid, message.qos)
 
     async def _acknowledged(self, puback: asyncio.Future[ReasonCode]) -> None:
         """Until `puback` is there. Silence is measured over all of them: a line may be slow."""
@@ -283,13 +341,22 @@ class Client(aiomqtt.Client):
         self._disconnected.exception()  # seen: nobody else may have waited for it
 
 
-def _properties(content: Content) -> Properties | None:
+def _lasting_session() -> Properties:
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.SessionExpiryInterval = SESSION_SECONDS
+    properties.ReceiveMaximum = UNDONE_MESSAGES
+    return properties
+
+
+def _properties(content: Content, correlation_data: bytes = b"") -> Properties | None:
     """Of a PUBLISH in MQTT 5 (§3.3.2.3)."""
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
     if content.type:
         properties.ContentType = content.type
     if content.encoding:  # MQTT has no property of its own for it
         properties.UserProperty = ("content-encoding", content.encoding)
+    if correlation_data:
+        properties.CorrelationData = correlation_data
     return None if properties.isEmpty() else properties  # type: ignore[no-untyped-call]
 
 

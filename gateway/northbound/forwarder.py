@@ -15,6 +15,8 @@ The rules of this file:
   look for which the sender has delivered since the last, or has no reason to: nothing is
   undelivered, something awaits its PUBACK (`PUBACK_SILENCE` ends that), a batch may still fill up,
   or a refusal holds the sending back. So a sender that hangs is noticed.
+- A command is acknowledged when what follows from it is on disk. Without a subscription readings go
+  on. Its answer is an event; where it is wanted on a response topic too it goes there afterwards.
 - `{prefix}/{eui}/status` is retained: online while connected, offline as last will and at a stop.
 """
 
@@ -28,7 +30,15 @@ from aiomqtt import MqttError, Will
 from gateway.config import Mqtt
 from gateway.northbound.backoff import Backoff
 from gateway.northbound.broker import Broker, Unreachable
-from gateway.northbound.client import GOODBYE_SECONDS, TOO_LARGE, Client, Lost, Refused
+from gateway.northbound.client import (
+    GOODBYE_SECONDS,
+    TOO_LARGE,
+    Client,
+    Lost,
+    Received,
+    Refused,
+)
+from gateway.northbound.commands import Reply
 from gateway.northbound.formats import Content, Format, json
 from gateway.northbound.formats.json import RadioState
 from gateway.records import Event, Moment, Reading
@@ -53,11 +63,22 @@ class Buffer(Protocol):
     def returned(self, batch: Batch) -> None: ...
 
 
+class Commands(Protocol):
+    """What the forwarder asks of gateway.northbound.commands."""
+
+    async def take(self, message: Received) -> None: ...
+
+    def reply_to(self, event: Event) -> Reply | None: ...
+
+
 class State(msgspec.Struct):
-    """For `kogge status`: `since` is the moment of the last change of `connected`."""
+    """For `kogge status`: `since` is the moment of the last change of `connected`; `commands`:
+    they can reach us.
+    """
 
     since: Moment
     connected: bool = False
+    commands: bool = False
     protocol: str = ""
     reason: str = "not yet connected"
     published: int = 0
@@ -76,6 +97,7 @@ class Forwarder:
         mqtt: Mqtt,
         eui: str,
         buffer: Buffer,
+        commands: Commands,
         *,
         dated: Callable[[Moment], Moment],
         now: Callable[[], Moment],
@@ -83,7 +105,7 @@ class Forwarder:
         random: Callable[[], float],
         told: Callable[[str, str], None],
     ) -> None:
-        self._mqtt, self._eui, self._buffer = mqtt, eui, buffer
+        self._mqtt, self._eui, self._buffer, self._commands = mqtt, eui, buffer, commands
         self._dated, self._now, self._radio, self._told = dated, now, radio, told
         self._format = Format(mqtt)
         self._broker = Broker(mqtt, f"kogge-{eui}")
@@ -120,6 +142,7 @@ class Forwarder:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._announce(client, beat), name="forward.status")
+                tasks.create_task(self._listen(client), name="forward.commands")
                 tasks.create_task(self._send(client, tasks), name="forward.send")
                 # in the body: a TaskGroup that fails while it is left miscounts cancellations
                 await client.lost()
@@ -129,6 +152,23 @@ class Forwarder:
         finally:
             while self._in_flight:  # the newest first, so that the buffer has them in order
                 self._buffer.returned(self._in_flight.popitem()[1])
+
+    async def _listen(self, client: Client) -> None:
+        topic = self._topic("command/+")
+        try:
+            await client.listen(topic)
+        except Refused as refusal:
+            self._state.refused += 1
+            self._told(
+                "refused",
+                f"the broker refused the subscription to {topic}: {refusal}. No command reaches "
+                "this gateway; check the broker's access list",
+            )
+            return
+        self._state.commands = True
+        async for message in client.received():
+            await self._commands.take(message)
+            client.done_with(message)
 
     async def _send(self, client: Client, tasks: asyncio.TaskGroup) -> None:
         room = asyncio.Semaphore(client.window)
@@ -160,6 +200,19 @@ class Forwarder:
             self._state.published += 1
             self._reconnect.reset()
             self._retry.reset()
+            await self._reply(client, batch)
+
+    async def _reply(self, client: Client, batch: Batch) -> None:
+        """The answers among the events, on the response topics of their commands."""
+        for event in batch.records:
+            reply = self._commands.reply_to(event) if isinstance(event, Event) else None
+            if reply is None or not isinstance(event, Event):
+                continue
+            message = json.events(self._eui, [event], self._dated)
+            try:
+                await client.publish(reply.topic, message, correlation_data=reply.correlation_data)
+            except Refused:
+                self._state.refused += 1
 
     def _message(self, batch: Batch) -> tuple[str, bytes]:
         readings = [record for record in batch.records if isinstance(record, Reading)]
@@ -265,6 +318,7 @@ class Forwarder:
         if connected != self._state.connected:
             self._state.since = self._now()
         self._state.connected, self._state.reason = connected, reason
+        self._state.commands = False
 
 
 def _first(group: BaseExceptionGroup[MqttError]) -> MqttError:

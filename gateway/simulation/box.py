@@ -152,7 +152,7 @@ class Box:
         if not self.alive:
             return
         now = self._agenda.now
-        for packet in self._scheduler.due(self.counter(now)):
+        for packet, _ in self._scheduler.due(self.counter(now)):
             assert packet.counter_us is not None
             ahead_us = (packet.counter_us - self.counter(now)) % COUNTER_MODULUS
             if packet in self._claimed and LAST_MOMENT_US < ahead_us < COUNTER_MODULUS // 2:

@@ -9,6 +9,14 @@ from gateway.lorawan.queue import REMEMBERED, Order, Queued, State
 Row: TypeAlias = tuple[object, ...]
 
 
+# what is done stays so, in whatever order commits come
+_WRITE = """
+    INSERT INTO downlink VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (number) DO UPDATE SET state = excluded.state, attempts = excluded.attempts,
+        session = excluded.session, f_cnt = excluded.f_cnt
+    WHERE downlink.state <> 'done'"""
+
+
 def row(queued: Queued) -> Row:
     order = queued.order
     return (
@@ -31,9 +39,7 @@ def write(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
     """Also forgets those that are done, but the last."""
     if not rows:
         return
-    connection.executemany(
-        "INSERT OR REPLACE INTO downlink VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
-    )
+    connection.executemany(_WRITE, rows)
     connection.execute(
         "DELETE FROM downlink WHERE state = ? AND number <= (SELECT max(number) FROM downlink) - ?",
         (State.DONE, REMEMBERED),

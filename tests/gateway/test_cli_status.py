@@ -20,14 +20,14 @@ from gateway.diagnostics import client
 from gateway.diagnostics.control import Control
 from gateway.diagnostics.watch import Watch
 
-STATUS = {
+STATUS: dict[str, Any] = {
     "v": 1, "version": "0.1.0", "gateway": "0016c001ff10a235", "name": "Pfahl 17",
     "health": "healthy", "time_quality": "ntp", "backlog": 3, "lost": 0, "devices": 8, "stuck": [],
     "radio": {"state": "receiving", "reason": "", "starts": 1, "model": "SX1302",
               "firmware": "AGC 10", "temperature": 24.4, "damaged": {}, "restarts": 0,
               "last_reason": "", "last_fault_at": None, "faults": {}},
-    "city": {"state": "connected", "reason": "", "protocol": "5"},
-    "counts": {"readings": 12, "joins": 5}, "answers": {}, "drops": {"bad_mic": 2},
+    "city": {"state": "connected", "reason": "", "protocol": "5", "commands": True},
+    "counts": {"readings": 12, "joins": 5}, "answers": {}, "downlinks": 0, "drops": {"bad_mic": 2},
 }  # fmt: skip
 READING = {
     "id": "ab", "device": "70b3d57ed0000002", "name": "bin-04", "at": None, "f_cnt": 1,
@@ -184,3 +184,10 @@ def test_undecoded_reading_says_why() -> None:
 def test_records_that_were_given_up_are_said_loudly() -> None:
     assert "3 not yet acknowledged, 2 GIVEN UP" in "\n".join(verb.lines({**STATUS, "lost": 2}))
     assert "GIVEN UP" not in "\n".join(verb.lines(STATUS))
+
+
+def test_downlinks_and_a_broker_without_commands_are_said() -> None:
+    city = STATUS["city"] | {"commands": False}
+    text = "\n".join(verb.lines(STATUS | {"downlinks": 3, "city": city}))
+    assert "downlinks waiting 3" in text
+    assert "lets no command through" in text

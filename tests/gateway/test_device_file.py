@@ -62,7 +62,7 @@ def refused(directory: Path, *entries: dict[str, Any]) -> ConfigError:
 
 def test_otaa_and_abp_devices_are_taken_as_written(tmp_path: Path) -> None:
     more = {"codec": "dingtek/df702", "lorawan": "1.0.4", "place": "Am Hafen", "depth": 1.2}
-    otaa, abp = load(tmp_path, OTAA, {**ABP, **more, "class": "A"})
+    otaa, abp = load(tmp_path, OTAA, {**ABP, **more, "class": "C"})
     assert otaa == Device(
         0x70B3D57ED0000001,
         "parking",
@@ -74,7 +74,7 @@ def test_otaa_and_abp_devices_are_taken_as_written(tmp_path: Path) -> None:
         "bin",
         "dingtek/df702",
         "1.0.4",
-        "A",
+        "C",
         "Am Hafen",
         1.2,
         dev_addr=0x26011BDA,
@@ -130,7 +130,6 @@ def test_a_gateway_without_devices_is_no_error(tmp_path: Path) -> None:
         (OTAA, {"reset_f_cnt": True}, "reset_f_cnt"),
         (OTAA, {"adr": "no"}, "adr"),
         (OTAA, {"lorawan": "1.2"}, "lorawan"),
-        (OTAA, {"class": "C"}, "class"),
         (OTAA, {"class": "B"}, "class"),
         (OTAA, {"codec": "dingtek/df703"}, "codec"),
         (OTAA, {"colour": "red"}, "colour"),

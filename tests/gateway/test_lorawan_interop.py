@@ -44,7 +44,7 @@ class Street:
         assert placed.status is TxStatus.OK
         due = self.scheduler.next_due_us()
         assert due is not None
-        (packet,) = self.scheduler.due(due)
+        ((packet, _),) = self.scheduler.due(due)
         assert packet.counter_us is not None
         downlink = far.Downlink(
             packet.payload, packet.counter_us, 0, packet.frequency, packet.sf, packet.inverted

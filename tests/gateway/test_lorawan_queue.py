@@ -183,11 +183,16 @@ def test_command_that_comes_again_when_it_is_stale_is_still_the_same() -> None:
 
 def test_pending_says_whether_another_would_go() -> None:
     found = queue_with(order("a", confirmed=True), order("b", confirmed=True))
-    handed_over(found)
-    assert not found.has_more(DEVICE, NOW)
-    found.put(order("c", expires_at=NOW + 1), NOW)
-    assert found.has_more(DEVICE, NOW)
-    assert not found.has_more(DEVICE, NOW + 1)
+    first = next_of(found)
+    assert found.has_more(DEVICE, NOW, first), "the device may fetch it with an uplink that ACKs"
+    second = found.put(order("c", expires_at=NOW + 1), NOW).downlinks[0]
+    found.sent(handed_over(found).number, TxStatus.OK)
+    found.heard(DEVICE, SESSION, 7)
+    found.sent(handed_over(found, 8).number, TxStatus.OK)
+    assert found.has_more(DEVICE, NOW, None)
+    assert not found.has_more(DEVICE, NOW, second)
+    assert not found.has_more(DEVICE, NOW + 1, None)
+    assert not found.has_more(DEVICE, None, None)
 
 
 def test_seventeenth_downlink_finds_the_queue_full() -> None:

@@ -1,3 +1,4 @@
+import itertools
 from dataclasses import dataclass
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from drivers.concentrator import COUNTER_MODULUS, TxPacket, TxStatus
 from gateway.lorawan.airtime import airtime_us
 from gateway.lorawan.downlink import Answer, Window
-from gateway.lorawan.scheduler import Scheduler
+from gateway.lorawan.scheduler import Planned, Scheduler
 
 RX1 = Window(1, 1_000_000, 868_100_000, 7, 125_000, 14)
 RX2 = Window(2, 2_000_000, 869_525_000, 12, 125_000, 27)
@@ -21,6 +22,10 @@ nearly_wrapping = pytest.mark.parametrize("start", [0, 5_000_000, COUNTER_MODULU
 
 def at(us: int) -> int:
     return us % COUNTER_MODULUS
+
+
+def packets(planned: list[Planned]) -> list[TxPacket]:
+    return [one.packet for one in planned]
 
 
 @nearly_wrapping
@@ -115,7 +120,7 @@ def test_packet_is_due_40_ms_ahead_and_once(start: int) -> None:
     due = scheduler.next_due_us()
     assert due == at(start + 960_000)
     assert scheduler.due(at(due - 1)) == []
-    assert scheduler.due(due) == [packet]
+    assert packets(scheduler.due(due)) == [packet]
     assert scheduler.due(at(due + 1)) == []
     assert scheduler.next_due_us() is None
 
@@ -126,7 +131,7 @@ def test_packet_is_due_as_far_ahead_as_its_concentrator_likes_it(start: int) -> 
     packet = scheduler.place(ANSWER, start, SESSION, start).packet
     assert scheduler.next_due_us() == at(start + 500_000)
     assert scheduler.due(at(start + 499_999)) == []
-    assert scheduler.due(at(start + 500_000)) == [packet]
+    assert packets(scheduler.due(at(start + 500_000))) == [packet]
     between = scheduler.place(ANSWER, start, SESSION, at(start + 510_000))
     assert between.window == 2, "what was handed over early still has its place"
 
@@ -149,7 +154,7 @@ def test_next_due_leads_from_packet_to_packet_in_order(start: int, uplinks: list
         packet = scheduler.place(ANSWER, at(start + after), SESSION, start).packet
         promised += [] if packet is None else [at((packet.counter_us or 0) - start)]
     while (due := scheduler.next_due_us()) is not None:
-        (packet,) = scheduler.due(due)
+        (packet,) = packets(scheduler.due(due))
         ahead.append(at((packet.counter_us or 0) - start))
     assert ahead == sorted(promised)
     assert scheduler.late() == []
@@ -161,7 +166,7 @@ def test_packet_that_missed_its_moment_is_reported_and_not_sent(start: int, miss
     scheduler = Scheduler()
     packet = scheduler.place(Answer(ACK, (RX1,)), start, SESSION, start).packet
     assert scheduler.due(at(start + 1_000_000 + missed_by)) == []
-    assert scheduler.late() == [packet]
+    assert packets(scheduler.late()) == [packet]
     assert scheduler.late() == []
     assert scheduler.next_due_us() is None
 
@@ -173,7 +178,7 @@ def test_answer_that_missed_rx1_goes_into_rx2(start: int, missed_by: int) -> Non
     scheduler.place(ANSWER, start, SESSION, start)
     assert scheduler.due(at(start + 1_000_000 + missed_by)) == []
     assert scheduler.late() == []
-    (packet,) = scheduler.due(at(start + 1_970_000))
+    (packet,) = packets(scheduler.due(at(start + 1_970_000)))
     assert (packet.counter_us, packet.sf) == (at(start + 2_000_000), 12)
 
 
@@ -181,15 +186,15 @@ def test_answer_that_missed_both_windows_is_reported_once() -> None:
     scheduler = Scheduler()
     packet = scheduler.place(ANSWER, 0, SESSION, 0).packet
     assert scheduler.due(1_960_000) == []
-    assert scheduler.late() == [packet]
+    assert packets(scheduler.late()) == [packet]
 
 
 def test_packet_that_the_chip_refused_goes_into_the_next_window_if_there_is_one() -> None:
     scheduler = Scheduler()
     scheduler.place(ANSWER, 0, SESSION, 0)
-    (first,) = scheduler.due(970_000)
+    (first,) = packets(scheduler.due(970_000))
     assert scheduler.refused(first, 980_000)
-    (second,) = scheduler.due(1_970_000)
+    (second,) = packets(scheduler.due(1_970_000))
     assert second.counter_us == 2_000_000
     assert not scheduler.refused(second, 1_980_000)
     assert not scheduler.refused(second, 1_980_000)
@@ -200,10 +205,63 @@ def test_end_of_chip_session_takes_all_packets_with_it() -> None:
     first = scheduler.place(ANSWER, 0, SESSION, 0).packet
     second = scheduler.place(ANSWER, 5_000_000, SESSION, 0).packet
     scheduler.due(960_000)
-    assert scheduler.clear() == [second]
+    assert packets(scheduler.clear()) == [second]
     assert first is not None
     assert scheduler.place(ANSWER, 0, SESSION + 1, 0).window == 1
-    assert scheduler.clear() == [first.__class__(ACK, 1_000_000, SESSION + 1, 868_100_000, 7)]
+    assert packets(scheduler.clear()) == [
+        first.__class__(ACK, 1_000_000, SESSION + 1, 868_100_000, 7)
+    ]
+
+
+ALWAYS = Answer(ACK, (Window(2, 0, 869_525_000, 7, 125_000, 27),))
+
+
+@nearly_wrapping
+def test_device_that_always_listens_is_sent_to_at_once(start: int) -> None:
+    scheduler = Scheduler()
+    placed = scheduler.place_now(ALWAYS, SESSION, start)
+    assert placed.packet is not None
+    assert placed.packet.counter_us == at(start + 42_501)
+    assert scheduler.due(at(start + 3_000)) == [(placed.packet, ALWAYS)]
+
+
+@nearly_wrapping
+def test_immediate_downlink_goes_behind_what_it_would_meet(start: int) -> None:
+    scheduler = Scheduler()
+    assert scheduler.place(ANSWER, start, SESSION, at(start + 950_000)).window == 1
+    placed = scheduler.place_now(ALWAYS, SESSION, at(start + 950_000))
+    assert placed.packet is not None
+    assert placed.packet.counter_us == at(start + 1_000_000 + AIRTIME_RX1 + 42_501)
+
+
+@nearly_wrapping
+def test_immediate_downlink_fits_into_a_gap(start: int) -> None:
+    scheduler = Scheduler()
+    for ends in (0, 200_000):
+        assert scheduler.place(ANSWER, at(start + ends), SESSION, start).window == 1
+    now = at(start + 960_000)
+    placed = scheduler.place_now(ALWAYS, SESSION, now)
+    assert placed.packet is not None
+    assert placed.packet.counter_us == at(start + 1_000_000 + AIRTIME_RX1 + 42_501)
+
+
+def test_air_that_is_taken_for_long_refuses_an_immediate_downlink() -> None:
+    scheduler = Scheduler()
+    slow = Answer(bytes(51), (Window(1, 1_000_000, 868_100_000, 12, 125_000, 14),))
+    for after in range(0, 12_000_000, 2_600_000):
+        assert scheduler.place(slow, after, SESSION, 0).status is TxStatus.OK
+    busy = Answer(bytes(51), (Window(2, 0, 869_525_000, 12, 125_000, 27),))
+    assert scheduler.place_now(busy, SESSION, 900_000).status is TxStatus.COLLISION_PACKET
+
+
+def test_immediate_downlinks_of_one_moment_follow_each_other() -> None:
+    scheduler = Scheduler()
+    found = [scheduler.place_now(ALWAYS, SESSION, 0) for _ in range(40)]
+    starts = [one.packet.counter_us or 0 for one in found if one.packet is not None]
+    assert len(starts) == 32
+    assert {one.status for one in found[32:]} == {TxStatus.QUEUE_FULL}
+    apart = {after - before for before, after in itertools.pairwise(starts)}
+    assert apart == {AIRTIME_RX1 + 42_501}
 
 
 @dataclass
@@ -235,7 +293,7 @@ def test_nothing_overlaps_and_nothing_is_late(
     told: list[TxPacket] = []
 
     def program() -> None:
-        for packet in scheduler.due(at(now)):
+        for packet in packets(scheduler.due(at(now))):
             assert packet.counter_us is not None
             ahead = at(packet.counter_us - now)
             assert 2_500 < ahead <= 40_000
@@ -244,7 +302,7 @@ def test_nothing_overlaps_and_nothing_is_late(
             airtime = airtime_us(len(packet.payload), packet.sf, packet.bandwidth)
             sent.append(Sent(begins, begins + airtime))
             told.append(packet)
-        told.extend(scheduler.late())
+        told.extend(packets(scheduler.late()))
 
     for passes, ago, size, sf, punctual in steps:
         if punctual:

@@ -56,7 +56,7 @@ class Empty:
 
 moment = Moment(0.0, "ntp", "b", 0.0)
 asyncio.run(Forwarder(
-    Mqtt(url="mqtt://127.0.0.1:" + sys.argv[1]), sys.argv[2], Empty(),
+    Mqtt(url="mqtt://127.0.0.1:" + sys.argv[1]), sys.argv[2], Empty(), Empty(),
     dated=lambda m: m, now=lambda: moment, radio=lambda: RadioState("on", ""), random=lambda: 0.5,
     told=lambda kind, text: None,
 ).run(lambda: None))

@@ -52,7 +52,8 @@ def made(
     arguments: dict[str, Any] = {
         "since": MOMENT, "dated": lambda moment: moment, "now": MOMENT, "radio": one,
         "chip": chip, "city": city, "backlog": 5, "lost": 2,
-        "uplinks": cast(Uplinks, Counted()), "answers": {TxStatus.OK: 4}, "stuck": [],
+        "uplinks": cast(Uplinks, Counted()), "answers": {TxStatus.OK: 4},
+        "downlinks": 2, "stuck": [],
     } | change  # fmt: skip
     found = report.status(settings, "0016c001ff10a235", **arguments)
     return cast(dict[str, Any], json.loads(msgspec.json.encode(found)))

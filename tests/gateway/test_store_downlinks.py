@@ -31,6 +31,11 @@ async def test_last_state_counts(world: World) -> None:
     assert await kept(world, SENT, done) == (done,)
 
 
+async def test_what_is_done_stays_done(world: World) -> None:
+    done = replace(SENT, state=State.DONE)
+    assert await kept(world, done, SENT) == (done,)
+
+
 async def test_result_and_its_event_are_one_transaction(world: World) -> None:
     async with world.buffer() as buffer:
         await buffer.keep([event(1)], Changes(downlinks=(SENT,)))

@@ -34,9 +34,12 @@ class Bench:
     def __init__(self, chip: FakeConcentrator, bands: Sequence[SubBand] = EU868.sub_bands) -> None:
         self.chip = chip
         self.asked, self.kept = 0, list[Spent]()
+        self.told: list[tuple[TxStatus | None, int]] = []
         self.disk = asyncio.Event()
         self.disk.set()
-        self.transmitter = Transmitter(chip, DutyCycle(bands, (), self.keep, self.moment))
+        self.transmitter = Transmitter(
+            chip, DutyCycle(bands, (), self.keep, self.moment), self.tell
+        )
         self.beats = 0
         self.news = asyncio.Event()
 
@@ -45,6 +48,11 @@ class Bench:
         self.news.set()
         await self.disk.wait()
         self.kept.append(spent)
+
+    def tell(self, answer: Answer, status: TxStatus | None, ahead_us: int) -> None:
+        assert answer.phy_payload == ANSWER.phy_payload
+        self.told.append((status, ahead_us))
+        self.news.set()
 
     def moment(self) -> Moment:
         return Moment(None, "unsynchronised", "boot", self.chip.now_us / 1e6)
@@ -108,6 +116,7 @@ async def test_answer_goes_out_in_rx1_just_before_its_time() -> None:
         assert (sent.counter_us, sent.frequency, sent.sf) == (11 * SECOND, 868_300_000, 9)
         assert (sent.power, sent.inverted, sent.crc) == (14, True, False)
         assert bench.answers == {TxStatus.OK: 1}
+        assert bench.told == [(TxStatus.OK, 30_000)]
 
 
 async def test_concentrator_with_a_queue_of_its_own_gets_the_answer_earlier() -> None:
@@ -188,6 +197,7 @@ async def test_fault_while_programming_refuses_the_queue_and_goes_on() -> None:
         await chip.until("send", 2)
         await bench.rounds(1)
         assert bench.answers == {TxStatus.TOO_LATE: 2, TxStatus.OK: 1}
+        assert bench.told[:2] == [(None, 0), (TxStatus.TOO_LATE, 0)], "the first may have left"
 
 
 async def test_lost_link_refuses_what_waits_and_what_comes() -> None:
@@ -340,3 +350,59 @@ async def test_answer_that_would_move_where_no_airtime_is_left_is_not_sent() -> 
         bench.chip.now_us = DUE + 3 * SECOND
         await bench.chip.until("send", 2)
         assert bench.chip.sent[-1].counter_us == UPLINK.counter_us + 4 * SECOND
+
+
+ALWAYS = replace(ANSWER, windows=(replace(RX2, delay_us=0),))
+
+
+async def send_now(bench: Bench, now_us: int = 10 * SECOND) -> None:
+    bench.chip.now_us = now_us
+    await bench.transmitter.send_now(ALWAYS)
+
+
+async def test_immediate_downlink_goes_out_at_once() -> None:
+    async with transmitting(FakeConcentrator()) as bench:
+        await send_now(bench)
+        bench.chip.now_us += 5_000
+        await bench.chip.until("send")
+        assert bench.chip.sent[0].counter_us == 10 * SECOND + 42_501
+        assert bench.kept[0].low == 869_400_000
+        await bench.rounds(1)
+        assert bench.told == [(TxStatus.OK, 37_501)]
+
+
+async def test_immediate_downlink_is_sent_unplanned_while_the_counter_is_unknown() -> None:
+    chip = FakeConcentrator()
+    async with transmitting(chip) as bench:
+        chip.counter_unknown = True
+        await send_now(bench)
+        assert (chip.sent[0].counter_us, chip.sent[0].sf) == (None, 12)
+        assert [spent.low for spent in bench.kept] == [869_400_000]
+        assert bench.told == [(TxStatus.OK, 0)]
+
+
+@pytest.mark.parametrize(
+    ("sends", "told"), [(TxStatus.TX_FREQ, TxStatus.TX_FREQ), (LinkLost("unplugged"), None)]
+)
+async def test_unplanned_downlink_that_fails_is_told(
+    sends: TxStatus | LinkLost, told: TxStatus | None
+) -> None:
+    chip = FakeConcentrator(sends=[sends])
+    async with transmitting(chip) as bench:
+        chip.counter_unknown = True
+        await send_now(bench)
+        assert bench.told == [(told, 0)]
+
+
+async def test_immediate_downlink_without_airtime_left_is_not_sent() -> None:
+    async with transmitting(FakeConcentrator(), [EU868.sub_bands[2], RX2_BAND]) as bench:
+        await send_now(bench)
+        await send_now(bench)
+        assert bench.told[-1:] == [(TxStatus.DUTY_CYCLE_OVERFLOW, 0)]
+
+
+async def test_immediate_downlink_over_a_lost_link_never_leaves() -> None:
+    async with transmitting(FakeConcentrator()) as bench:
+        bench.chip.gone = True
+        await send_now(bench)
+        assert bench.told == [(TxStatus.TOO_LATE, 0)]

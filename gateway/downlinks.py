@@ -1,0 +1,161 @@
+"""A downlink's way, from the city's order to its result (docs/architecture.md §6).
+
+Everything is on disk before it is acted on: the order before it is acknowledged, that it is handed
+over before it is programmed, the result with the event that tells it. What expires, and what
+devices of class C can have at once, is looked at by `run`.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
+from typing import Any, Protocol, TypeAlias
+
+from drivers.concentrator import TxStatus
+from gateway.clock import Clock
+from gateway.diagnostics.watch import Watch
+from gateway.lorawan import moment as lorawan
+from gateway.lorawan.downlink import Answer
+from gateway.lorawan.network import Network
+from gateway.lorawan.queue import Order, Result, Step
+from gateway.lorawan.session import Changes
+from gateway.records import Event, Moment, Record
+
+Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
+
+LOOK_SECONDS = 1.0  # while something waits: for its expiry, or for a class C device to listen
+IDLE_SECONDS = 10.0
+RETRY_SECONDS = 10.0  # after a transmission to a class C device was refused
+
+
+class Buffer(Protocol):
+    """What a downlink asks of gateway.store.buffer."""
+
+    async def keep(self, records: Sequence[Record], changes: Changes) -> None: ...
+
+
+class Transmitter(Protocol):
+    """What a downlink asks of gateway.transmitter."""
+
+    async def send_now(self, answer: Answer) -> None: ...
+
+
+class Downlinks:
+    """`spawn` starts what may take a while, in the daemon's task group; `devices` are DevEUIs."""
+
+    def __init__(
+        self,
+        network: Network,
+        devices: Iterable[int],
+        buffer: Buffer,
+        clock: Clock,
+        watch: Watch,
+        spawn: Spawn,
+    ) -> None:
+        self._network, self._devices, self._buffer = network, frozenset(devices), buffer
+        self._clock, self._watch, self._spawn = clock, watch, spawn
+        self._retry_at: dict[int, float] = {}  # by DevEUI, monotonic
+        self._sent: dict[int, int] = {}  # DevEUIs of those handed over without an uplink, by number
+        self._news = asyncio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """How many orders have no final result yet."""
+        return len(self._network.downlinks)
+
+    async def open(self) -> None:
+        """What an earlier run left in doubt ends, before anything else happens."""
+        await self._keep(self._network.downlinks.recover(self._devices), self._clock.now())
+
+    async def order(self, order: Order) -> None:
+        """Take an order in; on disk when this returns."""
+        now = self._clock.now()
+        await self._keep(self._network.downlinks.put(order, now.at), now)
+        self._news.set()
+
+    def events(self, results: Iterable[Result], moment: Moment) -> list[Event]:
+        """What the city is told."""
+        found = [result_event(result, moment) for result in results]
+        for event in found:
+            self._watch.tell("downlink", **event.detail)
+        return found
+
+    def told(self, answer: Answer, status: TxStatus | None, ahead_us: int) -> None:
+        """The transmitter's word: what became of an answer, and when it is on the air."""
+        if answer.downlink is None:
+            return
+        now = self._clock.now()
+        dev_eui = self._sent.pop(answer.downlink, None)
+        if dev_eui is not None and status is not TxStatus.OK:
+            self._retry_at[dev_eui] = now.monotonic_s + RETRY_SECONDS
+        step = self._network.downlinks.sent(answer.downlink, status)
+        self._spawn(self._keep(step, _later(now, ahead_us / 1e6)))
+
+    async def run(self, transmitter: Transmitter, beat: Callable[[], None]) -> None:
+        while True:
+            beat()
+            self._news.clear()
+            now = self._clock.now()
+            await self._keep(self._network.downlinks.expire(now.at), now)
+            for dev_eui in self._network.downlinks.waiting():
+                await self._send_now(dev_eui, transmitter)
+            pause = LOOK_SECONDS if self._network.downlinks.waiting() else IDLE_SECONDS
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._news.wait()
+
+    async def _send_now(self, dev_eui: int, transmitter: Transmitter) -> None:
+        now = self._clock.now()
+        if now.monotonic_s < self._retry_at.get(dev_eui, 0.0):
+            return
+        self._retry_at.pop(dev_eui, None)
+        found = self._network.downlink_now(dev_eui, lorawan_moment(now))
+        if found.changes != Changes():
+            await self._buffer.keep(self.events(found.results, now), found.changes)
+        if found.answer is not None and found.answer.downlink is not None:
+            self._sent[found.answer.downlink] = dev_eui
+            await transmitter.send_now(found.answer)
+            self._news.set()  # the next one may go too
+
+    async def _keep(self, step: Step, moment: Moment) -> None:
+        if step.downlinks:
+            changes = Changes(downlinks=step.downlinks)
+            await self._buffer.keep(self.events(step.results, moment), changes)
+
+
+def lorawan_moment(moment: Moment) -> lorawan.Moment:
+    """As the network server takes it: a packet is here some 10 ms after it ended."""
+    unix_ns = None if moment.at is None else round(moment.at * 1e9)
+    return lorawan.Moment(moment.monotonic_s, unix_ns)
+
+
+def _later(moment: Moment, seconds: float) -> Moment:
+    at = None if moment.at is None else moment.at + seconds
+    return Moment(at, moment.time_quality, moment.boot_id, moment.monotonic_s + seconds)
+
+
+def result_event(result: Result, moment: Moment) -> Event:
+    """What the city is told: `final` means that nothing more comes."""
+    order = result.order
+    return downlink_event(
+        moment,
+        correlation=order.correlation,
+        device=f"{order.dev_eui:016x}",
+        status=result.status,
+        f_cnt=result.f_cnt,
+        reason=result.reason,
+        final=result.final,
+    )
+
+
+def downlink_event(
+    moment: Moment,
+    *,
+    correlation: str | None,
+    device: str,
+    status: str,
+    f_cnt: int | None = None,
+    reason: str | None = None,
+    final: bool = True,
+) -> Event:
+    detail = {"correlation": correlation, "device": device, "status": str(status)}
+    return Event("downlink", moment, {**detail, "f_cnt": f_cnt, "reason": reason, "final": final})

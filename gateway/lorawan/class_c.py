@@ -1,0 +1,54 @@
+"""Downlinks at once, to devices that always listen (class C, TS001-1.0.4 §15).
+
+Rules:
+
+- Between its windows a class C device listens with RX2's frequency and data rate.
+- A LoRaWAN 1.1 device is of class C from its DeviceModeInd on, an older one as devices.toml says.
+  One that has joined has to be heard first: it may not have heard the Join-Accept.
+- After an uplink its windows come first: while they are open nothing else is sent, and the order of
+  the downlink counters is that of the air.
+"""
+
+from gateway.lorawan.activations import Activation
+from gateway.lorawan.downlink import (
+    Answer,
+    application_of,
+    compose,
+    immediate_window,
+    payload_room,
+    room,
+)
+from gateway.lorawan.moment import Moment
+from gateway.lorawan.plan import Plan
+from gateway.lorawan.queue import DownlinkQueue, Step
+
+
+def listens(activation: Activation, moment: Moment) -> bool:
+    """Whether the device can be sent to now."""
+    session = activation.session
+    is_c = activation.device.device_class == "C" and not session.pending
+    says_so = session.version == "1.0" or session.mac.class_c
+    return is_c and says_so and moment.monotonic_s >= activation.windows_until
+
+
+def downlink_now(
+    activation: Activation, moment: Moment, plan: Plan, downlinks: DownlinkQueue
+) -> tuple[Answer | None, Step]:
+    """The next downlink of a device that `listens`; the caller commits session and step first."""
+    session = activation.session
+    windows = immediate_window(plan.region, plan.rx_of(session.mac))
+    queued, step = downlinks.next_for(session.dev_eui, payload_room(windows), moment.unix_s)
+    if queued is None:
+        return None, step
+    composed = compose(
+        session,
+        activation.keys,
+        ack=None,
+        adr=activation.device.adr,
+        commands=(),
+        application=application_of(queued),
+        room=room(windows),
+        more=downlinks.has_more(session.dev_eui, moment.unix_s, queued),
+    )
+    step += downlinks.hand_over(queued, session.id, composed.f_cnt)
+    return Answer(composed.phy_payload, windows, queued.number), step

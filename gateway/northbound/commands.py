@@ -1,0 +1,220 @@
+"""Commands from the city: `{prefix}/{eui}/command/{down,log_level}`, checked and carried out.
+
+Rules:
+
+- A command returns from `take` when what follows from it is on disk; only then it is acknowledged.
+  So it may come twice. A `correlation` is a command's identity: what comes again is the same.
+- Strangers' bytes: whatever is wrong is counted, and said in an event with the reason. That of a
+  `down` is a `downlink` event, if it names a device in the right form, else a `command` event.
+- Nothing is guessed: unknown keys are refused, a wrong type is not converted.
+- Answers are events, through the buffer. With an MQTT 5 response topic they are published there
+  too: best effort, from memory, forgotten at a restart. A topic of our own is none.
+"""
+
+from base64 import b64decode
+from binascii import Error as NotBase64
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from gateway.downlinks import downlink_event
+from gateway.lorawan.queue import Order, Verdict
+from gateway.northbound.client import Received
+from gateway.records import Event, Moment
+
+LARGEST: Final = 16 * 1024  # bytes of a command
+LONGEST_REPLY: Final = 1024  # bytes of a response topic, and of correlation data
+REPLIES: Final = 1000
+LATER: Final = {
+    "replay": "this version does not replay readings",
+    "config": "this version does not take its configuration over MQTT",
+}
+NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+Correlation = Annotated[str, Meta(min_length=1, max_length=128)]
+Eui = Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
+Text = TypeVar("Text", bound=msgspec.Struct)
+
+
+class _Down(msgspec.Struct, forbid_unknown_fields=True):
+    correlation: Correlation
+    device: Eui
+    f_port: int
+    payload: str | UnsetType = UNSET
+    object: dict[str, Any] | UnsetType = UNSET
+    confirmed: bool = False
+    priority: Annotated[int, Meta(ge=0, le=255)] = 0
+    expires_at: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+class _LogLevel(msgspec.Struct, forbid_unknown_fields=True):
+    correlation: Correlation
+    level: Literal["debug", "info", "warning", "error"]
+    minutes: Annotated[int, Meta(ge=1, le=1440)] = 10
+
+
+class Refusal(Exception):
+    """A command that is not carried out, and why."""
+
+
+class Reply(NamedTuple):
+    """Where an answer goes beside the events."""
+
+    topic: str
+    correlation_data: bytes
+
+
+class Commands:
+    """`order` takes a downlink, `keep` an event: on disk when they return. `devices` are DevEUIs,
+    `largest` bytes fit a downlink at the best data rate. `set_log_level` takes a level and minutes.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        *,
+        order: Callable[[Order], Awaitable[None]],
+        keep: Callable[[Event], Awaitable[None]],
+        now: Callable[[], Moment],
+        devices: Collection[int],
+        largest: int,
+        set_log_level: Callable[[str, int], None],
+    ) -> None:
+        self.topic = topic
+        self._order, self._keep, self._now = order, keep, now
+        self._devices, self._largest = devices, largest
+        self._set_log_level = set_log_level
+        self._replies: dict[str, Reply] = {}
+        self.counts: Counter[str] = Counter(taken=0, refused=0)
+
+    async def take(self, message: Received) -> None:
+        """Carry out one command; what is wrong with it becomes an event."""
+        verb = message.topic.removeprefix(f"{self.topic}/")
+        said: dict[str, Any] = {}
+        try:
+            said = _said(message)
+            self._remember(message, _as(Correlation, said.get("correlation")))
+            await self._carry_out(verb, said)
+        except Refusal as refusal:
+            self.counts["refused"] += 1
+            await self._keep(self._refused(verb, said, str(refusal)))
+        else:
+            self.counts["taken"] += 1
+
+    def reply_to(self, event: Event) -> Reply | None:
+        """Where this event is wanted too; after a final answer nothing more is."""
+        correlation = event.detail.get("correlation")
+        if not isinstance(correlation, str):
+            return None
+        if event.detail.get("final", True):
+            return self._replies.pop(correlation, None)
+        return self._replies.get(correlation)
+
+    async def _carry_out(self, verb: str, said: dict[str, Any]) -> None:
+        match verb:
+            case "down":
+                await self._order(self._down(_typed(said, _Down)))
+            case "log_level":
+                await self._change_log_level(_typed(said, _LogLevel))
+            case "replay" | "config":
+                raise Refusal(LATER[verb])
+            case _:
+                raise Refusal("there is no such command: down, log_level")
+
+    def _down(self, down: _Down) -> Order:
+        dev_eui = int(down.device, 16)
+        if dev_eui not in self._devices:
+            raise Refusal("no device in devices.toml has this DevEUI")
+        if not 1 <= down.f_port <= 223:
+            raise Refusal(f"f_port is {down.f_port}: applications have 1 to 223")
+        payload = _payload(down)
+        if len(payload) > self._largest:
+            raise Refusal(f"{len(payload)} bytes: at no data rate fit more than {self._largest}")
+        return Order(
+            correlation=down.correlation,
+            dev_eui=dev_eui,
+            f_port=down.f_port,
+            payload=payload,
+            confirmed=down.confirmed,
+            priority=down.priority,
+            expires_at=None if down.expires_at is None else down.expires_at.timestamp(),
+        )
+
+    async def _change_log_level(self, wanted: _LogLevel) -> None:
+        self._set_log_level(wanted.level, wanted.minutes)
+        reason = f"{wanted.level} for {wanted.minutes} minutes"
+        await self._keep(self._answer("log_level", wanted.correlation, "OK", reason))
+
+    def _refused(self, verb: str, said: dict[str, Any], reason: str) -> Event:
+        correlation = _as(Correlation, said.get("correlation"))
+        device = _as(Eui, said.get("device"))
+        if verb != "down" or device is None:
+            return self._answer(verb, correlation, Verdict.REFUSED, reason)
+        return downlink_event(
+            self._now(),
+            correlation=correlation,
+            device=device,
+            status=Verdict.REFUSED,
+            reason=reason,
+        )
+
+    def _answer(self, verb: str, correlation: str | None, status: str, reason: str) -> Event:
+        detail = {"command": verb[:64], "correlation": correlation}
+        return Event("command", self._now(), {**detail, "status": status, "reason": reason})
+
+    def _remember(self, message: Received, correlation: str | None) -> None:
+        reply = Reply(message.response_topic, message.correlation_data)
+        if correlation is None or not self._is_usable(reply):
+            return
+        self._replies[correlation] = reply
+        if len(self._replies) > REPLIES:
+            del self._replies[next(iter(self._replies))]
+
+    def _is_usable(self, reply: Reply) -> bool:
+        ours = self.topic.removesuffix("command")
+        short = max(len(reply.topic), len(reply.correlation_data)) <= LONGEST_REPLY
+        is_topic = bool(reply.topic) and not set(reply.topic) & set("+#\0")
+        return short and is_topic and not reply.topic.startswith(ours)
+
+
+def _said(message: Received) -> dict[str, Any]:
+    """The command's JSON object. Raises Refusal."""
+    if message.retained:
+        raise Refusal("it is a retained message, which would come again and again: not carried out")
+    if len(message.payload) > LARGEST:
+        raise Refusal(f"{len(message.payload)} bytes: a command has at most {LARGEST}")
+    try:
+        return msgspec.json.decode(message.payload, type=dict[str, Any])
+    except NOT_JSON as error:
+        raise Refusal(f"it is not a JSON object: {error}") from None
+
+
+def _typed(said: dict[str, Any], shape: type[Text]) -> Text:
+    try:
+        return msgspec.convert(said, shape)
+    except msgspec.ValidationError as error:
+        raise Refusal(str(error)) from None
+
+
+def _as(shape: Any, value: object) -> str | None:
+    """The value if it has this form."""
+    try:
+        found: str = msgspec.convert(value, shape)
+    except msgspec.ValidationError:
+        return None
+    return found
+
+
+def _payload(down: _Down) -> bytes:
+    if (down.payload is UNSET) == (down.object is UNSET):
+        raise Refusal("give one of payload (base64) and object")
+    if isinstance(down.payload, UnsetType):
+        raise Refusal("this version does not encode an object: give the payload in base64")
+    try:
+        return b64decode(down.payload, validate=True)
+    except (NotBase64, ValueError) as error:
+        raise Refusal(f"payload is not base64: {error}") from None
