@@ -19,7 +19,7 @@ class AirServer:
         board.on_emission = self._broadcast
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
-        """Listen; port 0 takes a free one. Returns the address listened on."""
+        """Listen; port 0 takes a free one. Returns the address listened on; an OSError names it."""
         listener = await asyncio.to_thread(_bound, host, port)
         await self._lines.listen(listener)
         address = listener.getsockname()
@@ -61,7 +61,8 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-    except OSError:
+    except OSError as fault:
         listener.close()
-        raise
+        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        raise OSError(fault.errno, fault.strerror, where) from fault
     return listener

@@ -1,11 +1,16 @@
 """The board's USB cable: its port, the link under which programs find it, and pulling it out.
 
 Pulling and plugging act at once on the port and the board's power; the link follows in a thread,
-move after move. `settled` waits for that, and has the error of the last move.
+move after move. `settled` waits for that, and has the error of the last move. A link is claimed for
+as long as this board may show it, unplugged or not: two boards under one name would take it from
+each other.
 """
 
 import asyncio
+import errno
+import hashlib
 import secrets
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -20,6 +25,7 @@ class Cable:
     def __init__(self, board: Board, link: Path | None) -> None:
         self._board = board
         self._link = link
+        self._claim: Claim | None = None
         self._placed: PortLink | None = None
         self._moving: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -44,7 +50,7 @@ class Cable:
         if self._port is not None:
             self._port.close()
         self._port = None
-        self._move(self._hide)
+        self._move(self._give_up)
         await self.settled()
 
     def settled(self) -> Awaitable[None]:
@@ -80,12 +86,28 @@ class Cable:
 
     def _show(self) -> None:
         if self._link is not None:
+            self._claim_link(self._link)
             self._placed = PortLink(self._link, self._last_path)
             self._placed.place()
 
     def _hide(self) -> None:
         if self._placed is not None:
             self._placed.remove()
+
+    def _claim_link(self, link: Path) -> None:
+        if self._claim is None or self._claim.link != link:
+            new = Claim(link)
+            self._drop_claim()
+            self._claim = new
+
+    def _give_up(self) -> None:
+        self._hide()
+        self._drop_claim()
+
+    def _drop_claim(self) -> None:
+        if self._claim is not None:
+            self._claim.release()
+        self._claim = None
 
     def _move(self, step: Callable[[], None]) -> None:
         self._moving = asyncio.ensure_future(self._after(self._moving, step))
@@ -102,6 +124,33 @@ class Cable:
         self._timer = None
 
 
+class Claim:
+    """The sole right to a link on this machine; the kernel ends it with the process at the latest.
+
+    It is a name in the abstract namespace of Unix sockets (unix(7)): the target of a link that was
+    left behind tells nothing, for the number of a pty is given out again.
+    """
+
+    def __init__(self, link: Path) -> None:
+        """FileExistsError while another has it."""
+        self.link = link
+        self._name = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        place = str(link.parent.resolve() / link.name).encode()
+        try:
+            self._name.bind(b"\0kogge-emulator " + hashlib.sha256(place).hexdigest().encode())
+        except OSError as error:
+            self._name.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise FileExistsError(
+                f"{link} is the link of another emulator, which still runs: stop that one, or"
+                " choose another name"
+            ) from None
+
+    def release(self) -> None:
+        self._name.close()
+
+
 class PortLink:
     """A symbolic link to the port under a name of the user's choice, replaced atomically."""
 
@@ -113,6 +162,8 @@ class PortLink:
         """An OSError, as it comes; FileExistsError where something stands that is not a link."""
         if self._link.exists() and not self._link.is_symlink():
             raise FileExistsError(f"{self._link} exists and is not a link; choose another name")
+        if not self._link.parent.is_dir():
+            raise FileNotFoundError(f"{self._link.parent}, where the link goes, is no directory")
         new = self._link.with_name(f"{self._link.name}.{secrets.token_hex(4)}")
         new.symlink_to(self._target)
         new.replace(self._link)

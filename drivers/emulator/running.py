@@ -49,15 +49,18 @@ async def serve(
     seed: int = 0,
     pps: bool = False,
 ) -> AsyncIterator[Running]:
-    """Run a board until the context ends. OSErrors of link, address and socket come as they are."""
+    """Run a board until the context ends; the link comes once devices could speak to it.
+
+    OSErrors of link, address and socket come as they are.
+    """
     board = Board(eui, chip, seed, pps=pps)
     pulse = Pulse(board)
     air_server = AirServer(board)
     cable = Cable(board, link)
     control_server = ControlServer(board.faults, cable.settled)
     try:
-        await cable.open()
         address = await air_server.start(*air) if air else None
+        await cable.open()
         if control:
             await control_server.start(control)
         yield Running(board, cable, address, control)

@@ -5,6 +5,7 @@ Runs until SIGINT or SIGTERM, and then takes its link with it.
 
 import argparse
 import asyncio
+import errno
 import ipaddress
 import signal
 import sys
@@ -46,8 +47,20 @@ def run(args: argparse.Namespace) -> int:
     except PermissionError:
         raise
     except OSError as error:
-        return complain(error, EX_FAILED)
+        return complain(OSError(_plainly(error)), EX_FAILED)
     return 0
+
+
+def _plainly(error: OSError) -> str:
+    """What stood in the way, and what helps; most of our own errors say it already."""
+    if error.errno is None:
+        return str(error)
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"{error.filename} is taken by another program, perhaps by another emulator: stop that"
+            " one, or name another place (--air 127.0.0.1:0 takes a free port)"
+        )
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
 
 
 async def _until_stopped(args: argparse.Namespace) -> None:

@@ -57,6 +57,27 @@ async def test_link_replaces_an_old_one_and_goes_with_the_board(tmp_path: Path) 
     assert os.listdir(tmp_path) == []  # noqa: PTH208 - pathlib would be a blocking call here
 
 
+async def test_link_is_not_taken_from_a_board_that_lives_unplugged_or_not(tmp_path: Path) -> None:
+    link = tmp_path / "tty"
+    async with serve(link) as running:
+        port = running.port
+        with pytest.raises(FileExistsError, match="the link of another emulator"):
+            async with serve(link):
+                pass
+        assert str(link.readlink()) == port
+        running.faults.begin("unplug", seconds=None)
+        await running.settled()
+        with pytest.raises(FileExistsError, match="the link of another emulator"):
+            async with serve(tmp_path / "." / "tty"):
+                pass
+        running.faults.begin("plug", link=str(tmp_path / "other"))
+        await running.settled()
+        async with serve(link) as another:
+            assert str(link.readlink()) == another.port
+            assert str((tmp_path / "other").readlink()) == running.port
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 - pathlib would be a blocking call here
+
+
 async def test_link_of_another_is_left_alone(tmp_path: Path) -> None:
     link = tmp_path / "tty"
     async with serve(link):

@@ -92,3 +92,55 @@ def test_file_in_the_way_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[
     link.touch()
     assert main(["emulator", "--link", str(link)]) == EX_FAILED
     assert f"{link} exists and is not a link" in capsys.readouterr().err
+
+
+def test_missing_directory_of_the_link_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["emulator", "--link", str(tmp_path / "none" / "tty")]) == EX_FAILED
+    assert f"kogge: {tmp_path}/none, where the link goes, is no" in capsys.readouterr().err
+
+
+def test_taken_address_is_named_with_what_helps_and_no_link_appears(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    link = tmp_path / "tty"
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert main(["emulator", "--link", str(link), "--air", f"127.0.0.1:{port}"]) == EX_FAILED
+    said = capsys.readouterr().err
+    assert said.startswith(f"kogge: 127.0.0.1:{port} is taken by another program")
+    assert "--air 127.0.0.1:0" in said
+    assert not link.is_symlink()
+
+
+def test_taken_control_socket_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    control = tmp_path / "control"
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(control))
+        other.listen()
+        arguments = ["emulator", "--link", str(tmp_path / "tty"), "--control", str(control)]
+        assert main(arguments) == EX_FAILED
+    assert f"kogge: {control} is taken by another program" in capsys.readouterr().err
+
+
+async def test_second_emulator_is_refused_the_link_of_the_first_until_that_is_dead(
+    tmp_path: Path,
+) -> None:
+    link = str(tmp_path / "tty")
+    first = await start("--link", link)
+    assert first.stderr is not None
+    await first.stderr.readuntil(b"Ctrl-C.\n")
+    port = (tmp_path / "tty").readlink()
+    second = await start("--link", link)
+    _, said = await second.communicate()
+    assert second.returncode == EX_FAILED
+    assert f"kogge: {link} is the link of another emulator, which still runs" in said.decode()
+    assert (tmp_path / "tty").readlink() == port
+    first.kill()
+    await first.wait()
+    third = await start("--link", link)
+    assert third.stderr is not None
+    await third.stderr.readuntil(b"Ctrl-C.\n")
+    third.terminate()
+    assert await third.wait() == 0
