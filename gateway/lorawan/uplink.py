@@ -147,6 +147,7 @@ class _Accepted:
         heard, acknowledged = mac.NOT_HEARD, None
         if not retransmission:
             acknowledged = self._acknowledged(f_ctrl)
+            self.step += self.downlinks.heard(session.dev_eui, session.id, acknowledged)
             heard = self._hear(parsed)
         answer = self._answer(parsed, heard.waits, retransmission)
         if answer or heard.settled or acknowledged is not None or self.step != NOTHING:
