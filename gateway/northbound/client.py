@@ -18,16 +18,17 @@ The rules of this file:
 
 It relies on these insides of aiomqtt 2.5 and paho-mqtt 2.2: `_client`, `_connected`,
 `_disconnected`, `_loop`, `_hostname`, `_client_connect`, the callbacks `_on_connect`,
-`_on_disconnect`, `_on_publish`, `_on_socket_register_write` of aiomqtt; `_sock_close` of paho.
+`_on_disconnect`, `_on_publish`, `_on_subscribe`, `_on_socket_register_write`, `_wait_for`,
+`_pending_subscribes` of aiomqtt; `_sock_close` of paho.
 """
 
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self, TypeVar
 
 import aiomqtt
 import paho.mqtt.client as paho
@@ -38,6 +39,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.northbound.formats import Content
+
+T = TypeVar("T")
 
 KEEP_ALIVE: Final = 30  # seconds; a silent line is found dead within two of these
 CONNACK_SECONDS: Final = 10.0
@@ -153,6 +156,26 @@ class Client(aiomqtt.Client):
         self._last_puback = 0.0
         self._connect_returned = False
         self._abandoned = False
+
+    async def _wait_for(self, fut: Awaitable[T], timeout: float | None) -> T:
+        # asyncio.wait_for of Python 3.11 loses a cancellation that meets the result
+        try:
+            async with asyncio.timeout(self.timeout if timeout is None else timeout):
+                return await fut
+        except TimeoutError:
+            raise MqttError("Operation timed out") from None
+
+    def _on_subscribe(
+        self,
+        client: paho.Client,
+        userdata: Any,
+        mid: int,
+        reason_codes: list[ReasonCode],
+        properties: Properties | None = None,
+    ) -> None:
+        """Of an answer for which nobody waits any more aiomqtt would log a traceback."""
+        if mid in self._pending_subscribes:
+            super()._on_subscribe(client, userdata, mid, reason_codes, properties)
 
     async def lost(self) -> None:
         """Wait until the connection is gone, then raise `Lost`."""

@@ -264,3 +264,26 @@ async def test_socket_is_closed_when_the_block_is_left() -> None:
                 raise ZeroDivisionError
         await ended.wait()
         assert heard == [14]  # our own fault: the last will speaks
+
+
+async def test_cancellation_that_meets_the_suback_ends_the_waiting() -> None:
+    """asyncio.wait_for of Python 3.11 would go on as if nobody had cancelled."""
+    one = client(free_port())
+    suback = asyncio.get_running_loop().create_future()
+    waiting = asyncio.create_task(one._wait_for(suback, 60))
+    await asyncio.sleep(0)
+    suback.set_result([1])
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+async def test_suback_that_nobody_awaits_any_more_is_not_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with mosquitto(tmp_path) as broker, client(broker.port) as ours:
+        asyncio.get_running_loop().call_soon(asyncio.current_task().cancel)  # type: ignore[union-attr]
+        with pytest.raises(asyncio.CancelledError):
+            await ours.listen("a/b")
+        await ours.publish("a/b", b"")  # its PUBACK comes after the SUBACK
+    assert not caplog.records
