@@ -1,0 +1,173 @@
+"""Downlinks on their way: on disk before anything is done, and each result told."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from lorawan_network import ABP, network
+from messages import EUI, check
+
+from drivers.concentrator import TxStatus
+from gateway import downlinks
+from gateway.clock import Clock
+from gateway.diagnostics.log import LogLevel
+from gateway.diagnostics.watch import Watch
+from gateway.downlinks import Downlinks
+from gateway.lorawan.downlink import Answer
+from gateway.lorawan.queue import Order, Queued, State
+from gateway.lorawan.session import Changes, KnownState
+from gateway.northbound.formats import json as wire
+from gateway.records import Event, Record
+
+LAMP = replace(ABP, device_class="C")
+WALL = 1_790_000_000.0
+
+
+def order(name: str = "a", **changes: object) -> Order:
+    return replace(Order(name, ABP.dev_eui, 1, b"on"), **changes)  # type: ignore[arg-type]
+
+
+class Bench:
+    """No radio and no disk: what was committed and sent, in order."""
+
+    def __init__(self, tasks: asyncio.TaskGroup, *known: Queued) -> None:
+        self.done: list[str] = []
+        self.events: list[Event] = []
+        self.disk = asyncio.Event()
+        self.disk.set()
+        self.news = asyncio.Event()
+        self.seconds = 100.0
+        self.says: list[TxStatus | None] = []
+        clock = Clock(lambda: "ntp", "boot", lambda: WALL + self.seconds, lambda: self.seconds)
+        self.downlinks = Downlinks(
+            network([LAMP], KnownState(downlinks=known)),
+            [LAMP.dev_eui],
+            self,
+            clock,
+            Watch(),
+            tasks.create_task,
+        )
+
+    async def keep(self, records: Sequence[Record], changes: Changes) -> None:
+        await self.disk.wait()
+        self.done += [row.state for row in changes.downlinks]
+        for record in records:
+            assert isinstance(record, Event)
+            check("events", wire.events(EUI, [record], lambda moment: moment))
+            self.events.append(record)
+        self.news.set()
+
+    async def send_now(self, answer: Answer) -> None:
+        self.done.append("sent")
+        self.news.set()
+        self.downlinks.told(answer, self.says.pop(0) if self.says else TxStatus.OK, 42_501)
+
+    async def until(self, *done: str) -> None:
+        async with asyncio.timeout(10):
+            while len(self.done) < len(done):
+                self.news.clear()
+                await self.news.wait()
+        assert self.done == list(done)
+
+    @property
+    def statuses(self) -> list[object]:
+        return [event.detail["status"] for event in self.events]
+
+
+@asynccontextmanager
+async def running(*known: Queued) -> AsyncIterator[Bench]:
+    async with asyncio.TaskGroup() as tasks:
+        bench = Bench(tasks, *known)
+        await bench.downlinks.open()
+        task = tasks.create_task(bench.downlinks.run(bench, lambda: None))
+        yield bench
+        task.cancel()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downlinks, "LOOK_SECONDS", 0.005)
+    monkeypatch.setattr(downlinks, "IDLE_SECONDS", 0.005)
+
+
+async def test_everything_is_on_disk_before_it_is_acted_on() -> None:
+    async with running() as bench:
+        await bench.downlinks.order(order())
+        await bench.until("waiting", "handed_over", "sent", "done")
+        assert bench.statuses == ["OK"]
+        assert bench.events[0].moment.at == WALL + 100.042501, "when it was on the air"
+        assert bench.downlinks.waiting == 0
+
+
+async def test_order_is_not_taken_before_it_is_on_disk() -> None:
+    async with running() as bench:
+        bench.disk.clear()
+        ordering = asyncio.create_task(bench.downlinks.order(order()))
+        await asyncio.wait({ordering}, timeout=0.05)
+        assert not ordering.done()
+        bench.disk.set()
+        await ordering
+        await bench.until("waiting", "handed_over", "sent", "done")
+
+
+async def test_refused_transmission_is_tried_again_after_a_while() -> None:
+    async with running() as bench:
+        bench.says = [TxStatus.DUTY_CYCLE_OVERFLOW]
+        await bench.downlinks.order(order())
+        first = ("waiting", "handed_over", "sent", "waiting")
+        await bench.until(*first)
+        bench.seconds += downlinks.RETRY_SECONDS
+        await bench.until(*first, "handed_over", "sent", "done")
+        assert bench.statuses == ["DUTY_CYCLE_OVERFLOW", "OK"]
+
+
+async def test_transmission_that_nobody_knows_of_is_not_tried_again() -> None:
+    async with running() as bench:
+        bench.says = [None]
+        await bench.downlinks.order(order())
+        await bench.until("waiting", "handed_over", "sent", "done")
+        assert bench.statuses == ["NOT_ACKED"]
+
+
+async def test_what_expires_is_told_without_an_uplink() -> None:
+    async with running() as bench:
+        asleep = order(expires_at=WALL + 200, dev_eui=5)
+        await bench.downlinks.order(asleep)
+        await bench.until("waiting")
+        bench.seconds = 200.0
+        await bench.until("waiting", "done")
+        assert bench.statuses == ["EXPIRED"]
+
+
+async def test_what_an_earlier_run_left_in_doubt_ends_first() -> None:
+    doubtful = Queued(1, order(), State.HANDED_OVER, 0, b"\1", 7)
+    async with running(doubtful) as bench:
+        assert bench.done == ["done"]
+        assert bench.events[0].detail["f_cnt"] == 7
+        assert bench.statuses == ["NOT_ACKED"]
+
+
+async def test_answer_without_a_downlink_is_nobodys_result() -> None:
+    async with running() as bench:
+        bench.downlinks.told(Answer(b"\x60", ()), TxStatus.OK, 0)
+        assert (bench.done, bench.events) == ([], [])
+
+
+async def test_log_level_changes_for_a_while() -> None:
+    root = logging.getLogger()
+    usual = root.level
+    level = LogLevel()
+    try:
+        level.change("debug", 10)
+        assert root.level == logging.DEBUG
+        level.change("error", 0)
+        assert root.level == logging.ERROR
+        async with asyncio.timeout(5):
+            while root.level == logging.ERROR:
+                await asyncio.sleep(0)
+        assert root.level == usual
+    finally:
+        root.setLevel(usual)
