@@ -79,7 +79,8 @@ class RxPacket:
 
     `counter_us` is the end of the packet; `frequency` and `bandwidth` are in Hz, `rssi` in dBm,
     `snr` in dB (none for FSK); `coding_rate` 1…4 stands for 4/5…4/8; `frequency_offset` in Hz.
-    FSK packets have `sf` 0 and their bit rate in `bit_rate`.
+    FSK packets have `sf` 0 and their bit rate in `bit_rate`. `ended_at` is the end of the packet in
+    seconds of this machine's monotonic clock, as well as it can be told; None: nobody can.
     """
 
     payload: bytes
@@ -97,6 +98,7 @@ class RxPacket:
     frequency_offset: int = 0
     chain: int = 0
     modem: int = 0
+    ended_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

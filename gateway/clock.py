@@ -67,15 +67,17 @@ class Clock:
         at = None if quality == "unsynchronised" else self._wall()
         return Moment(at, quality, self._boot, self._monotonic())
 
+    def moment(self, monotonic_s: float) -> Moment:
+        """A moment of this boot, in the past or to come; `at` as for `now`."""
+        now = self.now()
+        at = None if now.at is None else now.at - (now.monotonic_s - monotonic_s)
+        return Moment(at, now.time_quality, self._boot, monotonic_s)
+
     def dated(self, moment: Moment) -> Moment:
         """The same moment with its wall time and quality, if by now they can be known."""
         if moment.at is not None or moment.boot_id != self._boot:
             return moment
-        now = self.now()
-        if now.at is None:
-            return moment
-        at = now.at - (now.monotonic_s - moment.monotonic_s)
-        return Moment(at, now.time_quality, moment.boot_id, moment.monotonic_s)
+        return self.moment(moment.monotonic_s)
 
 
 def rfc3339(at: float) -> str:

@@ -66,8 +66,12 @@ class Uplinks:
         )
 
     def heard(self, packet: RxPacket) -> None:
-        """Take one packet all the way; strangers' ones end here as a counted drop."""
-        moment = self._clock.now()
+        """Take one packet all the way; strangers' ones end here as a counted drop.
+
+        It is dated by its end: it may have waited in the concentrator for some 10 ms.
+        """
+        ended_at = packet.ended_at
+        moment = self._clock.now() if ended_at is None else self._clock.moment(ended_at)
         match self._network.receive(packet, lorawan_moment(moment)):
             case Drop() as drop:
                 self._drop(drop, packet, moment)

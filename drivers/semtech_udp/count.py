@@ -30,6 +30,10 @@ class Count:
         """The counter in µs, modulo 2^32; behind the truth by what the packets were late."""
         return (self._tmst + round((at - self._at) * 1e6)) % COUNTER_MODULUS
 
+    def second(self, tmst: int, at: float) -> float:
+        """When the counter was `tmst`, asked at `at`; never before it was, by the same lateness."""
+        return at + until(tmst, self.now(at)) / 1e6
+
     def goes_on(self, tmst: int, at: float) -> bool:
         """Take a further `tmst`; False if it cannot be of this count."""
         elapsed = at - self._at

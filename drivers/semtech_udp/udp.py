@@ -281,7 +281,8 @@ class SemtechUdp:
         if self._count is None:
             self._count = Count(packet.counter_us, now)
         if len(self._packets) < PACKETS_KEPT:
-            self._packets.append(replace(packet, chip_session=self._session))
+            ended_at = self._count.second(packet.counter_us, now)
+            self._packets.append(replace(packet, chip_session=self._session, ended_at=ended_at))
         else:
             self._drops[Drop.OVERRUN] += 1
 

@@ -136,7 +136,7 @@ class Sx1302:
         temperature = await self._temperature(chip, now, TEMPERATURE_PERIOD)
         packets = self._receiver.packets(data, temperature, self._session, self._drops)
         _demand(self._hearing.fault(packets, now))
-        return packets
+        return [replace(each, ended_at=self._count.second(each.counter_us)) for each in packets]
 
     async def _check(self, chip: Chip, now: float) -> None:
         """Look at the chip's health; a fault is only believed when it is read twice."""

@@ -24,6 +24,14 @@ def test_counter_is_extrapolated_through_its_wraps(start: int) -> None:
 
 
 @anywhere
+def test_late_packet_is_dated_by_its_end(start: int) -> None:
+    count = Count(start, at=100.0)
+    assert count.second(start, 100.0) == 100.0
+    assert count.goes_on(at(start + SECOND - 300_000), 101.0)
+    assert count.second(at(start + SECOND - 300_000), 101.0) == pytest.approx(100.7)
+
+
+@anywhere
 def test_packet_that_came_faster_moves_the_estimate_on(start: int) -> None:
     count = Count(start, at=100.0)
     assert count.goes_on(at(start + SECOND + 30_000), 101.0)

@@ -77,6 +77,16 @@ async def test_packets_of_one_datagram_come_in_order_with_their_tmst() -> None:
         await far.acknowledged(token)
 
 
+async def test_packet_that_waited_in_the_forwarder_is_dated_by_its_end() -> None:
+    async with running() as (chip, far):
+        far.uplink(b"in time")
+        (prompt,) = await heard(chip)
+        far.push(rxpk(b"late", (prompt.counter_us - 60_000) % 2**32))
+        (late,) = await heard(chip)
+        assert prompt.ended_at is not None
+        assert late.ended_at == pytest.approx(prompt.ended_at - 0.06, abs=1e-6)
+
+
 async def test_packet_that_is_the_first_sign_is_not_lost() -> None:
     async with running(every=60) as (chip, far):
         pass

@@ -122,6 +122,47 @@ async def test_quiet_air_is_told_with_an_empty_list(bench: Bench) -> None:
     assert len(await bench.driver.receive()) == 1
 
 
+async def test_packet_that_waited_in_the_fifo_is_dated_by_its_end(bench: Bench) -> None:
+    bench.board.fifo += ended(bench.board.ticks)
+    bench.pass_time(0.04)
+    (packet,) = await bench.driver.receive()
+    waited = (bench.us - packet.counter_us) / 1e6
+    assert 0.035 < waited < 0.045
+    assert packet.ended_at == pytest.approx(bench.seconds - waited, abs=1e-6)
+
+
+async def test_slow_answer_does_not_spoil_the_dates(bench: Bench) -> None:
+    """The count that comes 0.4 s late may be of any moment since it was asked for."""
+    bench.board.fifo += ended(bench.board.ticks)
+    link = bench.links[-1]
+    answer = link.request
+
+    async def slowly(command: int, payload: bytes) -> bytes:
+        bench.pass_time(0.4)
+        return await answer(command, payload)
+
+    link.request = slowly  # type: ignore[method-assign]
+    (packet,) = await bench.driver.receive()
+    waited = (bench.us - packet.counter_us) / 1e6
+    assert packet.ended_at == pytest.approx(bench.seconds - waited, abs=1e-3)
+
+
+async def test_dates_follow_a_clock_that_drifts(bench: Bench) -> None:
+    bench.rate = SECOND * 1.0001
+    await bench.listen(3600)
+    bench.board.fifo += ended(bench.board.ticks)
+    (packet,) = await bench.driver.receive()
+    waited = (bench.us - packet.counter_us) / 1e6
+    assert packet.ended_at == pytest.approx(bench.seconds - waited, abs=1e-3)
+
+
+def ended(ticks: int) -> bytes:
+    """A packet that the chip has stamped with that count."""
+    at = 9 + SMALL[2] + 6
+    body = SMALL[:at] + (ticks % 2**32).to_bytes(4, "little") + SMALL[at + 4 : -1]
+    return body + bytes((sum(body) & 0xFF,))
+
+
 async def test_idle_poll_costs_one_request(bench: Bench) -> None:
     await bench.driver.receive()
     assert {payload for _, payload in bench.board.requests} == {FIFO_COUNT}

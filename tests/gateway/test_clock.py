@@ -47,6 +47,15 @@ def test_a_trusted_date_is_never_changed() -> None:
     assert world.clock().dated(moment) == moment
 
 
+def test_moment_of_this_boot_is_dated_from_the_monotonic_difference() -> None:
+    world = World()
+    assert world.clock().moment(99.5).at is None
+    world.quality, world.wall = "ntp", 1_790_000_000.0
+    moment = world.clock().moment(99.5)
+    assert (moment.at, moment.monotonic_s) == (1_789_999_999.5, 99.5)
+    assert (moment.time_quality, moment.boot_id) == ("ntp", "boot-1")
+
+
 def test_operator_may_vouch_for_a_battery_clock() -> None:
     assert clock.trust("rtc")() in ("ntp", "rtc")
     assert clock.trust("auto")() in ("ntp", "unsynchronised")

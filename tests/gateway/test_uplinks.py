@@ -33,6 +33,22 @@ async def test_unanswered_uplink_is_live_at_once(bench: Bench) -> None:
     assert bench.answers == []
 
 
+async def test_reading_is_dated_by_the_end_of_its_packet(bench: Bench) -> None:
+    bench.uplinks.heard(replace(packet(data(0)), ended_at=12.46))
+    (reading,) = bench.readings
+    assert reading.moment.monotonic_s == 12.46
+    assert reading.moment.at == pytest.approx(1_777_636_799.96, abs=1e-6)
+
+
+async def test_device_is_told_the_time_at_which_its_uplink_ended(bench: Bench) -> None:
+    """LoRaWAN 1.0.4 §5.9; GPS time begins in 1980, and is 18 leap seconds ahead by now."""
+    await bench.hear(replace(packet(data(0, f_opts=b"\x0d")), ended_at=12.46))
+    heard = AIR.hears(bench.answers[0].phy_payload, 0)
+    assert heard is not None
+    seconds = (1_777_636_799 - 315_964_800 + 18).to_bytes(4, "little")
+    assert b"\x0d" + seconds + bytes((int(0.96 * 256),)) in heard.commands
+
+
 async def test_answer_leaves_only_after_its_commit(bench: Bench) -> None:
     bench.buffer.disk.clear()
     await bench.hear(packet(data(0, confirmed=True)))
