@@ -1,0 +1,544 @@
+"""Attacks of the literature on LoRaWAN, each against the real network, some with the real store.
+
+The attacker hears everything, sends whatever it likes, and has no key. Sources by their names:
+
+- Tomasin 2017: Tomasin, Zulian, Vangelista, Security Analysis of LoRaWAN Join Procedure (WCNCW).
+- Na 2017: Na, Hwang, Shin, Kim, Scenario and Countermeasure for Replay Attack Using Join Request
+  Messages in LoRaWAN (ICOIN).
+- Lee 2017: Lee, Hwang, Park, Kim, Risk Analysis and Countermeasure for Bit-Flipping Attack in
+  LoRaWAN (ICOIN).
+- Yang 2018: Yang, Karampatzakis, Doerr, Kuipers, Security Vulnerabilities in LoRaWAN (IoTDI).
+- Avoine 2018: Avoine, Ferreira, Rescuing LoRaWAN 1.0 (Financial Cryptography).
+- van Es 2018: van Es, Vranken, Hommersom, Denial-of-Service Attacks on LoRaWAN (ARES).
+- Dönmez 2018: Dönmez, Nigussie, Security of LoRaWAN v1.1 in Backward Compatibility Scenarios
+  (Procedia Computer Science 134).
+- Butun 2019: Butun, Pereira, Gidlund, Security Risk Analysis of LoRaWAN and Future Directions
+  (Future Internet 11).
+- Hessel 2020: Hessel, Almon, Álvarez, ChirpOTLE (WiSec).
+
+What no network server can see is named in docs/lorawan.md.
+"""
+
+import asyncio
+import tracemalloc
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import lorawan_1_1_device
+import pytest
+from lorawan_1_1_oracle import rejoin_request
+from lorawan_device import Air, hears_join_accept, join_request
+from lorawan_network import (
+    ABP,
+    ABP_EUI,
+    AIR,
+    APP_KEY,
+    DEV_EUI,
+    JOIN_EUI,
+    copy_of,
+    joined,
+    network,
+    otaa,
+    packet,
+    reason,
+    uplink,
+)
+from lorawan_oracle import data_frame
+from store_tools import World, reading
+from uplinks_bench import GAUGE, Bench
+
+from drivers.concentrator import RxPacket
+from gateway import join_refusals
+from gateway.lorawan import join
+from gateway.lorawan.network import Network
+from gateway.lorawan.outcome import Drop, DropReason, Joined
+from gateway.lorawan.session import Changes, Join, KnownState
+from gateway.records import Event, Record
+from native import join as join_frames
+
+ADR, ACK = 0x80, 0x20
+REFUSED = (DropReason.REPLAY, DropReason.DUPLICATE)
+NWK_KEY = b"n" * 16
+DEVICE_1_1 = replace(otaa("1.1"), nwk_key=NWK_KEY)
+
+
+def request(dev_nonce: int, key: bytes = APP_KEY, dev_eui: int = DEV_EUI) -> RxPacket:
+    return packet(join_request(key, JOIN_EUI, dev_eui, dev_nonce))
+
+
+def again(heard: RxPacket, seconds: float = 30.0) -> RxPacket:
+    """The same bytes, sent once more by somebody else: later, and louder."""
+    later = (heard.counter_us + round(seconds * 1e6)) % 2**32
+    return replace(heard, counter_us=later, rssi=-30.0, snr=12.0)
+
+
+def joined_air(net: Network, dev_nonce: int) -> Air:
+    got = joined(net.receive(request(dev_nonce)))
+    return hears_join_accept(APP_KEY, dev_nonce, got.answer.phy_payload).air
+
+
+def joined_1_1(net: Network, dev_nonce: int) -> tuple[Joined, lorawan_1_1_device.Air]:
+    got = joined(net.receive(request(dev_nonce, NWK_KEY)))
+    accept = lorawan_1_1_device.hears_join_accept(
+        NWK_KEY, APP_KEY, DEV_EUI, JOIN_EUI, dev_nonce, got.answer.phy_payload
+    )
+    uplink(net.receive(packet(accept.air.uplink(0, f_opts=b"\x0b\x01"))))
+    return got, accept.air
+
+
+def answer_of(outcome: object) -> bytes:
+    got = uplink(outcome)
+    assert got.answer is not None
+    return got.answer.phy_payload
+
+
+# --- replay ---
+
+
+def test_nothing_that_was_recorded_is_heard_again() -> None:
+    """Yang 2018: replay."""
+    net = network([ABP])
+    recorded = [packet(AIR.uplink(n, b"x", confirmed=n % 5 == 0)) for n in range(40)]
+    last = [uplink(net.receive(one)).session for one in recorded][-1]
+    before = replace(last)
+    outcomes = [net.receive(again(one)) for one in reversed(recorded)]
+    assert {reason(one) for one in outcomes} == set(REFUSED)
+    assert last == before
+
+
+def test_frames_from_before_a_reset_stay_refused() -> None:
+    """Yang 2018: replay after the counter of an ABP device was reset, to shut it out."""
+    net = network([ABP])
+    recorded = [packet(AIR.uplink(n, b"x")) for n in range(100)]
+    for one in recorded:
+        net.receive(one)
+    for n in range(5):  # the device begins anew, and is refused: this network was not told to allow
+        assert reason(net.receive(packet(AIR.uplink(n, b"new")))) is DropReason.REPLAY
+    for one in recorded:
+        assert reason(net.receive(again(one))) in REFUSED
+    assert uplink(net.receive(packet(AIR.uplink(100, b"x")))).f_cnt == 100
+
+
+def test_where_resets_are_allowed_a_replay_does_not_shut_the_device_out() -> None:
+    """Yang 2018: the same, where devices.toml says reset_f_cnt: a frame of the counter's end is
+    heard, but the device too, and it costs one of the 255 resets.
+    """
+    net = network([replace(ABP, reset_f_cnt=True)])
+    end = packet(AIR.uplink(200, b"old"))
+    net.receive(end)
+    assert uplink(net.receive(packet(AIR.uplink(0, b"new")))).begun_anew
+    assert uplink(net.receive(again(end))).f_cnt == 200
+    heard = uplink(net.receive(packet(AIR.uplink(1, b"new"))))
+    assert (heard.begun_anew, heard.session.id[4]) == (True, 2)
+
+
+def test_frames_of_a_session_that_ended_are_refused() -> None:
+    """Butun 2019: replay across a join; both counters begin at 0."""
+    net = network([otaa()])
+    old = joined_air(net, 1)
+    recorded = [packet(old.uplink(n, b"x")) for n in range(10)]
+    for one in recorded:
+        uplink(net.receive(one))
+    new = joined_air(net, 2)
+    uplink(net.receive(packet(new.uplink(0))))
+    for one in recorded:
+        assert isinstance(net.receive(again(one)), Drop)
+
+
+def test_frame_held_back_until_a_newer_one_was_heard_is_refused() -> None:
+    """Yang 2018, Hessel 2020: jam and replay."""
+    net = network([ABP])
+    held_back = packet(AIR.uplink(7, b"jammed"))
+    uplink(net.receive(packet(AIR.uplink(8, b"x"))))
+    assert reason(net.receive(again(held_back))) is DropReason.REPLAY
+
+
+async def test_replay_after_a_crash_has_the_same_id_or_is_no_reading(tmp_path: Path) -> None:
+    """Yang 2018, against the gateway's own reset: within the window of D1b the disk does not know
+    the counter yet. What is heard once more then has the id by which the city knows it (D2).
+    """
+    plain, confirmed = packet(AIR.uplink(5, b"x")), packet(AIR.uplink(6, b"y", confirmed=True))
+    world = World(tmp_path / "kogge.db")
+    async with world.store() as store:
+        net = network([ABP], await store.load())
+    async with world.buffer(window=3600.0) as buffer:
+        answered = uplink(net.receive(replace(confirmed, payload=AIR.uplink(4, confirmed=True))))
+        await buffer.keep([reading(4, id=answered.reading_id)], answered.changes)
+        first = uplink(net.receive(plain))
+        buffer.add(reading(5, id=first.reading_id))
+        buffer.touch(first.session)
+        ruin = world.after_power_cut()
+    async with ruin.store() as store:
+        net = network([ABP], await store.load())
+    assert reason(net.receive(again(packet(AIR.uplink(3))))) is DropReason.REPLAY
+    repeated = net.receive(again(replace(confirmed, payload=AIR.uplink(4, confirmed=True))))
+    assert uplink(repeated).retransmission, "no second reading"
+    replayed = uplink(net.receive(again(plain)))
+    assert replayed.reading_id == first.reading_id
+
+
+async def test_no_downlink_counter_comes_twice_though_the_gateway_crashes(tmp_path: Path) -> None:
+    """Yang 2018: plaintext recovery. Two downlinks under one counter would share a key stream."""
+    world, used = World(tmp_path / "kogge.db"), set[int]()
+    for run in range(4):
+        async with world.store() as store:
+            net = network([ABP], await store.load())
+        async with world.buffer() as buffer:
+            for n in range(20):
+                got = uplink(net.receive(packet(AIR.uplink(100 * run + n, confirmed=True))))
+                phy_payload = answer_of(got)
+                f_cnt = int.from_bytes(phy_payload[6:8], "little")
+                assert AIR.hears(phy_payload, f_cnt) is not None
+                assert f_cnt not in used
+                used.add(f_cnt)
+                await buffer.keep([], got.changes)
+            world = world.after_power_cut()
+
+
+# --- acknowledgements ---
+
+
+def test_acknowledgement_of_another_frame_is_no_acknowledgement() -> None:
+    """Yang 2018: ACK spoofing. Each ACK has a counter of its own: an old one is refused by it."""
+    net = network([ABP])
+    acks = [answer_of(net.receive(packet(AIR.uplink(n, confirmed=True)))) for n in range(3)]
+    for expected, ack in enumerate(acks):
+        heard = [AIR.hears(one, expected) is not None for one in acks]
+        assert heard == [one is ack for one in acks]
+
+
+def test_acknowledgement_of_1_1_names_its_frame() -> None:
+    """Yang 2018: ACK spoofing with one that the device has never heard. Up to 1.0.4 nothing in it
+    says for which frame it is; in 1.1 its MIC does.
+    """
+    net = network([DEVICE_1_1])
+    _, air = joined_1_1(net, 1)
+    held_back = answer_of(net.receive(packet(air.uplink(1, confirmed=True))))
+    assert air.hears(held_back, 1, conf_f_cnt=1) is not None
+    assert air.hears(held_back, 1, conf_f_cnt=2) is None
+
+
+def test_replayed_acknowledgement_does_not_acknowledge_a_later_downlink() -> None:
+    """Yang 2018: falsified delivery reports, in the other direction."""
+    net = network([ABP])
+    session = uplink(net.receive(packet(AIR.uplink(1, b"x")))).session
+    session.mac = replace(session.mac, awaits_ack=7)
+    ack = packet(AIR.uplink(2, f_ctrl=ACK))
+    assert uplink(net.receive(ack)).acknowledged == 7
+    session.mac = replace(session.mac, awaits_ack=8)
+    assert reason(net.receive(again(ack))) in REFUSED
+    assert session.mac.awaits_ack == 8
+    assert uplink(net.receive(packet(AIR.uplink(3)))).acknowledged is None
+
+
+# --- forgery ---
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_any_flipped_bit_is_refused_and_moves_nothing(version: str) -> None:
+    """Lee 2017, Yang 2018: bit flips in FRMPayload (and everywhere else): the stream cipher lets
+    them through, the MIC does not. Network and application server are one here: nobody in between.
+    """
+    if version == "1.1":
+        net = network([DEVICE_1_1])
+        _, air = joined_1_1(net, 1)
+        frame = air.uplink(1, b"valve closed", f_opts=b"\x02")
+    else:
+        net = network([ABP])
+        frame = AIR.uplink(1, b"valve closed", f_opts=b"\x02")
+    for bit in range(8 * len(frame)):
+        bad = bytearray(frame)
+        bad[bit // 8] ^= 1 << bit % 8
+        assert isinstance(net.receive(packet(bytes(bad))), Drop), bit
+    got = uplink(net.receive(packet(frame)))
+    assert (got.f_cnt, got.frm_payload) == (1, b"valve closed")
+
+
+def test_guessed_mics_do_not_pass_and_cost_no_state() -> None:
+    """Butun 2019: key and MIC guessing; each frame has a chance of 2^-32 a candidate."""
+    net, random = network([ABP, otaa()]), Random(20)
+    session = uplink(net.receive(packet(AIR.uplink(10, b"x")))).session
+    before, frame = replace(session), AIR.uplink(11, b"x")
+    for _ in range(5_000):
+        bad = frame[:-4] + random.randbytes(4)
+        assert reason(net.receive(packet(bad))) is DropReason.BAD_MIC
+    assert session == before
+
+
+def test_commands_of_a_device_with_other_keys_move_nothing() -> None:
+    """Butun 2019: MAC commands injected in FOpts, which 1.0 leaves in the clear."""
+    net = network([ABP])
+    net.receive(packet(AIR.uplink(1, f_ctrl=ADR)))
+    session = uplink(net.receive(packet(AIR.uplink(2, f_ctrl=ADR)))).session
+    before = session.mac
+    for f_opts in (b"\x03\x07", b"\x05\x07", b"\x06\xff\x20", b"\x02", b"\x0d"):
+        forged = Air(AIR.dev_addr, b"?" * 16, AIR.app_s_key).uplink(3, b"x", f_opts=f_opts)
+        assert reason(net.receive(packet(forged))) is DropReason.BAD_MIC
+    assert session.mac == before
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_frame_with_commands_in_fopts_and_on_port_0_is_dropped(version: str) -> None:
+    """TS001-1.0.4 §4.3 forbids it; whoever reads both places could be told two things at once."""
+    net = network([DEVICE_1_1 if version == "1.1" else ABP])
+    air = joined_1_1(net, 1)[1] if version == "1.1" else AIR
+    both = packet(air.uplink(1, b"\x02", f_port=0, f_opts=b"\x0d"))
+    assert reason(net.receive(both)) is DropReason.MALFORMED
+    assert answer_of(net.receive(packet(air.uplink(1, b"\x02", f_port=0))))
+
+
+def test_payload_that_looks_like_commands_is_a_payload() -> None:
+    """Butun 2019: injection through the application."""
+    got = uplink(network([ABP]).receive(packet(AIR.uplink(1, b"\x02\x0d\x03\x07", f_port=1))))
+    assert (got.answer, got.skipped_commands, got.frm_payload) == (None, 0, b"\x02\x0d\x03\x07")
+
+
+def test_downlinks_sent_back_are_no_uplinks() -> None:
+    """Reflection: what this gateway has sent itself."""
+    net = network([ABP, otaa()])
+    ack = answer_of(net.receive(packet(AIR.uplink(1, confirmed=True))))
+    accept = joined(net.receive(request(1))).answer.phy_payload
+    for one in (ack, accept):
+        assert reason(net.receive(packet(one))) is DropReason.NOT_AN_UPLINK
+        as_uplink = bytes([one[0] & 0x1F | 0x40]) + one[1:]
+        assert isinstance(net.receive(packet(as_uplink)), Drop)
+
+
+# --- ADR ---
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_louder_copies_do_not_make_a_far_device_faster(confirmed: bool) -> None:
+    """Hessel 2020: ADR spoofing by replaying each frame near the gateway."""
+    twins = network([ABP]), network([ABP])
+    for n in range(1, 30):
+        frame = packet(AIR.uplink(n, b"x", f_ctrl=ADR, confirmed=confirmed))
+        far = replace(frame, sf=12, snr=-19.0, rssi=-125.0)
+        answers = [uplink(net.receive(far)).answer for net in twins]
+        assert (answers[0] is None) == (answers[1] is None)
+        twins[1].receive(copy_of(replace(far, snr=12.0, rssi=-30.0)))
+        twins[1].receive(again(far))
+        assert twins[0].adr_reason(ABP_EUI) == twins[1].adr_reason(ABP_EUI)
+    links = [net._activations.of(ABP)[0].session.mac.link for net in twins]
+    assert links[0] == links[1]
+
+
+# --- joins ---
+
+
+def test_join_request_is_good_once_also_after_a_crash() -> None:
+    """Na 2017, Avoine 2018: replayed Join-Requests would move the network into keys that the
+    device does not have.
+    """
+    net = network([otaa()])
+    recorded = [request(n) for n in (7, 3, 12)]
+    disk = tuple(one for r in recorded for one in joined(net.receive(r)).changes.joins)
+    for twin in (net, network([otaa()], KnownState(joins=disk))):
+        for one in recorded:
+            assert reason(twin.receive(again(one))) is DropReason.DEV_NONCE_REUSED
+
+
+async def test_join_that_was_answered_is_on_disk(tmp_path: Path) -> None:
+    """Na 2017, Avoine 2018, against the gateway's own crash: DevNonce stays spent, JoinNonce goes
+    on, the session lives.
+    """
+    world, first = World(tmp_path / "kogge.db"), request(9)
+    async with world.buffer() as buffer:
+        got = joined(network([otaa()]).receive(first))
+        await buffer.keep([], got.changes)  # then, and only then, the answer leaves (D1a)
+        ruin = world.after_power_cut()
+    air = hears_join_accept(APP_KEY, 9, got.answer.phy_payload).air
+    async with ruin.store() as store:
+        net = network([otaa()], await store.load())
+    assert reason(net.receive(again(first))) is DropReason.DEV_NONCE_REUSED
+    assert uplink(net.receive(packet(air.uplink(0, b"x")))).frm_payload == b"x"
+    second = joined(net.receive(request(10)))
+    assert hears_join_accept(APP_KEY, 10, second.answer.phy_payload).join_nonce == 2
+
+
+def test_replayed_join_request_of_a_pending_session_leaves_the_one_in_use() -> None:
+    """Tomasin 2017: a join that the device has not finished is no way to shut it out."""
+    net = network([otaa()])
+    air = joined_air(net, 1)
+    uplink(net.receive(packet(air.uplink(0))))
+    lost = request(2)
+    joined(net.receive(lost))  # its Join-Accept was jammed
+    assert reason(net.receive(again(lost))) is DropReason.DEV_NONCE_REUSED
+    assert uplink(net.receive(packet(air.uplink(1)))).f_cnt == 1
+
+
+def test_strangers_spend_no_dev_nonce() -> None:
+    """Tomasin 2017, van Es 2018: DevNonce exhaustion by forged and replayed Join-Requests."""
+    net = network([otaa()])
+    good = request(1)
+    joined(net.receive(good))
+    for n in range(2_000):
+        assert reason(net.receive(request(n, b"?" * 16))) is DropReason.BAD_MIC
+        assert reason(net.receive(again(good))) is DropReason.DEV_NONCE_REUSED
+    assert net.dev_nonces(DEV_EUI) == 1
+
+
+def test_device_that_has_spent_all_dev_nonces_is_told_so_and_others_join() -> None:
+    """Tomasin 2017: 65 536 joins of one random DevNonce device are all that there are."""
+    spent = tuple(Join(DEV_EUI, JOIN_EUI, n, n + 1) for n in range(65_536))
+    net = network([otaa(), otaa(dev_eui=DEV_EUI + 9)], KnownState(joins=spent))
+    assert net.dev_nonces(DEV_EUI) == 65_536
+    drop = net.receive(request(4711))
+    assert isinstance(drop, Drop)
+    assert (drop.reason, drop.is_join, "DevNonce" in drop.says) == (
+        DropReason.DEV_NONCE_REUSED, True, True,
+    )  # fmt: skip
+    joined(net.receive(request(4711, dev_eui=DEV_EUI + 9)))
+
+
+def test_join_accept_is_of_one_request_only() -> None:
+    """Avoine 2018: a replayed Join-Accept. A device of 1.0.x that takes it has other keys than
+    before, because its DevNonce is another; one of 1.1 does not even take it.
+    """
+    net = network([otaa()])
+    old = joined(net.receive(request(1))).answer.phy_payload
+    first, replayed = (hears_join_accept(APP_KEY, nonce, old).air for nonce in (1, 2))
+    assert first.nwk_s_key != replayed.nwk_s_key
+    assert reason(net.receive(packet(replayed.uplink(0)))) is DropReason.BAD_MIC
+    got, _ = joined_1_1(network([DEVICE_1_1]), 1)
+    with pytest.raises(AssertionError):
+        lorawan_1_1_device.hears_join_accept(
+            NWK_KEY, APP_KEY, DEV_EUI, JOIN_EUI, 2, got.answer.phy_payload
+        )
+
+
+def test_join_nonce_and_keys_never_come_twice() -> None:
+    """Avoine 2018: sessions reused by reused nonces."""
+    net, keys, nonces = network([otaa("1.0.2")]), set(), []
+    for dev_nonce in Random(3).sample(range(65_536), 50):
+        got = joined(net.receive(request(dev_nonce)))
+        nonces.append(hears_join_accept(APP_KEY, dev_nonce, got.answer.phy_payload).join_nonce)
+        keys |= {got.session.f_nwk_s_int_key, got.session.app_s_key}
+    assert nonces == sorted(set(nonces))
+    assert len(keys) == 100
+
+
+# --- flood ---
+
+
+class CountingFrames:
+    """`native.join`, with its MICs counted."""
+
+    def __init__(self) -> None:
+        self.mics = 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(join_frames, name)
+
+    def join_request_mic_ok(self, phy_payload: bytes, key: bytes) -> bool:
+        self.mics += 1
+        fits: bool = join_frames.join_request_mic_ok(phy_payload, key)
+        return fits
+
+
+def test_strangers_join_costs_one_mic_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """van Es 2018: join flood. An unknown DevEUI costs no cryptography, one of ours a CMAC, however
+    many devices there are.
+    """
+    counting = CountingFrames()
+    monkeypatch.setattr(join, "frames", counting)
+    net = network([otaa(dev_eui=DEV_EUI + 16 * n) for n in range(500)])
+    for n in range(1_000):
+        assert reason(net.receive(request(n, dev_eui=n + 1))) is DropReason.UNKNOWN_DEVICE
+    assert counting.mics == 0
+    for n in range(1_000):
+        assert reason(net.receive(request(n, b"?" * 16))) is DropReason.BAD_MIC
+    assert counting.mics == 1_000
+
+
+def test_join_flood_leaves_nothing_in_the_network() -> None:
+    """van Es 2018: join flood against memory."""
+    net = network([otaa()])
+    flood = [request(n % 65_536, b"?" * 16, DEV_EUI if n % 2 else n) for n in range(4_000)]
+    for one in flood[:1_000]:
+        net.receive(one)
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for one in flood:
+        net.receive(one)
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown < 4_096
+
+
+async def test_join_flood_tells_the_city_a_little_and_writes_no_session() -> None:
+    """van Es 2018: join flood against the disk and the line to the city."""
+    async with asyncio.TaskGroup() as tasks:
+        bench = Bench(tasks, GAUGE)
+        await bench.hear(*(request(n, b"?" * 16, n) for n in range(1, 500)))
+        await bench.hear(*(request(n, b"?" * 16) for n in range(500)))
+        told = [one for one in bench.buffer.records if is_refusal(one)]
+        assert len(told) == join_refusals.AT_MOST
+        assert bench.uplinks.counts["joins_refused"] == 999
+        assert bench.uplinks.drops == Counter(unknown_device=499, bad_mic=500)
+        assert (bench.answers, bench.buffer.touched) == ([], [])
+        assert not [one for one in bench.done if isinstance(one, Changes)]
+
+
+def is_refusal(record: Record) -> bool:
+    return isinstance(record, Event) and record.type == "join_refused"
+
+
+# --- 1.1 ---
+
+
+def rejoin(kind: int, air: lorawan_1_1_device.Air, count: int) -> bytes:
+    if kind == 1:
+        key = lorawan_1_1_device.join_keys(NWK_KEY, DEV_EUI)[0]
+        return rejoin_request(key, 1, JOIN_EUI, DEV_EUI, count)
+    return rejoin_request(air.keys.s_nwk_s_int, kind, 0, DEV_EUI, count)
+
+
+@pytest.mark.parametrize("kind", [0, 1, 2])
+def test_replayed_rejoin_opens_nothing(kind: int) -> None:
+    """Dönmez 2018: replayed Rejoin-Requests, also after a crash and in another session."""
+    net = network([DEVICE_1_1])
+    before, air = joined_1_1(net, 1)
+    recorded = packet(rejoin(kind, air, 4))
+    got = joined(net.receive(recorded))
+    disk = KnownState(
+        tuple(replace(one) for one in got.changes.sessions) or (before.session,),
+        before.changes.joins,
+        rejoins=got.changes.rejoins,
+    )
+    for twin in (net, network([DEVICE_1_1], disk)):
+        assert reason(twin.receive(again(recorded))) in (
+            DropReason.RJ_COUNT_REUSED,
+            DropReason.BAD_MIC,
+        )
+    assert uplink(net.receive(packet(air.uplink(1)))).f_cnt == 1, "the session in use is alive"
+
+
+def test_stripped_opt_neg_is_found_out_by_the_device() -> None:
+    """Dönmez 2018: downgrade. OptNeg stands under the Join-Accept's MIC and its encryption."""
+    net = network([DEVICE_1_1])
+    good = joined(net.receive(request(1, NWK_KEY))).answer.phy_payload
+    args = NWK_KEY, APP_KEY, DEV_EUI, JOIN_EUI, 1
+    assert lorawan_1_1_device.hears_join_accept(*args, good).dl_settings & 0x80
+    for bit in range(8, 8 * len(good)):
+        bad = bytearray(good)
+        bad[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(AssertionError):
+            lorawan_1_1_device.hears_join_accept(*args, bytes(bad))
+
+
+def test_device_of_1_1_is_not_heard_as_one_of_1_0() -> None:
+    """Dönmez 2018: downgrade, the other way round: frames with the one MIC of 1.0."""
+    net = network([DEVICE_1_1])
+    _, air = joined_1_1(net, 1)
+    keys = air.keys
+    for nwk_s_key in (keys.f_nwk_s_int, keys.s_nwk_s_int, keys.nwk_s_enc):
+        frame = data_frame(
+            m_type=2, dev_addr=air.dev_addr, f_ctrl=0, f_cnt=1, f_opts=b"", f_port=1,
+            frm_payload=b"x", nwk_s_key=nwk_s_key, app_s_key=keys.app_s,
+        )  # fmt: skip
+        assert reason(net.receive(packet(frame))) is DropReason.BAD_MIC
+    assert reason(net.receive(request(2, APP_KEY))) is DropReason.BAD_MIC
+    assert uplink(net.receive(packet(air.uplink(1)))).f_cnt == 1

@@ -1,0 +1,495 @@
+"""Interoperability cases of LoRaWAN, and which test holds the network server to each.
+
+Sources:
+
+- PLAN: LoRa Alliance, End-Device and Network-Server Interoperability Test Plan v1.0.0 (2025-04-03).
+  Its page 8 was to be had: sections 3.2.1 and 3.2.2 stand here under their numbers. Its other
+  sections were not; no number of theirs stands here.
+- CERTIFICATION: the published names of the cases of LoRaWAN end-device certification, read the
+  other way round: what the device is tested for, the network server has to begin or to understand.
+- LINK_LAYER: TS001-1.0.4 by command or rule, and LINK_LAYER_1_1 what only LoRaWAN 1.1 has.
+
+A demand is what the case asks of a network server; its test is FILE::NAME below `tests/`.
+"""
+
+from typing import NamedTuple
+
+PLAN = "Interoperability Test Plan"
+CERTIFICATION = "End-device certification"
+LINK_LAYER = "TS001-1.0.4"
+LINK_LAYER_1_1 = "LoRaWAN 1.1"
+
+
+class Demand(NamedTuple):
+    """What is asked of a network server, and the test that proves it."""
+
+    says: str
+    test: str
+
+
+class Case(NamedTuple):
+    """One case that is served."""
+
+    source: str
+    name: str
+    demands: tuple[Demand, ...]
+
+
+class NotServed(NamedTuple):
+    """One case that is not, and why."""
+
+    source: str
+    name: str
+    reason: str
+
+
+ACTIVATIONS = "gateway/test_lorawan_activations.py"
+ATTACKS = "gateway/test_lorawan_attacks.py"
+COMMANDS = "gateway/test_lorawan_mac_commands.py"
+DOWNLINKS = "gateway/test_lorawan_downlinks.py"
+INTEROP = "gateway/test_lorawan_interop.py"
+INTEROP_MAC = "gateway/test_lorawan_interop_mac.py"
+JOIN = "gateway/test_lorawan_join.py"
+MAC = "gateway/test_lorawan_mac.py"
+NATIVE = "native/test_frames.py"
+NATIVE_1_1 = "native/test_frames_1_1.py"
+REJOIN = "gateway/test_lorawan_rejoin.py"
+THIS = "gateway/test_lorawan_test_plan.py"
+UPLINK = "gateway/test_lorawan_uplink.py"
+UPLINKS = "gateway/test_uplinks.py"
+
+CASES = (
+    Case(
+        PLAN,
+        "3.2.1.1 ABP: reset parameters",
+        (
+            Demand(
+                "A restarted device is heard under its DevAddr, with its own keys, and counts on",
+                f"{THIS}::test_restarted_abp_device_is_heard_in_its_session",
+            ),
+            Demand(
+                "One that counts from 0 again is refused, and told how to be let in",
+                f"{ACTIVATIONS}::test_abp_device_that_was_reset_is_refused_and_told_how_to_allow_it",
+            ),
+            Demand(
+                "A reset that is allowed opens a session of its own",
+                f"{ACTIVATIONS}::test_allowed_reset_opens_a_session_of_its_own",
+            ),
+        ),
+    ),
+    Case(
+        PLAN,
+        "3.2.2 OTAA: join and rejoin",
+        (
+            Demand(
+                "A device that was reset joins, and is heard in the new session alone",
+                f"{THIS}::test_reset_device_joins_again_and_is_heard_in_the_new_session_alone",
+            ),
+            Demand(
+                "DevNonce is accepted once, and rises from 1.0.4 on",
+                f"{JOIN}::test_dev_nonce_is_random_before_1_0_4_and_rises_from_then_on",
+            ),
+            Demand(
+                "DevAddr lies in the NetID's block",
+                f"{JOIN}::test_dev_addr_lies_in_the_block_of_the_net_id",
+            ),
+            Demand(
+                "Keys follow from the root keys, and the device opens the Join-Accept",
+                f"{JOIN}::test_join_accept_says_what_the_device_needs",
+            ),
+            Demand(
+                "The Join-Accept is heard in RX1 or in RX2",
+                f"{INTEROP}::test_device_joins_in_rx1_or_rx2_and_goes_on_in_its_session",
+            ),
+            Demand(
+                "A lost Join-Accept leaves the session before it alive",
+                f"{JOIN}::test_lost_join_accept_leaves_the_old_session_alive",
+            ),
+            Demand(
+                "Rejoin types 0, 1 and 2 open a session beside the one in use",
+                f"{REJOIN}::test_rejoin_opens_a_pending_session_beside_the_one_in_use",
+            ),
+        ),
+    ),
+    Case(
+        CERTIFICATION,
+        "Packet error rate",
+        (
+            Demand(
+                "Each frame of any size that is heard is one reading",
+                f"{THIS}::test_every_payload_size_of_every_data_rate_is_heard",
+            ),
+            Demand(
+                "Losses, repetitions and restarts leave the device nothing to object to",
+                f"{INTEROP_MAC}::test_days_with_loss_leave_nothing_to_object_to",
+            ),
+        ),
+    ),
+    Case(
+        CERTIFICATION,
+        "Cryptography",
+        (
+            Demand(
+                "Frames of 1.0.x are those of an independent implementation, at every length",
+                f"{NATIVE}::test_every_length_decodes_and_is_built_up_to_the_longest_frame",
+            ),
+            Demand(
+                "Downlinks are the oracle's to the byte",
+                f"{NATIVE}::test_built_downlink_equals_the_oracle",
+            ),
+            Demand(
+                "So are those of 1.1, FOpts encrypted",
+                f"{NATIVE_1_1}::test_downlink_equals_the_oracles",
+            ),
+        ),
+    ),
+    Case(
+        CERTIFICATION,
+        "Downlink window timing",
+        (
+            Demand(
+                "An answer is on the air where and when the device listens",
+                f"{INTEROP}::test_device_hears_each_ack_in_rx1_or_rx2",
+            ),
+            Demand(
+                "Delays, frequencies and data rates follow the region's tables",
+                f"{UPLINK}::test_answer_has_both_receive_windows",
+            ),
+        ),
+    ),
+    Case(
+        CERTIFICATION,
+        "Frame sequence number",
+        (
+            Demand(
+                "The uplink counter rolls over its 16 bits",
+                f"{UPLINK}::test_counter_rolls_over_sixteen_bits",
+            ),
+            Demand(
+                "So does the downlink counter",
+                f"{THIS}::test_downlink_counter_rolls_over_sixteen_bits",
+            ),
+            Demand("An older counter is refused", f"{UPLINK}::test_older_counter_is_a_replay"),
+            Demand(
+                "No downlink counter is used twice, also after a crash",
+                f"{ACTIVATIONS}::test_downlink_counter_goes_on_where_the_reservation_ended",
+            ),
+        ),
+    ),
+    Case(
+        CERTIFICATION,
+        "Confirmed packets",
+        (
+            Demand(
+                "A confirmed uplink is acknowledged, on disk first",
+                f"{UPLINK}::test_confirmed_uplink_is_acknowledged_and_committed_first",
+            ),
+            Demand(
+                "Its retransmission is acknowledged again and counted once",
+                f"{UPLINK}::test_confirmed_retransmission_is_answered_again_with_the_same_id",
+            ),
+            Demand(
+                "A confirmed downlink is acknowledged by the next uplink alone",
+                f"{MAC}::test_ack_counts_once_and_only_in_the_next_uplink",
+            ),
+        ),
+    ),
+    Case(
+        CERTIFICATION,
+        "DevStatusReq",
+        (
+            Demand(
+                "Battery and margin are asked for once a day and come back",
+                f"{MAC}::test_battery_is_asked_once_a_day_and_comes_back",
+            ),
+            Demand(
+                "They stand in an event and in the reading",
+                f"{UPLINKS}::test_battery_stands_in_an_event_and_in_the_reading",
+            ),
+        ),
+    ),
+    Case(
+        CERTIFICATION,
+        "NewChannelReq",
+        (
+            Demand(
+                "A device is told the channels that are heard, first of all",
+                f"{MAC}::test_device_that_adapts_is_told_the_channels_first_then_its_data_rate",
+            ),
+            Demand(
+                "A refused channel is not told again",
+                f"{MAC}::test_refused_channel_is_not_told_again",
+            ),
+        ),
+    ),
+    Case(
+        CERTIFICATION,
+        "RXParamSetupReq",
+        (
+            Demand(
+                "Windows other than ours are set, and used as they were until it is confirmed",
+                f"{MAC}::test_other_windows_than_ours_are_set_and_used_until_confirmed",
+            ),
+            Demand(
+                "The repeated answer gets a downlink, so that it ends",
+                f"{MAC}::test_repeated_answer_is_answered_until_it_ends",
+            ),
+        ),
+    ),
+    Case(
+        CERTIFICATION,
+        "RXTimingSetupReq",
+        (
+            Demand(
+                "RX1's delay is set the same way",
+                f"{MAC}::test_other_windows_than_ours_are_set_and_used_until_confirmed",
+            ),
+            Demand(
+                "A crash before the answer keeps the windows that the device has",
+                f"{MAC}::test_crash_before_the_device_answers_a_window_change_keeps_the_old_windows",
+            ),
+        ),
+    ),
+    Case(
+        CERTIFICATION,
+        "LinkADRReq",
+        (
+            Demand(
+                "Data rate, power and repetitions are commanded, the answer moves them",
+                f"{MAC}::test_adr_is_commanded_and_the_answer_moves_the_link",
+            ),
+            Demand(
+                "A block is one: an answer for each of its requests counts once",
+                f"{MAC}::test_rejected_block_of_several_answers_counts_as_one",
+            ),
+            Demand(
+                "Every form of ChMaskCntl leaves exactly the wanted channels on",
+                "gateway/test_lorawan_channel_mask.py"
+                "::test_exactly_the_wanted_channels_are_left_on",
+            ),
+            Demand("Refusals end in silence", f"{MAC}::test_refusals_end_in_silence"),
+        ),
+    ),
+    Case(
+        CERTIFICATION,
+        "ADR",
+        (
+            Demand(
+                "The published algorithm's steps",
+                "gateway/test_lorawan_adr.py::test_steps_by_hand",
+            ),
+            Demand(
+                "ADRACKReq is answered",
+                f"{UPLINK}::test_adr_ack_req_is_answered_without_ack",
+            ),
+            Demand(
+                "A device with its ADR bit off is not commanded",
+                "gateway/test_lorawan_adr.py::test_device_without_the_adr_bit_is_never_commanded",
+            ),
+        ),
+    ),
+    Case(
+        LINK_LAYER,
+        "LinkCheckReq",
+        (
+            Demand(
+                "Margin above the demodulation floor, one gateway",
+                f"{MAC}::test_link_check_tells_the_margin_above_the_floor",
+            ),
+            Demand("On FPort 0 too", f"{MAC}::test_link_check_on_port_0_is_answered"),
+        ),
+    ),
+    Case(
+        LINK_LAYER,
+        "DeviceTimeReq",
+        (
+            Demand(
+                "GPS time of the end of the uplink",
+                f"{MAC}::test_time_is_that_of_the_uplinks_end_in_gps_time",
+            ),
+            Demand(
+                "None while the clock is not trusted",
+                f"{MAC}::test_without_a_trusted_clock_no_time_is_told",
+            ),
+        ),
+    ),
+    Case(
+        LINK_LAYER,
+        "Unknown and cut off commands",
+        (
+            Demand(
+                "The first unknown one ends the reading, and is counted",
+                f"{COMMANDS}::test_unknown_command_ends_the_reading_and_is_named",
+            ),
+            Demand(
+                "Answers to nothing alter nothing", f"{MAC}::test_answers_to_nothing_alter_nothing"
+            ),
+        ),
+    ),
+    Case(
+        LINK_LAYER,
+        "DutyCycleReq, TxParamSetupReq, DlChannelReq",
+        (
+            Demand(
+                "Written and read as specified (they are never asked for)",
+                f"{COMMANDS}::test_command_is_the_specified_bytes",
+            ),
+        ),
+    ),
+    Case(
+        LINK_LAYER,
+        "FOpts and FPort 0",
+        (
+            Demand(
+                "What does not fit FOpts goes on FPort 0, a LinkADRReq block is never split",
+                f"{COMMANDS}::test_link_adr_block_is_never_split",
+            ),
+            Demand(
+                "A frame with commands in both is dropped",
+                f"{ATTACKS}::test_frame_with_commands_in_fopts_and_on_port_0_is_dropped",
+            ),
+        ),
+    ),
+    Case(
+        LINK_LAYER,
+        "Several devices on one DevAddr",
+        (
+            Demand(
+                "The MIC tells them apart",
+                f"{UPLINK}::test_devices_of_one_dev_addr_are_told_apart_by_mic",
+            ),
+        ),
+    ),
+    Case(
+        LINK_LAYER,
+        "Class A: downlinks of the application",
+        (
+            Demand(
+                "One goes with the answer to an uplink, or is worth an answer of its own",
+                f"{DOWNLINKS}::test_downlink_is_worth_an_answer_of_its_own",
+            ),
+            Demand(
+                "FPending says that more waits", f"{DOWNLINKS}::test_pending_says_that_more_waits"
+            ),
+            Demand(
+                "A confirmed one is ACKED by the next uplink, else NOT_ACKED",
+                f"{DOWNLINKS}::test_confirmed_downlink_is_acked_by_the_next_uplink",
+            ),
+            Demand(
+                "What fits no window is refused",
+                f"{DOWNLINKS}::test_downlink_that_fits_no_window_is_refused",
+            ),
+        ),
+    ),
+    Case(
+        LINK_LAYER,
+        "Class C",
+        (
+            Demand(
+                "Sent to at once, with RX2's frequency and data rate",
+                f"{DOWNLINKS}::test_class_c_is_sent_to_at_once_in_rx2",
+            ),
+            Demand(
+                "The windows of an uplink come first",
+                f"{DOWNLINKS}::test_windows_of_an_uplink_come_first",
+            ),
+        ),
+    ),
+    Case(
+        LINK_LAYER_1_1,
+        "DeviceModeInd",
+        (
+            Demand(
+                "A device of 1.1 is of class C once it says so",
+                f"{DOWNLINKS}::test_device_of_1_1_is_class_c_once_it_says_so",
+            ),
+        ),
+    ),
+    Case(
+        LINK_LAYER_1_1,
+        "Join-Accept with OptNeg, RekeyInd",
+        (
+            Demand(
+                "Four session keys, OptNeg set",
+                f"{REJOIN}::test_join_accept_has_opt_neg_and_the_keys_of_1_1",
+            ),
+            Demand(
+                "RekeyInd is confirmed until it ends",
+                f"{REJOIN}::test_rekey_ind_is_confirmed_until_it_ends_and_settles_the_session",
+            ),
+        ),
+    ),
+    Case(
+        LINK_LAYER_1_1,
+        "ResetInd",
+        (
+            Demand(
+                "An ABP device's MAC state begins anew, and it is told so",
+                f"{REJOIN}::test_abp_device_of_1_1_resets_its_mac_state_and_is_told_so",
+            ),
+        ),
+    ),
+    Case(
+        LINK_LAYER_1_1,
+        "Uplink MIC over data rate, channel and ConfFCnt",
+        (
+            Demand(
+                "The MIC covers data rate and channel",
+                f"{REJOIN}::test_mic_covers_the_channels_number_and_the_data_rate",
+            ),
+            Demand(
+                "An ACK names what it acknowledges",
+                f"{REJOIN}::test_ack_names_the_uplink_that_it_acknowledges",
+            ),
+        ),
+    ),
+    Case(
+        LINK_LAYER_1_1,
+        "NFCntDown and AFCntDown",
+        (
+            Demand(
+                "Two downlink counters",
+                f"{REJOIN}::test_two_downlink_counters_and_an_ack_that_names_its_downlink",
+            ),
+        ),
+    ),
+    Case(
+        LINK_LAYER_1_1,
+        "RJcount0 and RJcount1",
+        (
+            Demand(
+                "RJcount0 rises within its session",
+                f"{REJOIN}::test_rj_count_0_rises_within_its_session_across_restarts",
+            ),
+            Demand("RJcount1 rises for ever", f"{REJOIN}::test_rj_count_1_rises_for_ever"),
+        ),
+    ),
+)
+
+NOT_SERVED = (
+    NotServed(
+        CERTIFICATION,
+        "Test mode (TS009, FPort 224)",
+        "an application in the device; its frames are readings like others",
+    ),
+    NotServed(
+        LINK_LAYER,
+        "Class B: beacon, ping slots",
+        "later; its commands are stepped over and counted",
+    ),
+    NotServed(LINK_LAYER, "Multicast (TS005)", "later; it needs groups and their keys"),
+    NotServed("TS004", "FUOTA: fragmented data blocks", "later; it rests on multicast"),
+    NotServed("TS011", "Relay", "later; relayed frames are not unpacked"),
+    NotServed("TS002", "Roaming, separate join server", "this gateway is the whole network"),
+    NotServed(LINK_LAYER, "LR-FHSS data rates", "the concentrator does not demodulate them"),
+    NotServed(
+        LINK_LAYER,
+        "TxParamSetupReq end to end",
+        "later; the command is written and read, and never asked for",
+    ),
+    NotServed(
+        LINK_LAYER_1_1,
+        "ADRParamSetupReq, ForceRejoinReq, RejoinParamSetupReq",
+        "written and read, never asked for: nothing here needs a device to rejoin when we say so",
+    ),
+)
