@@ -3,8 +3,13 @@
 Rules:
 
 - A DevAddr is not unique: each of its sessions is tried, the MIC decides.
-- A device has one session in use and at most one pending (joined, not yet heard). The first
-  uplink in the pending one ends the other; a new join ends an older pending one.
+- A device has at most one session in use, and beside it younger ones that are pending: joined,
+  not yet heard. It may be in any of them, nobody knows whether it has heard its Join-Accept.
+- A device only moves on to a younger session, JoinNonce rises. What is heard in a session ends the
+  older ones and proves nothing of the younger ones: it may have been held back on its way.
+- `MOST_PENDING` are kept. The oldest goes first: it is the least likely, for the device would have
+  to have missed every Join-Accept since. The one in use stays: the device was in it for certain,
+  and one that hears no downlink still is.
 - ABP: the session is kept across restarts as long as devices.toml gives the same DevAddr. Keys
   are always those of devices.toml; with another DevAddr its counters start anew. An ABP session
   that was never heard takes any counter, also one beyond 65 535.
@@ -36,6 +41,9 @@ try costs a MIC and 1/2^32 of a chance to be wrong."""
 
 MAX_F_CNT_GAP = 16_384
 """Devices up to 1.0.3 refuse a downlink counter that jumps further ahead (1.0.3 §4.3.1.5)."""
+
+MOST_PENDING = 4
+"""Sessions of one device that nothing was heard in yet."""
 
 SAME_FRAME_US = 200_000
 """Copies of one frame end within this; a device sends it again after RX1 (1 s) at the soonest."""
@@ -139,7 +147,7 @@ class Activations:
         return self._by_dev_addr.get(dev_addr, [])
 
     def of(self, device: Device) -> list[Activation]:
-        """The sessions of one device: in use and pending."""
+        """The sessions of one device: the one in use, and pending ones."""
         return self.of_dev_eui(device.dev_eui)
 
     def of_dev_eui(self, dev_eui: int) -> list[Activation]:
@@ -156,6 +164,12 @@ class Activations:
         self._by_dev_addr.setdefault(session.dev_addr, []).append(activation)
         self._by_dev_eui.setdefault(device.dev_eui, []).append(activation)
         return activation
+
+    def make_room(self, device: Device) -> tuple[tuple[int, bytes], ...]:
+        """For one more pending session: the oldest ends when there are too many."""
+        pending = [one for one in self.of(device) if one.session.pending]
+        pending.sort(key=lambda one: one.session.id)
+        return self.end(pending[: 1 - MOST_PENDING])
 
     def end(self, ended: Iterable[Activation]) -> tuple[tuple[int, bytes], ...]:
         """Take no more frames of these sessions; what `Changes.ended` has to say about it."""
@@ -186,15 +200,15 @@ class Activations:
         return self.add(activation.device, session)
 
     def settle(self, activation: Activation) -> Changes:
-        """The device was heard in this session: if it was pending it is in use now, and the other
-        ends.
+        """The device was heard in this session: if it was pending it is in use now, and the older
+        ones end.
         """
         session = activation.session
         if not session.pending:
             return NO_CHANGES
         session.pending = False
-        others = [one for one in self.of(activation.device) if one is not activation]
-        return Changes((session,), self.end(others))
+        older = [one for one in self.of(activation.device) if one.session.id < session.id]
+        return Changes((session,), self.end(older))
 
     @staticmethod
     def _remove(index: dict[int, list[Activation]], key: int, activation: Activation) -> None:

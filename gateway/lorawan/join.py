@@ -6,7 +6,8 @@ Rules:
 - Its DevNonce is fresh (`gateway.lorawan.nonces`). JoinNonce is never used again: the join is on
   disk before its answer leaves.
 - DevAddr is random under the NetID, and no other session has it as long as one is free.
-- The session stays pending until its first uplink (`gateway.lorawan.session`).
+- The session stays pending until its first uplink, and ends no other before that: its Join-Accept
+  may be lost, its request an old one that was held back (`gateway.lorawan.activations`).
 - The same Join-Request from a second demodulator is a `duplicate`, no misuse of a DevNonce.
 - Who may join at all is asked last (`gateway.lorawan.join_control`); rejoins go on.
 - To a device of 1.1 we are a 1.1 network: its Join-Accept has OptNeg.
@@ -131,7 +132,7 @@ class JoinServer:
     def admit(self, packet: RxPacket, admission: Admission, activations: Activations) -> Joined:
         """Open the pending session, and answer."""
         device = admission.device
-        ended = activations.end(one for one in activations.of(device) if one.session.pending)
+        ended = activations.make_room(device)
         session = self._session(admission, activations)
         activations.add(device, session).hears(packet)
         answer = Answer(

@@ -5,10 +5,12 @@ Rules:
 - Type 0 and 2 are signed with SNwkSIntKey of the session that the device is in, carry its NetID,
   and their RJcount0 rises within it. Type 0 sets the radio anew, type 2 leaves it as it is.
 - Type 1 is signed with JSIntKey, carries the JoinEUI, and its RJcount1 rises for ever: it finds a
-  way back for a device that the network has lost.
-- A type 0 or 2 out of a pending session proves that the device has moved into it: the one before
-  ends, before the new one is opened.
-- The new session's id is JoinNonce ‖ RJcount (D2). It stays pending until its first uplink.
+  way back for a device that the network has lost. It says nothing of the session that the device
+  is in: none ends by it, it may be any pending one.
+- A type 0 or 2 out of a pending session proves that the device has moved into it: the older ones
+  end, before the new one is opened.
+- The new session's id is JoinNonce ‖ RJcount (D2). It stays pending until its first uplink, or type
+  0 or 2.
 - The answer is heard where the device listens now, after the delays of a Join-Accept.
 """
 

@@ -21,6 +21,7 @@ from lorawan_network import (
     uplink,
 )
 
+from gateway.lorawan.activations import MOST_PENDING
 from gateway.lorawan.downlink import Window
 from gateway.lorawan.join import dev_addr_prefix, free_dev_addr
 from gateway.lorawan.join_control import JoinControl
@@ -107,13 +108,30 @@ def test_lost_join_accept_leaves_the_old_session_alive() -> None:
     assert uplink(net.receive(packet(later.uplink(0)))).f_cnt == 0
 
 
-def test_second_join_ends_a_session_that_was_never_used() -> None:
+def test_second_join_leaves_a_session_that_was_not_used_yet() -> None:
+    """Its Join-Request may be an old one that somebody held back."""
     net = network([otaa()])
     first = joined(net.receive(packet(request(1))))
     second = joined(net.receive(packet(request(2))))
-    assert second.changes.ended == ((DEV_EUI, first.session.id),)
+    assert second.changes.ended == ()
     air = accepted(first, 1).air
-    assert isinstance(net.receive(packet(air.uplink(0))), Drop)
+    assert uplink(net.receive(packet(air.uplink(0)))).changes.ended == ()
+    later = uplink(net.receive(packet(accepted(second, 2).air.uplink(0))))
+    assert later.changes.ended == ((DEV_EUI, first.session.id),)
+
+
+def test_oldest_of_too_many_pending_sessions_ends_and_the_one_in_use_stays() -> None:
+    net = network([otaa()])
+    in_use = join(net, 1)
+    uplink(net.receive(packet(in_use.uplink(0))))
+    pending = [joined(net.receive(packet(request(2 + n)))) for n in range(MOST_PENDING + 2)]
+    ended = [one.changes.ended for one in pending]
+    assert ended[:MOST_PENDING] == [()] * MOST_PENDING
+    assert ended[MOST_PENDING:] == [((DEV_EUI, one.session.id),) for one in pending[:2]]
+    assert uplink(net.receive(packet(in_use.uplink(1)))).f_cnt == 1
+    gone, kept = accepted(pending[1], 3).air, accepted(pending[2], 4).air
+    assert reason(net.receive(packet(gone.uplink(0)))) is DropReason.UNKNOWN_DEVICE
+    assert uplink(net.receive(packet(kept.uplink(0)))).f_cnt == 0
 
 
 def test_second_demodulators_join_request_is_a_duplicate() -> None:
@@ -219,7 +237,8 @@ def test_two_joins_never_share_a_dev_addr_by_chance() -> None:
 
 def test_ended_session_frees_its_dev_addr() -> None:
     net = Network([otaa()], KnownState(), EU868, bytes)
-    assert [join(net, n).dev_addr for n in range(3)] == [0, 0, 0]
+    joins = MOST_PENDING + 2
+    assert [join(net, n).dev_addr for n in range(joins)] == [*range(MOST_PENDING), 0, 1]
 
 
 def test_random_bytes_decide_the_dev_addr() -> None:

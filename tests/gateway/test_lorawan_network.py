@@ -23,6 +23,7 @@ from lorawan_network import (
 )
 
 from drivers.concentrator import Crc
+from gateway.lorawan.activations import MOST_PENDING
 from gateway.lorawan.outcome import Drop, DropReason, Joined
 from gateway.lorawan.session import Join, KnownState, Session
 
@@ -93,7 +94,7 @@ class OneDevice(RuleBasedStateMachine):
         self.net = network([otaa()])
         self.air: dict[bytes, Air] = {}  # by session id; joined and not ended
         self.in_use: bytes | None = None
-        self.pending: bytes | None = None
+        self.pending: list[bytes] = []  # the oldest first
         self.last: dict[bytes, int] = {}
         self.downlinks: set[tuple[bytes, int]] = set()
         self.ids: dict[tuple[bytes, int], str] = {}  # of every reading ever accepted
@@ -111,20 +112,20 @@ class OneDevice(RuleBasedStateMachine):
         self.commit(got)
         accept = hears_join_accept(APP_KEY, dev_nonce, got.answer.phy_payload)
         assert accept.join_nonce == len(self.dev_nonces)
-        if self.pending is not None:
-            del self.air[self.pending], self.last[self.pending]
-        self.pending = got.session.id
-        self.air[self.pending], self.last[self.pending] = accept.air, -1
+        if len(self.pending) == MOST_PENDING:
+            self.end(self.pending.pop(0))
+        self.pending.append(got.session.id)
+        self.air[got.session.id], self.last[got.session.id] = accept.air, -1
 
     @precondition(lambda self: self.air)
     @rule(
-        newest=st.booleans(),
+        which=st.integers(0, MOST_PENDING),
         ahead=st.sampled_from([1, 1, 2, 300, 0xFFFF]),
         confirmed=st.booleans(),
         stored=st.booleans(),
     )
-    def speak(self, newest: bool, ahead: int, confirmed: bool, stored: bool) -> None:
-        session = self.pick(newest)
+    def speak(self, which: int, ahead: int, confirmed: bool, stored: bool) -> None:
+        session = sorted(self.air)[which % len(self.air)]
         f_cnt = 0 if self.last[session] < 0 else self.last[session] + ahead
         heard = packet(self.air[session].uplink(f_cnt, b"x", confirmed=confirmed))
         got = uplink(self.net.receive(heard))
@@ -134,10 +135,10 @@ class OneDevice(RuleBasedStateMachine):
         self.accepted.add(got.reading_id)
         assert self.ids.setdefault((session, f_cnt), got.reading_id) == got.reading_id
         self.last[session] = f_cnt
-        if session == self.pending:
-            if self.in_use is not None:
-                del self.air[self.in_use], self.last[self.in_use]
-            self.in_use, self.pending = session, None
+        if session != self.in_use:
+            for older in [one for one in self.air if one < session]:
+                self.end(older)
+            self.in_use, self.pending = session, [one for one in self.pending if one > session]
         self.commit(got)
         if stored:
             self.disk[session] = replace(got.session)
@@ -179,11 +180,10 @@ class OneDevice(RuleBasedStateMachine):
     def disk_knows_every_session(self) -> None:
         assert set(self.disk) == set(self.air)
         pending = {session.id for session in self.disk.values() if session.pending}
-        assert pending == ({self.pending} if self.pending else set())
+        assert pending == set(self.pending)
 
-    def pick(self, newest: bool) -> bytes:
-        session = self.pending if newest or self.in_use is None else self.in_use
-        return session or self.in_use or b""
+    def end(self, session: bytes) -> None:
+        del self.air[session], self.last[session]
 
     def commit(self, got: object) -> None:
         changes = got.changes  # type: ignore[attr-defined]

@@ -23,6 +23,7 @@ from lorawan_network import (
 from lorawan_oracle import join_request
 
 from drivers.concentrator import RxPacket
+from gateway.lorawan.activations import MOST_PENDING
 from gateway.lorawan.adr import Link
 from gateway.lorawan.device import Device
 from gateway.lorawan.downlink import Application, compose
@@ -327,6 +328,65 @@ def test_rejoin_out_of_a_pending_session_settles_it() -> None:
     assert uplink(world.receive(pending.uplink(0))).f_cnt == 0, "it has not heard the answer"
     new = accepted(got, 0, 0).air
     assert uplink(world.receive(new.uplink(0))).session.id == got.session.id
+
+
+def test_rejoin_1_out_of_a_session_that_was_not_heard_yet_does_not_lose_it() -> None:
+    """The device has moved into the pending session; its type 1 does not say so."""
+    world = World()
+    old = world.settled(5).air
+    moved = accepted(joined(world.receive(rejoin(0, old, 0))), 0, 0).air
+    for count in range(MOST_PENDING - 1):
+        joined(world.receive(rejoin(1, moved, count)))  # no answer is heard
+        world.restart()
+    assert uplink(world.receive(moved.uplink(0))).f_cnt == 0
+    assert reason(world.receive(old.uplink(1))) is DropReason.UNKNOWN_DEVICE
+
+
+@pytest.mark.parametrize("heard_in", range(4))
+def test_device_is_heard_in_whichever_session_it_is_and_older_ones_end(heard_in: int) -> None:
+    world = World()
+    airs = [world.settled(5).air]
+    for count in range(3):
+        got = joined(world.receive(rejoin(1, airs[0], count)))
+        airs.append(accepted(got, count, 1).air)
+    uplink(world.receive(airs[heard_in].uplink(1)))
+    world.restart()
+    for air in airs[:heard_in]:
+        assert reason(world.receive(air.uplink(2))) is DropReason.UNKNOWN_DEVICE
+    for air in airs[heard_in:]:
+        assert uplink(world.receive(air.uplink(2))).f_cnt == 2
+    assert len(world.sessions) == 1
+
+
+def test_uplink_that_was_held_back_does_not_end_the_session_since() -> None:
+    world = World()
+    first = accepted(joined(world.receive(rejoin(1, world.settled(5).air, 0))), 0, 1).air
+    second = accepted(joined(world.receive(rejoin(1, first, 1))), 1, 1).air
+    uplink(world.receive(first.uplink(0)))
+    assert uplink(world.receive(second.uplink(0))).f_cnt == 0
+
+
+@pytest.mark.parametrize("kind", [0, 2])
+def test_rejoin_in_a_session_ends_the_older_ones_alone(kind: int) -> None:
+    world = World()
+    old = world.settled(5).air
+    first = accepted(joined(world.receive(rejoin(1, old, 0))), 0, 1).air
+    second = accepted(joined(world.receive(rejoin(1, old, 1))), 1, 1).air
+    third = accepted(joined(world.receive(rejoin(kind, first, 0))), 0, kind).air
+    world.restart()
+    assert reason(world.receive(old.uplink(1))) is DropReason.UNKNOWN_DEVICE
+    for air in (first, second, third):
+        assert uplink(world.receive(air.uplink(0))).f_cnt == 0
+    assert len(world.sessions) == 1
+
+
+def test_sessions_of_one_device_are_bounded_on_disk_and_in_memory() -> None:
+    world = World()
+    air = world.settled(5).air
+    for count in range(20):
+        joined(world.receive(rejoin(count % 3, air, count)))
+    assert len(world.sessions) == 1 + MOST_PENDING
+    assert uplink(world.receive(air.uplink(1))).f_cnt == 1
 
 
 def test_second_demodulators_rejoin_is_a_duplicate() -> None:
