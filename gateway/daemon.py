@@ -112,6 +112,7 @@ class Daemon:
         self._tasks = asyncio.TaskGroup()
         self._eui: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._forwarder: Forwarder | None = None
+        self._locked: list[int] = []
         self._health, self._watch = Health(), Watch()
         self._clock = Clock(clock.trust(config.clock.source), clock.boot_id())
         self._buffer = Buffer(
@@ -220,7 +221,10 @@ class Daemon:
             lost=self._buffer.lost_records,
             uplinks=self._uplinks,
             answers=self._transmitter.answers,
+            airtime_left=self._transmitter.duty_cycle(),
             downlinks=self._downlinks.waiting,
+            join=joining.standing(self._join_control, self._clock.now().monotonic_s),
+            locked=len(self._locked),
             stuck=self._health.overdue(),
         )
 
@@ -260,6 +264,8 @@ class Daemon:
     async def _ask_store(self, beat: Callable[[], None]) -> None:
         while True:
             await self._store.recall(EUI)
+            if self._locked:
+                self._locked = await self._find_locked()
             beat()
             await asyncio.sleep(STORE_ASKED_EVERY)
 
@@ -276,10 +282,10 @@ class Daemon:
 
     async def _tell_locked(self) -> None:
         """Whose session another key has sealed: it is kept, and they are not heard."""
-        names = {device.dev_eui: device.name for device in self._settings.devices}
-        found = [eui for eui in await self._store.locked() if eui in names]
+        self._locked = found = await self._find_locked()
         if not found:
             return
+        names = {device.dev_eui: device.name for device in self._settings.devices}
         shown = [f"{names[eui]} ({eui:016x})" for eui in found[:LOCKED_SHOWN]]
         more = f" and {len(found) - len(shown)} more" if len(found) > len(shown) else ""
         reason = (
@@ -291,6 +297,10 @@ class Daemon:
         log.warning("%s", reason)
         detail: dict[str, Value | None] = {"state": "locked", "count": len(found), "reason": reason}
         self._buffer.add(Event("store", self._clock.now(), detail))
+
+    async def _find_locked(self) -> list[int]:
+        ours = {device.dev_eui for device in self._settings.devices}
+        return [eui for eui in await self._store.locked() if eui in ours]
 
     def _learn_eui(self) -> None:
         """The first EUI that is known stays ours for this run; the next begins with the chip's."""

@@ -40,12 +40,14 @@ class DutyCycle:
         await self._keep(spent._replace(at=_wall(spent, moment)))
 
     def seconds_left(self) -> dict[str, float]:
-        """Airtime left by sub-band ("869.4-869.65", in MHz), where the law sets a limit."""
+        """Airtime left by the sub-band's name, where the law sets a limit."""
         left = self._ledger.seconds_left(self._now().monotonic_s)
-        return {
-            f"{band.low / 1e6:g}-{band.high / 1e6:g}": round(seconds, 3)
-            for band, seconds in left.items()
-        }
+        return {band_name(band): round(seconds, 3) for band, seconds in left.items()}
+
+
+def band_name(band: SubBand) -> str:
+    """ "869.4-869.65", in MHz."""
+    return f"{band.low / 1e6:g}-{band.high / 1e6:g}"
 
 
 def _monotonic(one: Spent, moment: Moment) -> float | None:

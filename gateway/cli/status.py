@@ -46,22 +46,70 @@ def socket_path(args: argparse.Namespace) -> Path:
 def lines(status: dict[str, Any]) -> Iterator[str]:
     """The status as a technician reads it."""
     radio, city, counts = status["radio"], status["city"], status["counts"]
-    name = status["name"] or "gateway"
-    yield f"{name} {status['gateway']}, Kogge {status['version']}: {status['health']}"
+    yield f"{_who(status)}, Kogge {status['version']}: {_how(status)}"
     yield f"  radio    {radio['state']}{_because(radio)}"
     if radio["model"]:
-        heat = "" if radio["temperature"] is None else f", {radio['temperature']:.1f} °C"
-        yield f"           {radio['model']}, {radio['firmware']}{heat}, starts {radio['starts']}"
+        yield f"           {_board(radio, status['gateway'])}"
     yield from _faults(radio)
+    if status["silence"]:
+        yield f"  SILENT   {status['silence']}"
     yield f"  city     {city['state']}{_because(city)}{_deaf(city)}"
     yield f"  backlog  {status['backlog']} not yet acknowledged{_given_up(status['lost'])}"
     yield f"  clock    {status['time_quality']}"
     heard = f"{counts['readings']}, joins {counts['joins']}, devices {status['devices']}"
     yield f"  readings {heard}{_waiting(status)}"
+    yield from _airtime(status["duty_cycle"])
+    yield from _joining(status["join"])
+    if status["locked"]:
+        yield (
+            f"  LOCKED   {status['locked']} devices are not heard: their sessions are sealed under"
+            " another key (journalctl -u kogge names them)"
+        )
     drops = ", ".join(f"{reason} {n}" for reason, n in sorted(status["drops"].items()))
     yield f"  drops    {drops or 'none'}"
     if status["stuck"]:
         yield f"  STUCK    {', '.join(status['stuck'])}"
+
+
+def _who(status: dict[str, Any]) -> str:
+    name = status["name"] or "gateway"
+    return f"{name} {status['gateway']}" if status["gateway"] else f"{name} without an EUI yet"
+
+
+def _how(status: dict[str, Any]) -> str:
+    health: str = status["health"]
+    starting = status["radio"]["state"] == "starting"
+    return f"{health}, it waits for the radio's first start" if starting else health
+
+
+def _board(radio: dict[str, Any], gateway: str) -> str:
+    """The chip's EUI is told where it is not the gateway's."""
+    eui = f", EUI {radio['eui']}" if radio["eui"] not in (None, gateway) else ""
+    heat = "" if radio["temperature"] is None else f", {radio['temperature']:.1f} °C"
+    pulses = ", pulses per second" if radio["pulses"] else ""
+    return f"{radio['model']}{eui}, {radio['firmware']}{heat}{pulses}, starts {radio['starts']}"
+
+
+def _airtime(duty_cycle: dict[str, dict[str, float]]) -> Iterator[str]:
+    """The sub-bands that have been sent in within the hour."""
+    used = [
+        f"{band} MHz {left['seconds_left']:.1f} of {left['seconds']:g} s left"
+        for band, left in duty_cycle.items()
+        if left["seconds_left"] < left["seconds"]
+    ]
+    if used:
+        yield f"  airtime  {', '.join(used)}"
+
+
+def _joining(join: dict[str, Any]) -> Iterator[str]:
+    """Unless it is open to any device and for ever."""
+    told = [join["join"]]
+    if join["seconds_left"] is not None:
+        told[0] += f" for {join['seconds_left'] / 60:.0f} min more"
+    if join["allow"]:
+        told.append(f"DevEUIs that begin with {' or '.join(join['allow'])} only")
+    if told != ["open"]:
+        yield f"  joining  {', '.join(told)}"
 
 
 def _faults(radio: dict[str, Any]) -> Iterator[str]:

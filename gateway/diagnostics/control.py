@@ -138,7 +138,7 @@ def _request(line: bytes) -> dict[str, Any]:
     """{}: no JSON object."""
     try:
         request = msgspec.json.decode(line)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return request if isinstance(request, dict) else {}
 

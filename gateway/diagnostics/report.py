@@ -7,6 +7,9 @@ import msgspec
 
 from drivers.concentrator import ConcentratorStatus
 from gateway import VERSION
+from gateway.duty_cycle import band_name
+from gateway.lorawan.duty_cycle import HOUR
+from gateway.lorawan.region import SubBand
 from gateway.northbound.formats.json import RadioState
 from gateway.northbound.forwarder import State
 from gateway.radio import Radio
@@ -31,10 +34,15 @@ def status(
     lost: int,
     uplinks: Uplinks,
     answers: Mapping[str, int],
+    airtime_left: Mapping[str, float],
     downlinks: int,
+    join: Mapping[str, Any],
+    locked: int,
     stuck: Sequence[str],
 ) -> dict[str, Any]:
-    """All that a technician asks for first. `dated` is the clock's."""
+    """All that a technician asks for first. `dated` is the clock's; `airtime_left` in seconds by
+    sub-band; `join` how joining stands; `locked` how many sessions another key has sealed.
+    """
     connected = city is not None and city.connected
     return {
         "v": 1,
@@ -53,6 +61,10 @@ def status(
         "counts": dict(uplinks.counts),
         "answers": dict(answers),
         "downlinks": downlinks,
+        "duty_cycle": _duty_cycle(settings.region.sub_bands, airtime_left),
+        "silence": settings.region.silence,
+        "join": dict(join),
+        "locked": locked,
         "drops": dict(uplinks.drops),
         "stuck": list(stuck),
     }
@@ -82,10 +94,21 @@ def _radio(
         "last_fault_at": dated(last.moment).at if last else None,
         "faults": dict(radio.faults),
         "starts": radio.starts,
+        "eui": None if chip.eui is None else f"{chip.eui:016x}",
         "model": chip.model,
         "firmware": chip.firmware,
         "temperature": chip.temperature,
+        "pulses": chip.pulses,
         "damaged": chip.drops,
+    }
+
+
+def _duty_cycle(bands: Sequence[SubBand], left: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """By sub-band: the seconds of airtime that are left, and all that any hour has."""
+    whole = {band_name(band): band.duty_cycle * HOUR for band in bands}
+    return {
+        name: {"seconds_left": seconds, "seconds": round(whole[name], 3)}
+        for name, seconds in left.items()
     }
 
 

@@ -25,9 +25,13 @@ STATUS: dict[str, Any] = {
     "health": "healthy", "time_quality": "ntp", "backlog": 3, "lost": 0, "devices": 8, "stuck": [],
     "radio": {"state": "receiving", "reason": "", "starts": 1, "model": "SX1302",
               "firmware": "AGC 10", "temperature": 24.4, "damaged": {}, "restarts": 0,
-              "last_reason": "", "last_fault_at": None, "faults": {}},
+              "last_reason": "", "last_fault_at": None, "faults": {}, "pulses": 0,
+              "eui": "0016c001ff10a235"},
     "city": {"state": "connected", "reason": "", "protocol": "5", "commands": True},
     "counts": {"readings": 12, "joins": 5}, "answers": {}, "downlinks": 0, "drops": {"bad_mic": 2},
+    "duty_cycle": {"868-868.6": {"seconds_left": 36.0, "seconds": 36.0}}, "silence": "",
+    "join": {"join": "open", "seconds_left": None, "allow": [], "joins_per_minute": 60},
+    "locked": 0,
 }  # fmt: skip
 READING = {
     "id": "ab", "device": "70b3d57ed0000002", "name": "bin-04", "at": None, "f_cnt": 1,
@@ -191,3 +195,46 @@ def test_downlinks_and_a_broker_without_commands_are_said() -> None:
     text = "\n".join(verb.lines(STATUS | {"downlinks": 3, "city": city}))
     assert "downlinks waiting 3" in text
     assert "lets no command through" in text
+
+
+def test_screen_is_short_while_there_is_nothing_to_say() -> None:
+    words = [line.split()[0] for line in list(verb.lines(STATUS))[1:]]
+    assert words == ["radio", "SX1302,", "city", "backlog", "clock", "readings", "drops"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            {"duty_cycle": {"868-868.6": {"seconds_left": 30.25, "seconds": 36.0},
+                            "869.4-869.65": {"seconds_left": 360.0, "seconds": 360.0}}},
+            "  airtime  868-868.6 MHz 30.2 of 36 s left",
+        ),
+        ({"silence": "JP demands it"}, "  SILENT   JP demands it"),
+        ({"locked": 3}, "  LOCKED   3 devices are not heard: their sessions are sealed under"),
+        (
+            {"join": {"join": "open", "seconds_left": 841.0, "allow": []}},
+            "  joining  open for 14 min more",
+        ),
+        ({"join": {"join": "closed", "seconds_left": None, "allow": []}}, "  joining  closed"),
+        (
+            {"join": {"join": "open", "seconds_left": None, "allow": ["70b3", "a8"]}},
+            "  joining  open, DevEUIs that begin with 70b3 or a8 only",
+        ),
+        (
+            {"radio": STATUS["radio"] | {"pulses": 41, "eui": "0016c001ffffffff"}},
+            "           SX1302, EUI 0016c001ffffffff, AGC 10, 24.4 °C, pulses per second, starts 1",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_unusual_has_a_line(change: dict[str, Any], says: str) -> None:
+    assert any(line.startswith(says) for line in verb.lines(STATUS | change))
+
+
+def test_gateway_that_has_not_started_yet_says_so() -> None:
+    radio = STATUS["radio"] | {"state": "starting", "starts": 0, "model": "", "eui": None}
+    change = {"gateway": "", "name": "", "radio": radio, "health": "broken"}
+    head = next(verb.lines(STATUS | change))
+    assert head == (
+        "gateway without an EUI yet, Kogge 0.1.0: broken, it waits for the radio's first start"
+    )

@@ -15,6 +15,7 @@ from gateway.cli import status as verb
 from gateway.config import Config
 from gateway.diagnostics import report
 from gateway.lorawan.outcome import DropReason
+from gateway.lorawan.regions.asia import KR920
 from gateway.lorawan.regions.europe import EU868
 from gateway.northbound.forwarder import State
 from gateway.radio import Fault, Radio
@@ -48,14 +49,15 @@ def made(
     one.state, one.reason = radio, "" if radio == "receiving" else "no port"  # type: ignore[assignment]
     one.starts, one.last_fault = 3, fault
     one.faults.update([fault.kind] * 2 if fault else [])
-    settings = Settings(Config(), (GAUGE,), {}, None, EU868)  # type: ignore[arg-type]
+    eu868 = Settings(Config(), (GAUGE,), {}, None, EU868)  # type: ignore[arg-type]
     arguments: dict[str, Any] = {
         "since": MOMENT, "dated": lambda moment: moment, "now": MOMENT, "radio": one,
         "chip": chip, "city": city, "backlog": 5, "lost": 2,
         "uplinks": cast(Uplinks, Counted()), "answers": {TxStatus.OK: 4},
-        "downlinks": 2, "stuck": [],
+        "airtime_left": {"869.4-869.65": 360.0}, "downlinks": 2, "locked": 0, "stuck": [],
+        "join": {"join": "open", "seconds_left": None, "allow": [], "joins_per_minute": 60},
     } | change  # fmt: skip
-    found = report.status(settings, "0016c001ff10a235", **arguments)
+    found = report.status(arguments.pop("settings", eu868), "0016c001ff10a235", **arguments)
     return cast(dict[str, Any], json.loads(msgspec.json.encode(found)))
 
 
@@ -85,6 +87,9 @@ def test_report_carries_what_was_counted() -> None:
     assert found["counts"]["readings"] == 7
     assert (found["backlog"], found["lost"], found["devices"]) == (5, 2, 1)
     assert found["radio"]["damaged"] == {"bad_checksum": 1}
+    assert (found["radio"]["eui"], found["radio"]["pulses"]) == ("0016c001ff10a235", 0)
+    assert found["duty_cycle"] == {"869.4-869.65": {"seconds_left": 360.0, "seconds": 360.0}}
+    assert (found["silence"], found["locked"], found["join"]["join"]) == ("", 0, "open")
     assert (found["city"]["state"], found["city"]["protocol"]) == ("connected", "5")
 
 
@@ -103,6 +108,11 @@ def test_last_fault_of_the_radio_is_told_after_it_has_healed() -> None:
         "  faults   link 2, restarts 2; last 2026-05-01T12:00:00.123Z: the port ended"
         in verb.lines(found)
     )
+
+
+def test_region_in_which_nothing_is_sent_is_told() -> None:
+    settings = Settings(Config(), (GAUGE,), {}, None, KR920)  # type: ignore[arg-type]
+    assert "listen-before-talk" in made(settings=settings, airtime_left={})["silence"]
 
 
 def test_fault_of_an_unsynchronised_moment_is_dated_once_the_time_is_known() -> None:
