@@ -1,9 +1,10 @@
 # The commands of this project. Each sets up what it needs first; a second run sets up nothing.
 .POSIX:
-.PHONY: demo test test-faults power-cuts check bench clean
+.PHONY: demo test test-faults power-cuts fuzz check bench clean
 
 PYTHON = python3
 N = 1000
+SECONDS = 60
 SET_UP_FROM = .ci/setup pyproject.toml setup.py native/*.pyx native/*.pxd
 IN_VENV = .venv/bin/python -m
 
@@ -18,6 +19,9 @@ test-faults: .venv/ready-for-test
 
 power-cuts: .venv/ready-for-test
 	@PYTHONPATH=tests $(IN_VENV) power_cut --trials $(N) $${SEED:+--seed $$SEED}
+
+fuzz: .venv/ready-for-fuzz
+	@PYTHONPATH=tests $(IN_VENV) fuzz --seconds $(SECONDS)
 
 check: .venv/ready-for-test
 	@$(IN_VENV) ruff check .
@@ -37,3 +41,7 @@ clean:
 .venv/ready-for-test: $(SET_UP_FROM)
 	@PYTHON="$(PYTHON)" .ci/setup test
 	@touch .venv/ready-for-demo $@
+
+.venv/ready-for-fuzz: $(SET_UP_FROM)
+	@PYTHON="$(PYTHON)" .ci/setup fuzz
+	@touch .venv/ready-for-demo .venv/ready-for-test $@

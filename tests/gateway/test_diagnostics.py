@@ -44,7 +44,20 @@ async def test_status_is_answered_with_one_object(tmp_path: Path) -> None:
     assert answer == {"health": "healthy"}
 
 
-@pytest.mark.parametrize("line", [b"\n", b"{}\n", b'{"op":5}\n', b"\xff\x00\n", b'{"op":"rm"}\n'])
+NOT_UNDERSTOOD = [
+    b"\n",
+    b"{}\n",
+    b'{"op":5}\n',
+    b"\xff\x00\n",
+    b'{"op":"rm"}\n',
+    b'{"op":"\xff"}\n',
+    b"[" * 50_000 + b"\n",
+]
+
+
+@pytest.mark.parametrize(
+    "line", NOT_UNDERSTOOD, ids=lambda line: line[:12].decode("ascii", "replace")
+)
 async def test_a_line_that_is_not_understood_is_answered(tmp_path: Path, line: bytes) -> None:
     async with control(tmp_path / "c.sock", Watch()):
         assert "error" in await exchange(tmp_path / "c.sock", line)

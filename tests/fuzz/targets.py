@@ -1,0 +1,264 @@
+"""What takes strangers' bytes, one function each: bytes in, and whatever it raises is a finding.
+
+Hypothesis runs all of them in `make test` (test_fuzz_targets.py), libFuzzer for as long as one
+likes in `make fuzz` (__main__.py). A stranger is who sends on the air, over UDP, MQTT or a socket,
+or what speaks from the other end of a cable.
+"""
+
+import asyncio
+import contextlib
+import io
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+from lorawan_1_1_device import Air as Air11
+from lorawan_1_1_oracle import Keys
+from lorawan_device import Air
+from lorawan_network import ABP, AIR, network, otaa, packet, uplink
+
+from drivers.concentrator import McuError
+from drivers.emulator import json_lines
+from drivers.emulator.air_messages import uplink_request
+from drivers.emulator.board import Board
+from drivers.emulator.control import ControlServer
+from drivers.emulator.faults import Faults
+from drivers.emulator.json_lines import Client, Json, MessageError
+from drivers.semtech_udp.frames import Frame
+from drivers.semtech_udp.packets import read_push, read_tx_ack
+from drivers.sx1302 import mcu, receive, spi
+from gateway import cli, files
+from gateway.codecs.catalogue import Catalogue
+from gateway.demo.recorder import Connection, Recorder
+from gateway.diagnostics import control
+from gateway.lorawan.device import Device
+from gateway.lorawan.mac_uplink import parse_uplink
+from gateway.lorawan.outcome import Drop
+from gateway.lorawan.session import KnownState
+from gateway.northbound.client import Received
+from gateway.northbound.commands import Commands
+from gateway.records import Moment
+from gateway.store import segments
+from native import frames, frames_1_1, join, join_1_1
+
+NWK_S_KEY = b"N" * 16
+KEYS = frames.SessionKeys(AIR.dev_addr, NWK_S_KEY, NWK_S_KEY, NWK_S_KEY, b"A" * 16)
+KEYS_1_1 = Keys(b"f" * 16, b"s" * 16, b"e" * 16, b"a" * 16)
+NATIVE_1_1 = frames_1_1.SessionKeys(
+    AIR.dev_addr, KEYS_1_1.f_nwk_s_int, KEYS_1_1.s_nwk_s_int, KEYS_1_1.nwk_s_enc, KEYS_1_1.app_s
+)
+ABP_1_1 = Device(
+    ABP.dev_eui,
+    "pump",
+    lorawan="1.1",
+    dev_addr=AIR.dev_addr,
+    f_nwk_s_int_key=KEYS_1_1.f_nwk_s_int,
+    s_nwk_s_int_key=KEYS_1_1.s_nwk_s_int,
+    nwk_s_enc_key=KEYS_1_1.nwk_s_enc,
+    app_s_key=KEYS_1_1.app_s,
+)
+CATALOGUE = Catalogue.load(files.shipped())
+CODECS = [CATALOGUE.codec(name) for name in CATALOGUE.names()]
+MOMENT = Moment(1_790_000_000.0, "ntp", "boot", 12.5)
+STRANGERS_NETWORK = network([ABP, otaa()])
+
+
+def lorawan_1_0_frame(data: bytes) -> None:
+    """native/frames.pyx"""
+    frames.parse(data)
+    assert KEYS.decode_uplink(data, 0) is None
+    assert KEYS.decode(data, 1) is None
+    frames.uplink_dev_addr(data)
+
+
+def lorawan_1_1_frame(data: bytes) -> None:
+    """native/frames_1_1.pyx"""
+    assert NATIVE_1_1.decode_uplink(data, 0, 3, 1, 0) is None
+
+
+def join_request(data: bytes) -> None:
+    """native/join.pyx"""
+    join.parse_join_request(data)
+    assert not join.join_request_mic_ok(data, NWK_S_KEY)
+    join.open_join_accept(data, NWK_S_KEY)
+
+
+def rejoin_request(data: bytes) -> None:
+    """native/join_1_1.pyx"""
+    if join_1_1.parse_rejoin_request(data) is not None:
+        assert not join_1_1.rejoin_request_mic_ok(data, NWK_S_KEY)
+
+
+def mac_commands(data: bytes) -> None:
+    """gateway/lorawan/mac_uplink.py"""
+    for version in ("1.0", "1.1"):
+        parse_uplink(data, version)
+
+
+def packet_off_the_air(data: bytes) -> None:
+    """gateway/lorawan/network.py: all that strangers can do there is to be dropped."""
+    assert isinstance(STRANGERS_NETWORK.receive(packet(data)), Drop)
+
+
+def authentic_uplinks(data: bytes) -> None:
+    """gateway/lorawan/network.py: a device with good keys that says anything, and a restart."""
+    _device_says(ABP, AIR, data)
+
+
+def authentic_uplinks_1_1(data: bytes) -> None:
+    """gateway/lorawan/network.py: the same in LoRaWAN 1.1."""
+    _device_says(ABP_1_1, Air11(AIR.dev_addr, KEYS_1_1), data)
+
+
+def _device_says(device: Device, air: Air | Air11, data: bytes) -> None:
+    net, f_cnt = network([device]), 0
+    while data:
+        f_ctrl, size, data = data[0] & 0xE0, data[0] & 15, data[1:]
+        said, data = data[:size], data[size:]
+        f_cnt += 1
+        on_port_0 = size == 15
+        frame = air.uplink(
+            f_cnt,
+            said if on_port_0 else b"x",
+            0 if on_port_0 else 1,
+            f_ctrl=f_ctrl & ~0x20,
+            f_opts=b"" if on_port_0 else said,
+            confirmed=bool(f_ctrl & 0x20),
+        )
+        got = uplink(net.receive(packet(frame)))
+        if size == 14:
+            got.session.mac.from_json(got.session.mac.to_json())
+            net = network([device], KnownState((replace(got.session),)))
+
+
+def payloads(data: bytes) -> None:
+    """gateway/codecs/, native/*.pyx: the first byte is the port."""
+    for codec in CODECS:
+        codec.decode(data[0] if data else None, data[1:], 2.0)
+
+
+def udp_datagram(data: bytes) -> None:
+    """drivers/semtech_udp/"""
+    frame = Frame.from_bytes(data)
+    if isinstance(frame, Frame):
+        assert Frame.from_bytes(frame.to_bytes()) == frame
+    read_push(data)
+    read_tx_ack(data)
+
+
+def mcu_answer(data: bytes) -> None:
+    """drivers/sx1302/mcu.py, drivers/sx1302/spi.py"""
+    reader = mcu.FrameReader()
+    for at in range(0, len(data), 7):
+        with contextlib.suppress(McuError):
+            frame = reader.feed(data[at : at + 7])
+            if frame is not None:
+                mcu.check_answer(mcu.Command.PING, b"", frame)
+    with contextlib.suppress(McuError):
+        spi.decode([spi.burst(0, bytes(8))], data)
+
+
+def fifo_bytes(data: bytes) -> None:
+    """drivers/sx1302/receive.py"""
+    drops = Counter[str]()
+    packets = receive.split(data, drops)
+    assert packets or drops
+
+
+def board_request(data: bytes) -> None:
+    """drivers/emulator/mcu.py"""
+    Board(now_ns=lambda: 10**12).feed(data)
+
+
+def air_line(data: bytes) -> None:
+    """drivers/emulator/json_lines.py, air_messages.py"""
+    with contextlib.suppress(MessageError):
+        uplink_request(json_lines.parse(data), 0)
+
+
+class _Silent(Client):
+    def tell(self, message: Json) -> None:
+        assert message
+
+
+def emulator_control(data: bytes) -> None:
+    """drivers/emulator/control.py"""
+
+    async def nothing() -> None:
+        pass
+
+    _Silent(ControlServer(Faults(0), nothing).lines).data_received(data + b"\n")
+
+
+def control_line(data: bytes) -> None:
+    """gateway/diagnostics/control.py"""
+    assert isinstance(control._request(data), dict)
+
+
+def city_command(data: bytes) -> None:
+    """gateway/northbound/commands.py: the first byte chooses the verb."""
+    happened: list[object] = []
+
+    async def keep(one: object) -> None:
+        happened.append(one)
+
+    commands = Commands(
+        "kogge/1/command",
+        order=keep,
+        keep=keep,
+        now=lambda: MOMENT,
+        devices=[ABP.dev_eui],
+        largest=242,
+        set_log_level=lambda level, minutes: happened.append(level),
+    )
+    verb = ("down", "log_level", "replay", "config", "")[data[0] % 5 if data else 0]
+    _run(commands.take(Received(f"kogge/1/command/{verb}", data[1:], False, "", b"", 1, 1)))
+    assert happened
+
+
+def _run(coroutine: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(coroutine)
+
+
+def mqtt_bytes(data: bytes) -> None:
+    """gateway/demo/recorder.py"""
+    connection = Connection(Recorder())
+    connection.from_client(data)
+    connection.from_broker(data)
+
+
+def stored_segment(data: bytes) -> None:
+    """gateway/store/segments.py: a damaged card is a stranger too."""
+    with contextlib.suppress(*segments.UNREADABLE):
+        segments.unpack(data)
+
+
+def decode_verb(data: bytes) -> None:
+    """gateway/cli/decode.py"""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        cli.main(["decode", data.hex() or "00", "--nwk-s-key", "4e" * 16, "--json"])
+
+
+TARGETS: tuple[Callable[[bytes], None], ...] = (
+    lorawan_1_0_frame,
+    lorawan_1_1_frame,
+    join_request,
+    rejoin_request,
+    mac_commands,
+    packet_off_the_air,
+    authentic_uplinks,
+    authentic_uplinks_1_1,
+    payloads,
+    udp_datagram,
+    mcu_answer,
+    fifo_bytes,
+    board_request,
+    air_line,
+    emulator_control,
+    control_line,
+    city_command,
+    mqtt_bytes,
+    stored_segment,
+    decode_verb,
+)
