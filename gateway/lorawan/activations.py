@@ -102,7 +102,7 @@ class Activation:
         dr = plan.region.data_rate(packet.sf, packet.bandwidth)
         if dr is None:
             return None
-        acknowledged = mac.awaits_ack or 0
+        acknowledged = mac.confirmed or 0
         for number in plan.channel_numbers(mac, packet.frequency):
             found = keys.decode_uplink(packet.payload, f_cnt_up, dr, number, acknowledged)
             if found is not None:

@@ -91,7 +91,8 @@ def hear(mac: Mac, parsed: Parsed, plan: Plan) -> Heard:
     for kind in dict.fromkeys(type(command) for command in parsed.commands):
         answers = [command for command in parsed.commands if isinstance(command, kind)]
         if kind is ResetInd:
-            heard = replace(heard, mac=replace(FACTORY, awaits_ack=mac.awaits_ack), settled=True)
+            reset = replace(FACTORY, confirmed=mac.confirmed, awaits_ack=mac.awaits_ack)
+            heard = replace(heard, mac=reset, settled=True)
         elif kind not in REQUESTS:
             heard = _settle(heard, kind, answers, plan)
     return heard

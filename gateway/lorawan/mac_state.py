@@ -35,8 +35,9 @@ class Mac:
     without an answer. `refused` requests are not made again; `max_dr` and `max_tx_power` are what
     refused LinkADRReq have left, `keeps_channels`: it has refused to have them switched.
     `battery` and `margin` are the last DevStatusAns', asked for with the answer to uplink
-    `status_asked`; `awaits_ack` is the FCnt of a confirmed downlink whose ACK is awaited;
-    `class_c`: a 1.1 device has said that it always listens.
+    `status_asked`; `confirmed` is the FCnt of the last confirmed downlink, which signs its ACK in
+    1.1, however often that comes; `awaits_ack` is the same while the ACK is awaited; `class_c`: a
+    1.1 device has said that it always listens.
     """
 
     link: Link | None = None
@@ -53,6 +54,7 @@ class Mac:
     battery: int | None = None
     margin: int | None = None
     status_asked: int | None = None
+    confirmed: int | None = None
     awaits_ack: int | None = None
     class_c: bool = False
 

@@ -117,7 +117,10 @@ def _admit(
     settled = Changes() if asked_in is None else activations.settle(asked_in)
     mac = server.plan.joined
     if asked_in is not None and kind == KEEPS_RADIO:
-        mac = replace(asked_in.session.mac, requested=(), tries=0, awaits_ack=None)
+        mac = replace(
+            asked_in.session.mac,
+            requested=(), tries=0, status_asked=None, confirmed=None, awaits_ack=None,
+        )  # fmt: skip
     joined = server.admit(
         packet,
         Admission(

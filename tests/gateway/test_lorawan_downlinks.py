@@ -5,8 +5,10 @@ In the answer to an uplink for class A, at once for class C.
 
 from dataclasses import dataclass, field, replace
 
+import lorawan_1_1_device
+import lorawan_1_1_oracle
 import pytest
-from lorawan_network import ABP, network, uplink
+from lorawan_network import ABP, network, packet, reason, uplink
 
 from drivers.concentrator import Crc, RxPacket, TxStatus
 from gateway.demo import device as far
@@ -14,7 +16,7 @@ from gateway.lorawan.device import Device
 from gateway.lorawan.downlink import Answer, largest_payload
 from gateway.lorawan.moment import Moment
 from gateway.lorawan.network import Network
-from gateway.lorawan.outcome import Uplink
+from gateway.lorawan.outcome import DropReason, Uplink
 from gateway.lorawan.queue import Order, Verdict
 from gateway.lorawan.regions.america import US915
 from gateway.lorawan.regions.europe import EU868
@@ -121,6 +123,48 @@ def test_confirmed_downlink_is_acked_by_the_next_uplink(
     (result,) = outcome.results
     assert result.status == (Verdict.ACKED if hears else Verdict.NOT_ACKED)
     assert [row.state for row in outcome.changes.downlinks] == ["done"]
+
+
+AIR_1_1 = lorawan_1_1_device.Air(
+    ABP.dev_addr or 0, lorawan_1_1_oracle.Keys(b"F" * 16, b"S" * 16, b"E" * 16, b"A" * 16)
+)
+ACK = 0x20
+
+
+def sent_confirmed_to_1_1() -> tuple[Network, int]:
+    """The network of a 1.1 device that was just sent a confirmed downlink, and its FCnt, not 0."""
+    net = network([ABP_1_1])
+    session = uplink(net.receive(packet(AIR_1_1.uplink(0)))).session
+    session.a_f_cnt_down = session.a_f_cnt_down_reserved = 7
+    net.downlinks.put(Order("a", ABP.dev_eui, 10, b"open", confirmed=True), None)
+    answer = uplink(net.receive(packet(AIR_1_1.uplink(1)))).answer
+    assert answer is not None
+    assert answer.downlink is not None
+    net.downlinks.sent(answer.downlink, TxStatus.OK)
+    return net, 7
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_ack_of_1_1_that_is_repeated_is_the_frame_that_it_was(confirmed: bool) -> None:
+    """The MIC of an uplink that acknowledges covers the FCnt that it acknowledges."""
+    net, f_cnt = sent_confirmed_to_1_1()
+    ack = AIR_1_1.uplink(2, confirmed=confirmed, f_ctrl=ACK, conf_f_cnt=f_cnt)
+    assert uplink(net.receive(packet(ack))).acknowledged == f_cnt
+    repeated = net.receive(packet(ack))
+    if confirmed:
+        assert uplink(repeated).retransmission
+    else:
+        assert reason(repeated) is DropReason.DUPLICATE
+
+
+def test_ack_of_1_1_that_comes_too_late_is_still_a_reading() -> None:
+    """A class C device may have been speaking while the downlink came."""
+    net, f_cnt = sent_confirmed_to_1_1()
+    (missed,) = uplink(net.receive(packet(AIR_1_1.uplink(2)))).results
+    assert missed.status is Verdict.NOT_ACKED
+    late = AIR_1_1.uplink(3, b"level", f_ctrl=ACK, conf_f_cnt=f_cnt)
+    got = uplink(net.receive(packet(late)))
+    assert (got.frm_payload, got.acknowledged) == (b"level", None)
 
 
 def test_pending_says_that_more_waits() -> None:

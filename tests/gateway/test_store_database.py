@@ -55,6 +55,7 @@ WHOLE_MAC = Mac(
     battery=254,
     margin=-32,
     status_asked=65_536,
+    confirmed=17,
     awaits_ack=17,
 )
 
