@@ -64,25 +64,32 @@ class Transmitter:
 
     async def send_now(self, answer: Answer) -> None:
         """To a device that always listens: at the first moment that is free."""
-        allowed = self._with_airtime(answer)
-        if allowed is None:
-            return
+        now: Counter | None = None
         try:
             now = await self._now()
         except CounterUnknown:
-            await self._send_unplanned(allowed)
+            pass  # it goes out unplanned
         except DriverError:
             self._end(answer, TxStatus.TOO_LATE)
-        else:
-            placement = self._scheduler.place_now(allowed, now.chip_session, now.us)
-            await self._take(allowed, placement, now)
+            return
+        allowed = self._with_airtime(answer)
+        if allowed is None:
+            return
+        if now is None:
+            await self._send_unplanned(allowed)
+            return
+        placement = self._scheduler.place_now(allowed, now.chip_session, now.us)
+        await self._take(allowed, placement, now)
 
     def _with_airtime(self, answer: Answer) -> Answer | None:
-        """The answer with those windows that airtime is left for; None when it has ended here."""
+        """The answer with those windows that airtime is left for; None when it has ended here.
+
+        Nothing is awaited between this and the claim, or two would be allowed the same airtime.
+        """
         allowed = tuple(window for window in answer.windows if self._has_airtime(answer, window))
-        if allowed or not answer.windows:
+        if allowed:
             return replace(answer, windows=allowed)
-        self._end(answer, TxStatus.DUTY_CYCLE_OVERFLOW)
+        self._end(answer, TxStatus.DUTY_CYCLE_OVERFLOW if answer.windows else TxStatus.TX_FREQ)
         return None
 
     async def _take(self, answer: Answer, placement: Placement, now: Counter) -> None:
@@ -155,9 +162,10 @@ class Transmitter:
     async def _send(self, packet: TxPacket) -> TxStatus:
         """Program a packet; one that has moved to a later window claims its airtime only now."""
         if packet not in self._claimed:
+            now = await self._now()
             if not self._duty_cycle.allows(packet.frequency, _airtime_us(packet)):
                 return TxStatus.DUTY_CYCLE_OVERFLOW
-            await self._claim(packet, await self._now())
+            await self._claim(packet, now)
         self._claimed.discard(packet)
         return await self._concentrator.send(packet)
 

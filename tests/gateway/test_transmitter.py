@@ -406,3 +406,22 @@ async def test_immediate_downlink_over_a_lost_link_never_leaves() -> None:
         bench.chip.gone = True
         await send_now(bench)
         assert bench.told == [(TxStatus.TOO_LATE, 0)]
+
+
+@pytest.mark.parametrize("counter_unknown", [False, True])
+async def test_immediate_downlink_that_no_window_is_permitted_for_is_refused(
+    counter_unknown: bool,
+) -> None:
+    """KR920 and Japan: nothing is sent where listen-before-talk is the law."""
+    async with transmitting(FakeConcentrator()) as bench:
+        bench.chip.counter_unknown = counter_unknown
+        await bench.transmitter.send_now(replace(ALWAYS, windows=()))
+        assert bench.told == [(TxStatus.TX_FREQ, 0)]
+
+
+async def test_immediate_downlinks_at_one_time_keep_the_duty_cycle_together() -> None:
+    async with transmitting(FakeConcentrator(), [EU868.sub_bands[2], RX2_BAND]) as bench:
+        bench.chip.now_us = 10 * SECOND
+        await asyncio.gather(*(bench.transmitter.send_now(ALWAYS) for _ in range(3)))
+        assert bench.told == [(TxStatus.DUTY_CYCLE_OVERFLOW, 0)] * 2
+        assert len(bench.kept) == 1
