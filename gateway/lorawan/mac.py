@@ -9,7 +9,7 @@ Rules:
   power bounds those asked for later. A device that refuses a channel mask keeps the channels that
   it knows; one that refuses that too is asked no more (`max_dr` is -1): each refusal leaves less.
 - Answers about receive windows are repeated until the device hears a downlink, any downlink.
-- In an uplink with FOpts and FPort 0 only FOpts are read: the specification knows no such frame.
+- Commands are in FOpts or on FPort 0. A frame with both is malformed, and never comes here.
 - What the device asks for is answered once a kind. The time is that of the end of this uplink, also
   of a repeated one: that is the one which the device remembers.
 """
