@@ -9,12 +9,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
-from . import codecs, decode, end_to_end, store, wire
+from . import codecs, decode, end_to_end, lorawan, store, wire
 from .row import Row
 
 BENCHES: tuple[Callable[[], Row], ...] = (
     *decode.BENCHES,
     *codecs.BENCHES,
+    *lorawan.BENCHES,
     *store.BENCHES,
     *wire.BENCHES,
 )
