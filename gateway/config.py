@@ -4,7 +4,6 @@ Relative paths are relative to the file they stand in; after `load` all paths ar
 config/kogge.toml shows every key; docs and tests hold that file against the structs here.
 """
 
-import difflib
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
@@ -134,6 +133,8 @@ def _explained(message: str, data: Any, shape: type[msgspec.Struct], file: Path)
         return ConfigError(file, key, None if isinstance(value, dict) else value, text)
     name = unknown.group(1)
     known = _fields_at(shape, keys)
+    import difflib  # for mistakes alone: memory
+
     near = difflib.get_close_matches(name, known, 1)
     hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(sorted(known))}"
     return ConfigError(file, f"{key}.{name}".lstrip("."), None, f"there is no such key; {hint}")

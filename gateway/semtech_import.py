@@ -160,8 +160,11 @@ def _region(settings: Settings, asked: str | None, file: Path) -> str:
     names = f"known are: {', '.join(sorted(known.values()))}"
     if asked is not None:
         raise ConfigError(file, "--region", asked, names)
-    told = f"its channels are those of {' and '.join(fits) or 'no region alone'}"
-    raise ConfigError(file, "", None, f"{told}; say which with --region; {names}")
+    if fits:
+        told = f"its channels are those of {' and '.join(fits)}; say which with --region"
+        raise ConfigError(file, "", None, told)
+    told = f"its channels are those of no region alone; say which with --region; {names}"
+    raise ConfigError(file, "", None, told)
 
 
 def _fits(plan: radio_plan.Plan, whole: bool, settings: Settings) -> bool:

@@ -1,5 +1,6 @@
 """Everything the daemon is told by files, read and checked together."""
 
+import grp
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,9 +62,18 @@ def warnings(found: Settings) -> list[str]:
     if found.devices and files.is_public(devices):
         return [
             f"{devices} holds the devices' keys, and everybody on this machine may read it:"
-            f" sudo chgrp kogge {devices} && sudo chmod 640 {devices}"
+            f" {_hide(devices)}"
         ]
     return []
+
+
+def _hide(file: Path) -> str:
+    """The command; the group is there where the service is installed."""
+    try:
+        grp.getgrnam("kogge")
+    except KeyError:
+        return f"chmod 600 {file}"
+    return f"sudo chgrp kogge {file} && sudo chmod 640 {file}"
 
 
 def region_of(found: Config, file: Path) -> Region:

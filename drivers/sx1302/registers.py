@@ -8,7 +8,7 @@ Imports only the standard library: the emulator reads the same table.
 import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Register:
 
 def load() -> dict[str, Register]:
     """Read the table, by field name."""
-    lines = (files(__package__) / "registers.csv").read_text().splitlines()
+    lines = Path(__file__).with_name("registers.csv").read_text(encoding="ascii").splitlines()
     return {row["name"]: _register(row) for row in csv.DictReader(lines)}
 
 

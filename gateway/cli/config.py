@@ -56,7 +56,9 @@ def _check(args: argparse.Namespace) -> dict[str, Any]:
     found = settings.load(file)
     warnings = settings.warnings(found)
     if not args.json:
-        print(f"{file}: good. {len(found.devices)} devices in {found.config.gateway.devices}.")
+        number = len(found.devices)
+        plural = "" if number == 1 else "s"
+        print(f"{file}: good. {number} device{plural} in {found.config.gateway.devices}.")
         for warning in warnings:
             print(f"warning: {warning}")
     return {"devices": len(found.devices), "warnings": warnings}

@@ -9,7 +9,6 @@ Rules of `Codec.decode`:
 - A `distance` becomes a `fill_level` too when the depth of its bin or shaft is known.
 """
 
-import difflib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -160,6 +159,8 @@ class Catalogue:
         """The codec of that name; raises UnknownCodecError."""
         if name in self._codecs:
             return self._codecs[name]
+        import difflib  # for mistakes alone: memory
+
         near = difflib.get_close_matches(name, self._codecs, 3)
         hint = (
             f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(self.names())}"

@@ -8,7 +8,6 @@
 
 import sqlite3
 from contextlib import closing
-from importlib.resources import files
 from pathlib import Path
 
 from gateway.errors import StoreError
@@ -16,8 +15,7 @@ from gateway.errors import StoreError
 
 def schema() -> list[str]:
     """The SQL of version 1, 2, … in order."""
-    found = files("gateway.store").joinpath("schema").iterdir()
-    scripts = sorted((f for f in found if f.name.endswith(".sql")), key=lambda f: f.name)
+    scripts = sorted(Path(__file__).with_name("schema").glob("*.sql"))
     return [script.read_text(encoding="utf-8") for script in scripts]
 
 

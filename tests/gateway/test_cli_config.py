@@ -1,5 +1,6 @@
 """kogge config check: good or wrong, and what is wrong where; import-semtech: what it tells."""
 
+import grp
 import json
 import tomllib
 from pathlib import Path
@@ -37,6 +38,7 @@ def test_keys_that_everybody_may_read_are_warned_of(
     monkeypatch.setattr("gateway.files.is_public", lambda path: path == devices)
     assert main(["config", "check", "--config", file]) == 0
     assert "warning" not in capsys.readouterr().out, "there is no key in it"
+    monkeypatch.setattr(grp, "getgrnam", dict[str, grp.struct_group]().__getitem__)
     devices.write_text(
         '[[device]]\ndev_eui = "70b3d57ed0000001"\nname = "gauge"\n'
         f'join_eui = "70b3d57ed0000000"\napp_key = "{"5a" * 16}"\n'
@@ -44,7 +46,12 @@ def test_keys_that_everybody_may_read_are_warned_of(
     assert main(["config", "check", "--config", file]) == 0
     told = capsys.readouterr().out
     assert f"warning: {devices} holds the devices' keys" in told
-    assert f"chmod 640 {devices}" in told
+    assert "good. 1 device in" in told
+    assert f": chmod 600 {devices}\n" in told, "there is no group to give it to"
+    group = grp.struct_group(("kogge", "x", 990, []))
+    monkeypatch.setattr(grp, "getgrnam", {"kogge": group}.__getitem__)
+    assert main(["config", "check", "--config", file]) == 0
+    assert f"sudo chgrp kogge {devices} && sudo chmod 640 {devices}" in capsys.readouterr().out
     assert "5a5a" not in told
 
 

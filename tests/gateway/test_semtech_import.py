@@ -152,7 +152,7 @@ def hearing(first: int) -> dict[str, Any]:
 def test_region_of_channels_that_two_regions_have_must_be_named(tmp_path: Path) -> None:
     """AS923-1's channels are a sub-band of AU915 too; the service channel would tell."""
     conf = hearing(923_200_000)
-    with pytest.raises(ConfigError, match=r"AS923-1 and AU915; say which with --region"):
+    with pytest.raises(ConfigError, match=r"AS923-1 and AU915; say which with --region$"):
         imported(tmp_path, conf)
     assert imported(tmp_path, conf, "as923-1").region == "AS923-1"
     wide = {"enable": True, "radio": 0, "if": 500_000, "bandwidth": 250_000}
