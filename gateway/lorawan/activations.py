@@ -55,7 +55,8 @@ class Activation:
 
     `history` are its last uplinks as `requests` packs them, `adr_reason` says what ADR makes of
     them; from `status_due` on (monotonic seconds) it is to be asked for its battery, and until
-    `windows_until` it listens in the windows of its last uplink.
+    `windows_until` it listens in the windows of its last uplink, which was answered again `repeats`
+    times.
     """
 
     device: Device
@@ -66,6 +67,7 @@ class Activation:
     adr_reason: str = ""
     status_due: float | None = None
     windows_until: float = 0.0
+    repeats: int = 0
 
     def decode(self, packet: RxPacket, plan: Plan) -> Frame | None:
         """The frame, decrypted, if it belongs to this session."""

@@ -17,7 +17,9 @@ Rules:
   of reach and fall back to slower data rates. MAC commands are answered; what the network wants
   from the device goes along (`requests`). Where there is nothing to say nothing is sent.
 - A retransmission is answered with the same content under a fresh f_cnt_down; the time in it is
-  that of the repeated frame.
+  that of the repeated frame. What the city has sent waits for the next new uplink: anybody can
+  repeat a frame, and the device may not listen. `MOST_REPEATS` are answered: each is a commit and
+  airtime.
 - An ACK counts when a confirmed downlink awaits it.
 - What the city has sent goes along, or is worth a downlink of its own. One that fits only one of
   the windows goes in that one.
@@ -52,6 +54,8 @@ from native import frames
 
 ADR, ADR_ACK_REQ, ACK = int(FCtrl.ADR), int(FCtrl.ADR_ACK_REQ), int(FCtrl.ACK)
 """As plain numbers: each uplink asks for them."""
+MOST_REPEATS = 14
+"""NbTrans is 15 at most (TS001-1.0.4 §5.3); what comes more often is somebody else."""
 RESET_WITHIN = 256
 """An ABP device that begins anew is heard before this many frames, or it is taken for a replay."""
 MAX_RESETS = 255
@@ -97,7 +101,9 @@ def _is_copy(packet: RxPacket, activation: Activation, frame: Frame) -> bool:
     m_type, _, f_cnt, *_ = frame
     if f_cnt != activation.session.f_cnt_up:
         return False
-    return m_type != MType.CONFIRMED_DATA_UP or activation.just_heard(packet)
+    if m_type != MType.CONFIRMED_DATA_UP or activation.just_heard(packet):
+        return True
+    return activation.repeats >= MOST_REPEATS
 
 
 def _may_begin_anew(activation: Activation, frame: Frame) -> bool:
@@ -142,6 +148,7 @@ class _Accepted:
         confirmed = m_type == MType.CONFIRMED_DATA_UP
         parsed = mac.commands_of(f_opts, f_port, frm_payload, session.version)
         session.f_cnt_up = f_cnt
+        activation.repeats = activation.repeats + 1 if retransmission else 0
         activation.hears(self.packet)
         changes = activations.settle(activation)
         heard, acknowledged = mac.NOT_HEARD, None
@@ -209,7 +216,7 @@ class _Accepted:
         rx = self.plan.rx_of(session.mac)
         activation.windows_until = self.moment.monotonic_s + rx.rx1_delay + 1
         replies = self._replies(parsed)
-        queued = self._queued(rx)
+        queued = None if retransmission else self._queued(rx)
         goes = bool(confirmed or f_ctrl & ADR_ACK_REQ or waits or replies or queued)
         wanted = self._wanted(goes, retransmission)
         if not (goes or wanted):

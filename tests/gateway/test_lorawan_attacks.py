@@ -54,7 +54,9 @@ from gateway import join_refusals
 from gateway.lorawan import join
 from gateway.lorawan.network import Network
 from gateway.lorawan.outcome import Drop, DropReason, Joined
+from gateway.lorawan.queue import Order
 from gateway.lorawan.session import Changes, Join, KnownState
+from gateway.lorawan.uplink import MOST_REPEATS
 from gateway.records import Event, Record
 from native import join as join_frames
 
@@ -195,6 +197,28 @@ async def test_no_downlink_counter_comes_twice_though_the_gateway_crashes(tmp_pa
                 used.add(f_cnt)
                 await buffer.keep([], got.changes)
             world = world.after_power_cut()
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_replayed_confirmed_uplink_costs_little_and_takes_no_downlink(version: str) -> None:
+    """It is the one frame that is answered again: each answer is a commit and airtime, and what
+    the city has sent would go out while the device sleeps.
+    """
+    net = network([ABP if version == "1.0" else DEVICE_1_1])
+    air = AIR if version == "1.0" else joined_1_1(net, 1)[1]
+    frame = packet(air.uplink(1, confirmed=True))
+    taken = uplink(net.receive(frame)).session.f_cnt_down
+    dev_eui = ABP_EUI if version == "1.0" else DEV_EUI
+    net.downlinks.put(Order("valve", dev_eui, 10, b"open"), None)
+    again_ = [net.receive(again(frame, 3.0 * n)) for n in range(1, 200)]
+    answered = [one for one in again_ if not isinstance(one, Drop)]
+    assert len(answered) == MOST_REPEATS
+    assert uplink(answered[-1]).session.f_cnt_down == taken + MOST_REPEATS
+    assert {uplink(one).changes.downlinks for one in answered} == {()}
+    later = uplink(net.receive(packet(air.uplink(2, confirmed=True))))
+    assert later.answer is not None
+    assert later.answer.downlink == 1
+    assert not isinstance(net.receive(packet(air.uplink(2, confirmed=True))), Drop)
 
 
 # --- acknowledgements ---
