@@ -9,12 +9,14 @@ from gateway.lorawan.queue import REMEMBERED, Order, Queued, State
 Row: TypeAlias = tuple[object, ...]
 
 
-# what is done stays so, in whatever order commits come
+# a downlink only goes on, in whatever order commits come: with each attempt from waiting to done
 _WRITE = """
     INSERT INTO downlink VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (number) DO UPDATE SET state = excluded.state, attempts = excluded.attempts,
         session = excluded.session, f_cnt = excluded.f_cnt
-    WHERE downlink.state <> 'done'"""
+    WHERE downlink.state <> 'done' AND
+        (excluded.attempts, instr('waiting handed_over awaits_ack done', excluded.state)) >=
+        (downlink.attempts, instr('waiting handed_over awaits_ack done', downlink.state))"""
 
 
 def row(queued: Queued) -> Row:

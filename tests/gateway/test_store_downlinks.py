@@ -36,6 +36,23 @@ async def test_what_is_done_stays_done(world: World) -> None:
     assert await kept(world, done, SENT) == (done,)
 
 
+TRIED = replace(SENT, state=State.HANDED_OVER, attempts=0)
+AGAIN = replace(SENT, state=State.WAITING, attempts=1, session=b"", f_cnt=None)
+GONE = replace(SENT, state=State.HANDED_OVER, attempts=1, f_cnt=7)
+HEARD = replace(GONE, state=State.AWAITS_ACK)
+LIFE = (TRIED, AGAIN, GONE, HEARD, replace(HEARD, state=State.DONE))
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("lived", range(1, len(LIFE) + 1))
+async def test_downlink_only_goes_on_in_whatever_order_commits_come(
+    world: World, lived: int, backwards: bool
+) -> None:
+    """That it waits again, written late, would have it sent a second time after a crash."""
+    steps = LIFE[:lived]
+    assert await kept(world, *(reversed(steps) if backwards else steps)) == (steps[-1],)
+
+
 async def test_result_and_its_event_are_one_transaction(world: World) -> None:
     async with world.buffer() as buffer:
         await buffer.keep([event(1)], Changes(downlinks=(SENT,)))
