@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 
 from drivers.concentrator import COUNTER_MODULUS, Counter, RxPacket
 from gateway.lorawan.device import Device
+from gateway.lorawan.frame import FCtrl
 from gateway.lorawan.keys import fits_root_keys, keys_of
 from gateway.lorawan.mac_state import FACTORY
 from gateway.lorawan.plan import Plan
@@ -39,6 +40,7 @@ FIRST_HIGH_HALVES = (1, 3, 5, 7)
 """With 0, and the next of each: up to 589 823 frames, eleven years of one every ten minutes. Each
 try costs a MIC and 1/2^32 of a chance to be wrong."""
 
+ACK = int(FCtrl.ACK)
 MAX_F_CNT_GAP = 16_384
 """Devices up to 1.0.3 refuse a downlink counter that jumps further ahead (1.0.3 §4.3.1.5)."""
 
@@ -56,7 +58,7 @@ class Activation:
     `history` are its last uplinks as `requests` packs them, `adr_reason` says what ADR makes of
     them; from `status_due` on (monotonic seconds) it is to be asked for its battery, and until
     `windows_until` it listens in the windows of its last uplink, which was answered again `repeats`
-    times.
+    times. `doubtful`: the device has asked for a younger session since it was heard in this one.
     """
 
     device: Device
@@ -68,6 +70,7 @@ class Activation:
     status_due: float | None = None
     windows_until: float = 0.0
     repeats: int = 0
+    doubtful: bool = False
 
     def decode(self, packet: RxPacket, plan: Plan) -> Frame | None:
         """The frame, decrypted, if it belongs to this session."""
@@ -99,12 +102,29 @@ class Activation:
     def _decode_1_1(
         self, keys: frames_1_1.SessionKeys, packet: RxPacket, plan: Plan, f_cnt_up: int
     ) -> Frame | None:
-        """The MIC covers the number that the channel has in the device."""
+        """Its ACK may be of the confirmed downlink before the last: in a frame that is repeated
+        although its answer was the last one, or of a device that spoke meanwhile. That is no ACK.
+        """
+        mac = self.session.mac
+        found = self._decode_acking(keys, packet, plan, f_cnt_up, mac.confirmed or 0)
+        if found is not None or mac.confirmed_before is None or not packet.payload[5] & ACK:
+            return found
+        found = self._decode_acking(keys, packet, plan, f_cnt_up, mac.confirmed_before)
+        return None if found is None else (found[0], found[1] & ~ACK, *found[2:])
+
+    def _decode_acking(
+        self,
+        keys: frames_1_1.SessionKeys,
+        packet: RxPacket,
+        plan: Plan,
+        f_cnt_up: int,
+        acknowledged: int,
+    ) -> Frame | None:
+        """The MIC covers the number that the channel has in the device, and the ACK."""
         mac = self.session.mac
         dr = plan.region.data_rate(packet.sf, packet.bandwidth)
         if dr is None:
             return None
-        acknowledged = mac.confirmed or 0
         for number in plan.channel_numbers(mac, packet.frequency):
             found = keys.decode_uplink(packet.payload, f_cnt_up, dr, number, acknowledged)
             if found is not None:
@@ -163,6 +183,9 @@ class Activations:
         native = frames_1_1 if session.version == "1.1" else frames
         keys: SessionKeys = native.SessionKeys(session.dev_addr, *keys_of(session))
         activation = Activation(device, session, keys)
+        if session.pending:
+            for older in self.of(device):
+                older.doubtful = True
         self._by_dev_addr.setdefault(session.dev_addr, []).append(activation)
         self._by_dev_eui.setdefault(device.dev_eui, []).append(activation)
         return activation

@@ -187,7 +187,10 @@ def compose(
     m_type = MType.CONFIRMED_DATA_DOWN if confirmed else MType.UNCONFIRMED_DATA_DOWN
     f_cnt = session.take_f_cnt_down(f_port)
     if confirmed:
-        session.mac = replace(session.mac, confirmed=f_cnt, awaits_ack=f_cnt)
+        before = session.mac.confirmed
+        session.mac = replace(
+            session.mac, confirmed=f_cnt, confirmed_before=before, awaits_ack=f_cnt
+        )
     if isinstance(keys, frames.SessionKeys):
         phy = keys.encode_downlink(m_type, f_ctrl, f_cnt, f_opts, f_port, frm_payload)
     else:

@@ -91,7 +91,12 @@ def hear(mac: Mac, parsed: Parsed, plan: Plan) -> Heard:
     for kind in dict.fromkeys(type(command) for command in parsed.commands):
         answers = [command for command in parsed.commands if isinstance(command, kind)]
         if kind is ResetInd:
-            reset = replace(FACTORY, confirmed=mac.confirmed, awaits_ack=mac.awaits_ack)
+            reset = replace(
+                FACTORY,
+                confirmed=mac.confirmed,
+                confirmed_before=mac.confirmed_before,
+                awaits_ack=mac.awaits_ack,
+            )
             heard = replace(heard, mac=reset, settled=True)
         elif kind not in REQUESTS:
             heard = _settle(heard, kind, answers, plan)

@@ -36,8 +36,8 @@ class Mac:
     refused LinkADRReq have left, `keeps_channels`: it has refused to have them switched.
     `battery` and `margin` are the last DevStatusAns', asked for with the answer to uplink
     `status_asked`; `confirmed` is the FCnt of the last confirmed downlink, which signs its ACK in
-    1.1, however often that comes; `awaits_ack` is the same while the ACK is awaited; `class_c`: a
-    1.1 device has said that it always listens.
+    1.1, however often that comes; `confirmed_before` is the one before it; `awaits_ack` is the last
+    one while its ACK is awaited; `class_c`: a 1.1 device has said that it always listens.
     """
 
     link: Link | None = None
@@ -55,6 +55,7 @@ class Mac:
     margin: int | None = None
     status_asked: int | None = None
     confirmed: int | None = None
+    confirmed_before: int | None = None
     awaits_ack: int | None = None
     class_c: bool = False
 

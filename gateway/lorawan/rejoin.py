@@ -119,7 +119,8 @@ def _admit(
     if asked_in is not None and kind == KEEPS_RADIO:
         mac = replace(
             asked_in.session.mac,
-            requested=(), tries=0, status_asked=None, confirmed=None, awaits_ack=None,
+            requested=(), tries=0, status_asked=None,
+            confirmed=None, confirmed_before=None, awaits_ack=None,
         )  # fmt: skip
     joined = server.admit(
         packet,

@@ -8,7 +8,19 @@ from dataclasses import dataclass, field, replace
 import lorawan_1_1_device
 import lorawan_1_1_oracle
 import pytest
-from lorawan_network import ABP, network, packet, reason, uplink
+from lorawan_device import hears_join_accept, join_request
+from lorawan_network import (
+    ABP,
+    APP_KEY,
+    DEV_EUI,
+    JOIN_EUI,
+    joined,
+    network,
+    otaa,
+    packet,
+    reason,
+    uplink,
+)
 
 from drivers.concentrator import Crc, RxPacket, TxStatus
 from gateway.demo import device as far
@@ -20,7 +32,7 @@ from gateway.lorawan.outcome import DropReason, Uplink
 from gateway.lorawan.queue import Order, Verdict
 from gateway.lorawan.regions.america import US915
 from gateway.lorawan.regions.europe import EU868
-from gateway.lorawan.session import Changes
+from gateway.lorawan.session import Changes, KnownState
 
 KEYS = far.Keys(ABP.dev_eui, dev_addr=ABP.dev_addr or 0, nwk_s_key=b"N" * 16, app_s_key=b"A" * 16)
 KEYS_1_1 = replace(
@@ -157,6 +169,36 @@ def test_ack_of_1_1_that_is_repeated_is_the_frame_that_it_was(confirmed: bool) -
         assert reason(repeated) is DropReason.DUPLICATE
 
 
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_ack_of_1_1_that_was_answered_with_the_next_confirmed_downlink_is_heard_again(
+    confirmed: bool,
+) -> None:
+    net, f_cnt = sent_confirmed_to_1_1()
+    net.downlinks.put(Order("b", ABP.dev_eui, 10, b"shut", confirmed=True), None)
+    ack = AIR_1_1.uplink(2, confirmed=confirmed, f_ctrl=ACK, conf_f_cnt=f_cnt)
+    got = uplink(net.receive(packet(ack)))
+    assert got.acknowledged == f_cnt
+    assert got.session.mac.confirmed == f_cnt + 1
+    repeated = net.receive(packet(ack))
+    if confirmed:
+        assert uplink(repeated).retransmission
+    else:
+        assert reason(repeated) is DropReason.DUPLICATE
+
+
+def test_ack_of_1_1_for_the_downlink_before_is_none_for_the_last() -> None:
+    net, f_cnt = sent_confirmed_to_1_1()
+    net.downlinks.put(Order("b", ABP.dev_eui, 10, b"shut", confirmed=True), None)
+    answer = uplink(net.receive(packet(AIR_1_1.uplink(2)))).answer
+    assert answer is not None
+    assert answer.downlink is not None
+    net.downlinks.sent(answer.downlink, TxStatus.OK)
+    late = AIR_1_1.uplink(3, b"level", f_ctrl=ACK, conf_f_cnt=f_cnt)
+    got = uplink(net.receive(packet(late)))
+    assert (got.frm_payload, got.acknowledged) == (b"level", None)
+    assert [one.status for one in got.results] == [Verdict.NOT_ACKED]
+
+
 def test_ack_of_1_1_that_comes_too_late_is_still_a_reading() -> None:
     """A class C device may have been speaking while the downlink came."""
     net, f_cnt = sent_confirmed_to_1_1()
@@ -281,6 +323,35 @@ def test_device_of_1_1_that_devices_toml_calls_class_a_stays_so() -> None:
     street.order()
     street.now += 60
     assert street.listens() is None
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("heard_anew", [False, True])
+def test_class_c_that_joins_again_is_sent_to_where_it_is_heard_next(
+    heard_anew: bool, restarted: bool
+) -> None:
+    """It may have left its session, or not have heard the Join-Accept: nobody knows."""
+    entry = replace(otaa(), device_class="C")
+    net = network([entry])
+    sessions, airs = [], []
+    for dev_nonce in (1, 2):
+        got = joined(net.receive(packet(join_request(APP_KEY, JOIN_EUI, DEV_EUI, dev_nonce))))
+        sessions.append(got.session)
+        airs.append(hears_join_accept(APP_KEY, dev_nonce, got.answer.phy_payload).air)
+        if dev_nonce == 1:
+            uplink(net.receive(packet(airs[0].uplink(0))))
+    if restarted:
+        net = network([entry], KnownState(tuple(sessions)))
+    net.downlinks.put(Order("a", DEV_EUI, 10, b"open"), None)
+    assert net.downlink_now(DEV_EUI, Moment(1e6)).answer is None
+    air = airs[heard_anew]
+    refused = uplink(net.receive(packet(air.uplink(1)))).answer
+    assert refused is not None
+    assert refused.downlink is not None
+    net.downlinks.sent(refused.downlink, TxStatus.TOO_LATE)
+    answer = net.downlink_now(DEV_EUI, Moment(2e6)).answer
+    assert answer is not None
+    assert air.hears(answer.phy_payload, 1) is not None
 
 
 def test_nothing_waits_and_nothing_changes() -> None:

@@ -204,7 +204,7 @@ def test_two_downlink_counters_and_an_ack_that_names_its_downlink() -> None:
     assert session.a_f_cnt_down < session.a_f_cnt_down_reserved
     assert session.mac.awaits_ack == 2
     world.restart()
-    forged = air.uplink(1, f_ctrl=0x20, conf_f_cnt=1)
+    forged = air.uplink(1, f_ctrl=0x20, conf_f_cnt=0)
     assert reason(world.receive(forged)) is DropReason.BAD_MIC
     assert uplink(world.receive(air.uplink(1, f_ctrl=0x20, conf_f_cnt=2))).acknowledged == 2
 

@@ -56,6 +56,7 @@ WHOLE_MAC = Mac(
     margin=-32,
     status_asked=65_536,
     confirmed=17,
+    confirmed_before=16,
     awaits_ack=17,
 )
 
