@@ -4,7 +4,8 @@ Rules:
 
 - Between its windows a class C device listens with RX2's frequency and data rate.
 - A LoRaWAN 1.1 device is of class C from its DeviceModeInd on, an older one as devices.toml says.
-  One that has joined has to be heard first: it may not have heard the Join-Accept.
+  One that has joined has to be heard first, in whichever session: it may not have heard the
+  Join-Accept, and in the session that it has left nobody would hear a downlink.
 - After an uplink its windows come first: while they are open nothing else is sent, and the order of
   the downlink counters is that of the air.
 """
@@ -26,7 +27,8 @@ from gateway.lorawan.queue import DownlinkQueue, Step
 def listens(activation: Activation, moment: Moment) -> bool:
     """Whether the device can be sent to now."""
     session = activation.session
-    is_c = activation.device.device_class == "C" and not session.pending
+    known = not (session.pending or activation.doubtful)
+    is_c = activation.device.device_class == "C" and known
     says_so = session.version == "1.0" or session.mac.class_c
     return is_c and says_so and moment.monotonic_s >= activation.windows_until
 

@@ -153,6 +153,7 @@ class _Accepted:
         changes = activations.settle(activation)
         heard, acknowledged = mac.NOT_HEARD, None
         if not retransmission:
+            activation.doubtful = False
             acknowledged = self._acknowledged(f_ctrl)
             self.step += self.downlinks.heard(session.dev_eui, session.id, acknowledged)
             heard = self._hear(parsed)
