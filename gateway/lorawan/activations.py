@@ -209,10 +209,12 @@ class Activations:
         """An ABP device counts from 0 again: a session with the next reset counter.
 
         Downlinks go on counting as long as a device that has forgotten them all takes that for a
-        gap: the same counter under the same keys would give two payloads away.
+        gap, from 1.0.4 on for ever: the same counter under the same keys would give two payloads
+        away.
         """
         old = activation.session
-        goes_on = old.f_cnt_down < MAX_F_CNT_GAP
+        any_gap = activation.device.lorawan not in ("1.0.2", "1.0.3")
+        goes_on = any_gap or old.f_cnt_down < MAX_F_CNT_GAP
         session = replace(
             old,
             id=old.id[:4] + bytes((old.id[4] + 1,)),

@@ -196,6 +196,15 @@ def test_downlink_counter_that_a_reset_device_would_refuse_begins_anew() -> None
     assert (begun.session.f_cnt_down, begun.session.f_cnt_up) == (0, 0)
 
 
+def test_downlink_counter_of_1_0_4_never_begins_anew() -> None:
+    """TS001-1.0.4 knows no MAX_FCNT_GAP: the device takes any counter that is higher."""
+    session = replace(stored(f_cnt_up=300), f_cnt_down_reserved=20_000)
+    net = network([replace(RESETS, lorawan="1.0.4")], KnownState((session,)))
+    answer = uplink(net.receive(packet(AIR.uplink(0, confirmed=True)))).answer
+    assert answer is not None
+    assert AIR.hears(answer.phy_payload, 20_000) is not None
+
+
 def test_counter_too_high_for_a_reset_is_a_replay() -> None:
     net = network([RESETS])
     net.receive(packet(AIR.uplink(300)))
