@@ -180,20 +180,20 @@ class DeviceModeConf(MacCommand):
 
 
 def fit(commands: Sequence[MacCommand], room: int) -> tuple[Commands, Commands]:
-    """What of `commands` goes into `room` bytes, and what is left: together all, in sending order.
+    """What of `commands` goes into `room` bytes, as it is sent, and what is left: together all.
 
     The first that does not fit ends it, so that nothing is overtaken for ever.
     """
-    units = _in_sending_order(commands)
+    units = _by_rank(commands)
     for taken, unit in enumerate(units):
         room -= sum(1 + command.payload_size() for command in unit)
         if room < 0:
-            return _flat(units[:taken]), _flat(units[taken:])
-    return _flat(units), ()
+            return _as_sent(units[:taken]), _flat(units[taken:])
+    return _as_sent(units), ()
 
 
-def _in_sending_order(commands: Sequence[MacCommand]) -> list[Commands]:
-    """What may not be torn apart, one after the other."""
+def _by_rank(commands: Sequence[MacCommand]) -> list[Commands]:
+    """What may not be torn apart, one after the other: what comes first is the last to be left."""
     block = tuple(command for command in commands if isinstance(command, LinkADRReq))
     units: list[Commands] = []
     for command in commands:
@@ -202,6 +202,12 @@ def _in_sending_order(commands: Sequence[MacCommand]) -> list[Commands]:
         elif block not in units:
             units.append(block)
     return sorted(units, key=lambda unit: not unit[0].ANSWERS_DEVICE)
+
+
+def _as_sent(units: Sequence[Commands]) -> Commands:
+    """The LinkADRReq block last: LoRaMac-node does not see a DevStatusReq that ends the frame
+    directly behind it."""
+    return _flat(sorted(units, key=lambda unit: isinstance(unit[0], LinkADRReq)))
 
 
 def _flat(units: Sequence[Commands]) -> Commands:

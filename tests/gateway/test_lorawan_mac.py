@@ -436,7 +436,7 @@ def test_fixed_plan_switches_off_what_is_not_heard_even_without_adr() -> None:
     assert got.answer is not None
     told = AIR.hears(got.answer.phy_payload, 0)
     assert told is not None
-    assert told.commands[:5] == bytes.fromhex("0320020051"), "ChMaskCntl 5, block 1"
+    assert told.commands == bytes.fromhex("060320020051"), "DevStatusReq; ChMaskCntl 5, block 1"
     settled = uplink(net.receive(replace(frame, payload=AIR.uplink(2, f_opts=b"\x03\x07"))))
     assert settled.answer is None
     assert settled.session.mac.mask == 0xFF << 8 | 1 << 65

@@ -235,7 +235,14 @@ def test_link_adr_block_is_never_split() -> None:
 
 
 def test_scattered_link_adr_requests_become_one_block() -> None:
-    assert fit([ADR_1, DevStatusReq(), ADR_2], 51)[0] == (ADR_1, ADR_2, DevStatusReq())
+    assert fit([ADR_1, DutyCycleReq(1), ADR_2], 51)[0] == (DutyCycleReq(1), ADR_1, ADR_2)
+
+
+def test_link_adr_block_ends_what_is_sent_though_it_is_the_last_to_be_left() -> None:
+    """Semtech's LoRaMac-node passes over a last single byte behind a LinkADRReq block."""
+    wanted = [ADR_1, ADR_2, DevStatusReq(), TIME]
+    assert fit(wanted, 51) == ((TIME, DevStatusReq(), ADR_1, ADR_2), ())
+    assert fit(wanted, 16) == ((TIME, ADR_1, ADR_2), (DevStatusReq(),))
 
 
 def test_nothing_is_overtaken_for_ever() -> None:
