@@ -26,7 +26,8 @@ from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.config import Mqtt
-from gateway.northbound.client import Client, NoConnack
+from gateway.northbound.client import Client
+from gateway.northbound.connection import NoConnack
 
 _VERSIONS: Final = {"5": ProtocolVersion.V5, "3.1.1": ProtocolVersion.V311}
 _DEFAULT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}

@@ -30,15 +30,9 @@ from aiomqtt import MqttError, Will
 from gateway.config import Mqtt
 from gateway.northbound.backoff import Backoff
 from gateway.northbound.broker import Broker, Unreachable
-from gateway.northbound.client import (
-    GOODBYE_SECONDS,
-    TOO_LARGE,
-    Client,
-    Lost,
-    Received,
-    Refused,
-)
+from gateway.northbound.client import TOO_LARGE, Client, Received, Refused
 from gateway.northbound.commands import Reply
+from gateway.northbound.connection import GOODBYE_SECONDS, Lost
 from gateway.northbound.formats import Content, Format, json
 from gateway.northbound.formats.json import RadioState
 from gateway.records import Event, Moment, Reading

@@ -12,8 +12,8 @@ from random import Random
 from typing import Literal
 
 from gateway.config import Mqtt
-from gateway.northbound import client
 from gateway.northbound.formats import Format
+from gateway.northbound.properties import publish_properties, publish_size
 from gateway.records import Moment, Radio, Reading, Value
 
 from .row import Row
@@ -103,5 +103,5 @@ def _bytes(mqtt: Mqtt) -> float:
     found, made = readings(), Format(mqtt)
     now = found[-1].moment
     message = made.readings(EUI, 1042, found, False, lambda moment: moment, now)
-    properties = client._properties(made.content)
-    return client._packet_size(f"kogge/{EUI}/readings", message, properties) / READINGS
+    properties = publish_properties(made.content)
+    return publish_size(f"kogge/{EUI}/readings", message, properties) / READINGS

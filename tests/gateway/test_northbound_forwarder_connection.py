@@ -9,7 +9,8 @@ from messages import EUI
 
 from gateway.northbound import forwarder
 from gateway.northbound.backoff import Backoff
-from gateway.northbound.client import Client, Lost
+from gateway.northbound.client import Client
+from gateway.northbound.connection import Lost
 
 pytestmark = pytest.mark.usefixtures("short_goodbyes")
 

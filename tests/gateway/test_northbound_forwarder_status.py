@@ -44,7 +44,8 @@ async def test_last_will_speaks_when_the_gateway_dies(tmp_path: Path) -> None:
 _DYING = """
 import asyncio, sys
 from gateway.config import Mqtt
-from gateway.northbound.client import Client, Lost
+from gateway.northbound.client import Client
+from gateway.northbound.connection import Lost
 from gateway.northbound.formats.json import RadioState
 from gateway.northbound.forwarder import Forwarder
 from gateway.records import Moment
