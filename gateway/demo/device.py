@@ -130,6 +130,13 @@ class Device:
         """Whether the network has more, or waits for this device's ACK."""
         return self.more_waits or self._owes_ack is not None
 
+    @property
+    def listens_always(self) -> bool:
+        """Whether it hears the network outside of its windows: class C, known to the network."""
+        if self.device_class != "C" or self.activation is None:
+            return False
+        return not self.activation.minor or self.commands.class_c
+
     def join_state(self) -> bool:
         """Whether it has to join: 1.1 also gives up a session whose RekeyInd nobody confirms
         (1.1 §5.10)."""
@@ -249,7 +256,7 @@ class Device:
         """Take a downlink off the air, or say why this device's radio or MAC does not."""
         why = missed(downlink, self._windows)
         class_a = why is None
-        if not class_a and self._listens_always:
+        if not class_a and self.listens_always:
             why = mistuned(downlink, self.settings.rx2(0))
         if why is not None:
             if self._is_ours(downlink.phy_payload):
@@ -266,6 +273,13 @@ class Device:
         if class_a and heard in (Heard.JOINED, Heard.ACCEPTED):
             self._windows = ()
         return heard
+
+    def reads(self, phy_payload: bytes) -> Frame | None:
+        """What a data downlink would say to this device, that has not heard it."""
+        if self.activation is None:
+            return None
+        frame = replace(self.activation).downlink(phy_payload, self._confirmed_f_cnt())
+        return frame if isinstance(frame, Frame) else None
 
     def _begin(self, session: Activation | None) -> None:
         """Everything that belongs to a session starts anew."""
@@ -321,12 +335,6 @@ class Device:
             settings.tx_power,
         )
 
-    @property
-    def _listens_always(self) -> bool:
-        if self.device_class != "C" or self.activation is None:
-            return False
-        return not self.activation.minor or self.commands.class_c
-
     def _is_ours(self, phy_payload: bytes) -> bool:
         """Whether a downlink that was missed was meant for this device."""
         if len(phy_payload) < SMALLEST:
@@ -334,11 +342,9 @@ class Device:
         m_type = phy_payload[0] >> 5
         if m_type == MType.JOIN_ACCEPT:
             return self._opened(phy_payload) is not None
-        if self.activation is None or m_type not in (MType.UNCONFIRMED_DOWN, MType.CONFIRMED_DOWN):
+        if m_type not in (MType.UNCONFIRMED_DOWN, MType.CONFIRMED_DOWN):
             return False
-        return isinstance(
-            replace(self.activation).downlink(phy_payload, self._confirmed_f_cnt()), Frame
-        )
+        return self.reads(phy_payload) is not None
 
     def _opened(self, phy_payload: bytes) -> bytes | None:
         """The body of a Join-Accept to what was asked last."""

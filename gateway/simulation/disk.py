@@ -4,7 +4,7 @@ Rules:
 
 - One commit at a time; what is asked for meanwhile goes together into the next (group commit).
 - What a commit holds is copied when it is asked for: sessions go on changing.
-- `kill` forgets what is not synced; `saved` is told of the readings that are.
+- `kill` forgets what is not synced; `saved` and `told` hear of the readings and results that are.
 - Mostly a commit takes 5 … 40 ms; now and then a card takes a second or two.
 """
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from gateway.lorawan.duty_cycle import Spent
+from gateway.lorawan.queue import Queued, Result
 from gateway.lorawan.session import Changes, Join, KnownState, Rejoin, Session
 from gateway.simulation.agenda import SECOND, Agenda
 
@@ -22,11 +23,14 @@ USUAL_S = (0.005, 0.040)
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """What goes to disk together: changed state, the ids of readings, one sub-band's airtime."""
+    """What goes to disk together: changed state, the ids of readings, one sub-band's airtime, and
+    what the city is to be told of its downlinks.
+    """
 
     changes: Changes = field(default_factory=Changes)
     readings: Collection[str] = ()
     airtime: Spent | None = None
+    results: Collection[Result] = ()
 
     def copied(self) -> "Write":
         sessions = tuple(replace(session) for session in self.changes.sessions)
@@ -45,10 +49,12 @@ class Disk:
         self._joins: dict[Join, None] = {}
         self._rejoins: dict[tuple[int, int], Rejoin] = {}
         self._airtime: dict[int, Spent] = {}
+        self._downlinks: dict[int, Queued] = {}
         self._waiting: list[Job] = []
         self._written: list[Job] = []
         self._life = 0
         self.saved: Callable[[Collection[str]], None] = lambda readings: None
+        self.told: Callable[[Collection[Result]], None] = lambda results: None
         self.commit_began: Callable[[int], None] = lambda ends: None
 
     def write(self, write: Write, then: Callable[[], None]) -> None:
@@ -69,6 +75,7 @@ class Disk:
             tuple(self._joins),
             tuple(self._airtime.values()),
             tuple(self._rejoins.values()),
+            tuple(self._downlinks.values()),
         )
 
     def _begin(self) -> None:
@@ -100,4 +107,7 @@ class Disk:
             self._rejoins[one.dev_eui, one.join_eui] = one
         if write.airtime is not None:
             self._airtime[write.airtime.low] = write.airtime
+        for downlink in write.changes.downlinks:
+            self._downlinks[downlink.number] = downlink
         self.saved(write.readings)
+        self.told(write.results)

@@ -16,52 +16,18 @@ itself:
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from drivers.concentrator import TxPacket
-from gateway.demo.end_device.activation import ACK, JOINING, open_join_accept
+from gateway.demo.end_device.activation import ACK, open_join_accept
 from gateway.demo.frames import MType
 from gateway.lorawan.outcome import Drop, DropReason, Joined, Outcome, Uplink
 from gateway.simulation.agenda import HOUR, SECOND, Agenda
 from gateway.simulation.duty_cycle_audit import DutyCycleAudit
-from gateway.simulation.population import EndDevice
+from gateway.simulation.said import Key, Nonce, Said
 
 MOST_TOLD = 1000
 MIC = 4
-
-Key = tuple[int, bytes, int]
-"""DevEUI, session and FCnt of a data frame."""
-Nonce = tuple[str, int, int | bytes, int]
-"""What kind, DevEUI, JoinEUI or session, and the number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One frame as its device meant it; `key` is None for a request to join."""
-
-    one: EndDevice
-    phy_payload: bytes
-    key: Key | None
-    f_port: int = 0
-    payload: bytes = b""
-    join_type: int = JOINING
-    nonce: int = 0
-    session: bytes = b""
-
-    @property
-    def spends(self) -> Nonce:
-        """What a request to join uses up: RJcount0 in its session, the others for ever."""
-        keys = self.one.mac.keys
-        match self.join_type:
-            case 0 | 2:
-                return "RJcount0", keys.dev_eui, self.session, self.nonce
-            case 1:
-                return "RJcount1", keys.dev_eui, keys.join_eui, self.nonce
-        return "DevNonce", keys.dev_eui, keys.join_eui, self.nonce
-
-    def again(self, phy_payload: bytes) -> "Said":
-        """The same once more; a 1.1 frame is signed anew."""
-        return replace(self, phy_payload=phy_payload)
 
 
 def reading_id(key: Key) -> str:
@@ -195,15 +161,19 @@ class Judge:
 
     def _data_sent(self, phy_payload: bytes, said: Said, key: Key) -> None:
         """1.1 counts an application's frames apart."""
-        f_port_at = 8 + (phy_payload[5] & 15)
-        has_port = len(phy_payload) > f_port_at + MIC
-        is_app = said.one.mac.keys.lorawan == "1.1" and has_port and phy_payload[f_port_at] > 0
+        is_app = said.one.mac.keys.lorawan == "1.1" and is_application(phy_payload)
         used = (*key[:2], is_app, int.from_bytes(phy_payload[6:8], "little"))
         if used in self._f_cnt_downs:
             self.violated(f"FCntDown {used[-1]} was used twice in {_told(key)}")
         self._f_cnt_downs.add(used)
         if phy_payload[5] & ACK and reading_id(key) not in self._durable:
             self.violated(f"{_told(key)} is acknowledged and not on disk")
+
+
+def is_application(phy_payload: bytes) -> bool:
+    """Whether a data frame carries an application's payload."""
+    f_port_at = 8 + (phy_payload[5] & 15)
+    return len(phy_payload) > f_port_at + MIC and phy_payload[f_port_at] > 0
 
 
 def _told(key: Key) -> str:

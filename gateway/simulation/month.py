@@ -34,6 +34,7 @@ def simulate(days: int, devices: int, seed: int) -> Report:
     began = perf_counter()
     world = World(devices, seed)
     world.run(days * DAY)
+    world.close()
     judge, took_s = world.judge, perf_counter() - began
     return Report(
         seed=seed,

@@ -16,8 +16,10 @@ from gateway.demo.device import Downlink, Heard, Uplink
 from gateway.demo.end_device.backoff import quiet_us
 from gateway.demo.end_device.plan import airtime_us
 from gateway.simulation.agenda import HOUR, SECOND, Agenda
-from gateway.simulation.judge import Judge, Said
+from gateway.simulation.city import City
+from gateway.simulation.judge import Judge
 from gateway.simulation.population import WEEK, EndDevice
+from gateway.simulation.said import Said
 from gateway.simulation.wall import true_unix_s
 
 PAUSE_S, JOIN_PAUSE_S, SOON_S = (3000, 3560), (5, 60), (2, 30)
@@ -36,20 +38,27 @@ class Street:
     """Moves the devices; `hear` gives one of them its answer."""
 
     def __init__(
-        self, devices: list[EndDevice], agenda: Agenda, judge: Judge, random: Random, carry: Carry
+        self,
+        devices: list[EndDevice],
+        agenda: Agenda,
+        judge: Judge,
+        city: City,
+        random: Random,
+        carry: Carry,
     ) -> None:
-        self._agenda, self._judge, self._random, self._carry = agenda, judge, random, carry
+        self._agenda, self._judge, self._city = agenda, judge, city
+        self._random, self._carry = random, carry
         self._said: dict[int, Said] = {}
         """What each device said last, by its number."""
-        self.uplinks = 0
+        self.devices, self.uplinks = devices, 0
         for one in devices:
             agenda.at(random.randrange(HOUR), partial(self._wake, one))
 
     def hear(self, packet: TxPacket, start: int, end: int, said: Said) -> None:
-        """An answer that was on the air from `start` to `end`, at the device that it is for."""
+        """A downlink that was on the air from `start` to `end`, at the device that it is for."""
         one, mac = said.one, said.one.mac
-        if said is not self._said.get(one.number):
-            return  # the answer to what somebody else has played back
+        if not self._listens(said, start, end):
+            return
         changes, violations = mac.commands.adr_changes, len(mac.violations)
         downlink = Downlink(
             packet.payload,
@@ -65,17 +74,25 @@ class Street:
         if heard is Heard.ACCEPTED:
             self._judge.adr_changes += mac.commands.adr_changes - changes
             self._check_time(one)
+            self._city.heard(one)
         elif heard is not Heard.JOINED:
             self._judge.violated(f"{one.name} does not take its answer: {heard}")
         for text in mac.violations[violations:]:
             self._judge.violated(f"{one.name}: {text}")
 
+    def _listens(self, said: Said, start: int, end: int) -> bool:
+        one, session = said.one, said.one.mac.activation
+        if not said.unasked:  # else the answer to what somebody else has played back
+            return said is self._said.get(one.number)
+        assert said.key is not None
+        in_session = session is not None and session.id == said.key[1]
+        return in_session and one.mac.listens_always and not one.spoke_between(start, end)
+
     def _wake(self, one: EndDevice) -> None:
         """Time for a reading, or to join."""
         if self._agenda.now >= one.power_cycle_at:
             one.power_cycle_at += WEEK
-            one.backoff.reset()
-            one.mac.power_cycle()
+            one.power_cycle()
         must_join, session = one.mac.join_state(), one.mac.activation
         if must_join or session is None:
             self._join(one)
@@ -91,6 +108,7 @@ class Street:
         uplink = one.mac.uplink(2, payload, self._random.random() < CONFIRMED)
         assert uplink.f_cnt is not None
         self.uplinks += 1
+        self._city.spoke(one, uplink.phy_payload)
         key = one.dev_eui, session, uplink.f_cnt
         self._transmit(one, uplink, Said(one, uplink.phy_payload, key, 2, payload))
 
@@ -116,7 +134,7 @@ class Street:
 
     def _transmit(self, one: EndDevice, uplink: Uplink, said: Said) -> None:
         self._said[one.number] = said
-        start = self._agenda.now
+        start = one.began_at = self._agenda.now
         end = start + airtime_us(len(uplink.phy_payload), uplink.rate, crc=True)
         self._agenda.at(end, lambda: self._ended(one, uplink, said, start))
 

@@ -2,7 +2,8 @@
 
 - One frame in twenty is lost, each way; what comes too weak or while the gateway sends is lost too.
 - Copies: of a second demodulator, late ones that others overtake, frames that somebody recorded and
-  plays back up to hours later, and frames with a bit turned.
+  plays back up to hours later, and frames with a bit turned. A device that may begin anew is not
+  played back: that cannot be told from a reset, and is why `reset_f_cnt` has to be allowed.
 - The gateway dies mostly inside a commit, between written and synced; one death in three is a power
   cut, after which nothing is known of the time for a while. What its chip was given goes out, if
   only the process died; the next life starts the chip anew.
@@ -14,14 +15,18 @@ from dataclasses import replace
 from random import Random
 
 from drivers.concentrator import Crc, RxPacket, TxPacket
-from gateway.demo.device import Uplink
+from gateway.demo.device import Uplink as Frame
 from gateway.demo.end_device.plan import Rate, airtime_us
-from gateway.lorawan.outcome import Outcome
+from gateway.lorawan.outcome import Outcome, Uplink
+from gateway.lorawan.queue import Order
+from gateway.lorawan.session import Session
 from gateway.simulation.agenda import SECOND, Agenda
 from gateway.simulation.box import Box
+from gateway.simulation.city import City
 from gateway.simulation.disk import Disk
-from gateway.simulation.judge import Judge, Said
+from gateway.simulation.judge import Judge
 from gateway.simulation.population import end_device, entry
+from gateway.simulation.said import Said, nothing_said
 from gateway.simulation.street import LONGEST_US, Street
 from gateway.simulation.wall import Wall
 
@@ -49,8 +54,13 @@ class World:
         self._wall = Wall(self.agenda, Random(random.randbytes(8)))
         population = [end_device(n, random) for n in range(devices)]
         self._entries = [entry(one) for one in population]
-        street_random = Random(random.randbytes(8))
-        self.street = Street(population, self.agenda, self.judge, street_random, self._carry)
+        self._by_dev_eui = {one.dev_eui: one for one in population}
+        city_random, street_random = (Random(random.randbytes(8)) for _ in range(2))
+        self.city = City(population, self.agenda, self.judge, city_random, self._order)
+        self._disk.told = self.city.told
+        self.street = Street(
+            population, self.agenda, self.judge, self.city, street_random, self._carry
+        )
         self._sending: deque[tuple[int, int]] = deque()
         self._chip_session = 0
         self._chip_ended = -1
@@ -61,6 +71,9 @@ class World:
 
     def run(self, until: int) -> None:
         self.agenda.run(until)
+
+    def close(self) -> None:
+        self.city.close()
 
     # the gateway
 
@@ -74,6 +87,7 @@ class World:
             Random(self._random.randbytes(8)),
             self._chip_session,
             self._programmed,
+            self._unasked,
         )
 
     def _commit_began(self, ends: int) -> None:
@@ -99,10 +113,20 @@ class World:
     def _restart(self) -> None:
         self._chip_ended = self.agenda.now
         self._box = self._started()
+        self.city.connected()
+
+    def _order(self, order: Order) -> None:
+        """The city's broker keeps what it cannot deliver (`City.connected`)."""
+        if self._box.alive:
+            self._box.order(order, lambda: self.city.kept(order))
+
+    def _unasked(self, session: Session) -> Said:
+        return nothing_said(self._by_dev_eui[session.dev_eui], session.id)
 
     def _programmed(self, packet: TxPacket, start: int, said: Said) -> None:
         """The chip has it, and sends it by itself."""
         programmed = self.agenda.now
+        self.city.given(packet, said)
 
         def begins() -> None:
             if self._chip_ended >= programmed:
@@ -118,7 +142,7 @@ class World:
 
     # the air
 
-    def _carry(self, said: Said, uplink: Uplink, start: int) -> None:
+    def _carry(self, said: Said, uplink: Frame, start: int) -> None:
         """It ends now: heard, or not, or more than once."""
         now = self.agenda.now
         packet = self._demodulated(said, uplink)
@@ -133,11 +157,11 @@ class World:
             self._deliver(said, packet, ended, late_us + COPY_LATER_US)
         if self._happens(ALTERED):
             self._later(REPLAY_S, lambda: self._alter(said, packet))
-        if self._happens(REPLAYED):
+        if self._happens(REPLAYED) and not said.one.begins_anew:
             again = replace(said)
             self._later(REPLAY_S, lambda: self._replay(again, packet))
 
-    def _demodulated(self, said: Said, uplink: Uplink) -> RxPacket | None:
+    def _demodulated(self, said: Said, uplink: Frame) -> RxPacket | None:
         """What a demodulator makes of it; None where it is too weak."""
         fading = self._random.gauss(0, FADING_DB) - TX_POWER_STEP_DB * uplink.power
         sf, bandwidth, _ = uplink.rate
@@ -158,6 +182,8 @@ class World:
             outcome = self._heard(said, packet, ended)
             if outcome is not None:
                 self.judge.fresh(said, outcome)
+            if isinstance(outcome, Uplink):
+                self.city.taken(said.one)
 
         self.agenda.at(self.agenda.now + late_us, arrives)
 

@@ -10,10 +10,11 @@ from _pytest.monkeypatch import MonkeyPatch
 
 from drivers.concentrator import TxPacket
 from gateway.duty_cycle import DutyCycle
-from gateway.lorawan import uplink
+from gateway.lorawan import queue, uplink
+from gateway.lorawan.queue import NOTHING, DownlinkQueue, State, Step, Verdict
 from gateway.lorawan.scheduler import Scheduler
 from gateway.lorawan.session import KnownState
-from gateway.simulation import population, street, world
+from gateway.simulation import city, population, street, world
 from gateway.simulation.agenda import DAY, HOUR
 from gateway.simulation.box import Box
 from gateway.simulation.disk import Disk
@@ -25,11 +26,14 @@ def life(days: int = 2, devices: int = 30, seed: int = 1) -> Report:
     return simulate(days, devices, seed)
 
 
-def told(what: str) -> bool:
-    """Whether that is among the violations of two days."""
-    world = World(30, 1)
-    world.run(2 * DAY)
-    return any(what in text for text in world.judge.violations)
+def told(what: str, days: int = 2, devices: int = 30) -> bool:
+    """Whether that is among the violations of some days."""
+    world = World(devices, 1)
+    for hour in range(0, 24 * days, 3):
+        world.run(hour * HOUR)
+        if any(what in text for text in world.judge.violations):
+            return True
+    return False
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -54,6 +58,15 @@ def test_devices_speak_the_version_that_they_are_of() -> None:
             assert mac.activation.minor == (mac.keys.lorawan == "1.1")
             if mac.activation.f_cnt_up > 6 and said.one.snr > 0:
                 assert not mac.commands.announces, "RekeyInd and ResetInd are confirmed by now"
+
+
+def test_abp_device_that_may_begin_anew_does_so() -> None:
+    world = World(30, 1)
+    world.run(9 * DAY)
+    begun = {key for key in world.judge.readings.values() if key[1] == bytes.fromhex("00c0000201")}
+    assert {one.begins_anew for one in world.street.devices} == {False, True}
+    assert len(begun) > 24
+    assert world.judge.violations == []
 
 
 def test_one_seed_is_one_life() -> None:
@@ -192,6 +205,86 @@ def test_a_dead_session_that_is_kept_out_of_the_commit_is_seen(monkeypatch: Monk
 
     monkeypatch.setattr(Disk, "write", without)
     assert life().violations > 0
+
+
+@pytest.fixture
+def ordering(monkeypatch: MonkeyPatch) -> None:
+    """The city orders as much in two hours as it does in a week."""
+    monkeypatch.setattr(city, "WEEK", 2 * HOUR)
+
+
+@pytest.mark.usefixtures("ordering")
+def test_downlinks_end_in_every_way_and_come_at_once_to_class_c() -> None:
+    world = World(40, 1)
+    world.run(DAY)
+    world.close()
+    results, waited = world.city.results, sorted(world.city.at_once_s)
+    assert world.judge.violations == []
+    assert {"OK", "ACKED", "NOT_ACKED", "EXPIRED", "REFUSED"} <= set(results)
+    assert results["ACKED"] > 2 * results["NOT_ACKED"]
+    assert results["OK"] > 200
+    assert waited[len(waited) // 2] < 5
+
+
+@pytest.mark.usefixtures("ordering")
+@pytest.mark.parametrize(
+    ("method", "instead", "what"),
+    [
+        ("hand_over", lambda queue, queued, *_: NOTHING, "is sent twice"),
+        ("sent", lambda queue, *_: NOTHING, "is forgotten"),
+        ("has_more", lambda queue, dev_eui, now, beside: beside is None, "by FPending"),
+        ("_judged", lambda queue, queued, *_: queue._end(queued, Verdict.ACKED, None), "be ACKED"),
+        ("expire", lambda queue, _: expire_all(queue), "cannot be EXPIRED"),
+        ("recover", lambda queue, _: send_again(queue), "is sent twice"),
+    ],
+)
+def test_a_queue_that_errs_is_seen(
+    monkeypatch: MonkeyPatch, method: str, instead: Any, what: str
+) -> None:
+    monkeypatch.setattr(DownlinkQueue, method, instead)
+    monkeypatch.setattr(city, "FORGOTTEN", 6)
+    assert told(what)
+
+
+def expire_all(found: DownlinkQueue) -> Step:
+    step = NOTHING
+    for queued in found._all():
+        if queued.state is State.WAITING:
+            step += found._expired(queued)
+    return step
+
+
+def send_again(found: DownlinkQueue) -> Step:
+    step = NOTHING
+    for queued in found._all():
+        if queued.state is not State.WAITING:
+            step += found._keep(replace(queued, state=State.WAITING))
+    return step
+
+
+@pytest.mark.usefixtures("ordering")
+def test_a_downlink_that_is_sent_after_its_expiry_is_seen(monkeypatch: MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "_has_expired", lambda order, now: False)
+    assert told("though it has expired")
+
+
+@pytest.mark.usefixtures("ordering")
+def test_forgotten_orders_are_seen(monkeypatch: MonkeyPatch) -> None:
+    after_a_kill(monkeypatch, lambda known: replace(known, downlinks=()))
+    monkeypatch.setattr(city, "FORGOTTEN", 6)
+    assert told("is forgotten")
+
+
+@pytest.mark.usefixtures("ordering")
+def test_an_order_that_is_taken_twice_is_seen(monkeypatch: MonkeyPatch) -> None:
+    put = DownlinkQueue.put
+
+    def again(found: DownlinkQueue, order: Any, now: float | None) -> Step:
+        found._done.clear()
+        return put(found, order, now)
+
+    monkeypatch.setattr(DownlinkQueue, "put", again)
+    assert told("ends as OK, and as")
 
 
 def test_box_takes_the_networks_word_for_nothing(monkeypatch: MonkeyPatch) -> None:
