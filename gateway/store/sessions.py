@@ -8,13 +8,11 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
 
 from gateway.lorawan.mac_state import Mac
 from gateway.lorawan.session import Session
-
-SessionRow: TypeAlias = Mapping[str, object]
 
 # fields of Session, in their order there: dev_eui, id, dev_addr, KEYS, STATE
 KEYS: Final = ("f_nwk_s_int_key", "s_nwk_s_int_key", "nwk_s_enc_key", "app_s_key")
@@ -64,8 +62,14 @@ _SELECT_LOCKED = f"""
 _RESEAL = f"UPDATE session SET {_each('{0} = resealed({0}, {1})', KEYS)}"
 
 
-def row(session: Session) -> SessionRow:
-    """The session's values as they are now: the object goes on changing."""
+def write(connection: sqlite3.Connection, written: Iterable[Session]) -> None:
+    for session in written:
+        row = _row(session)
+        if connection.execute(_UPDATE, row).rowcount == 0:
+            connection.execute(_INSERT, row)
+
+
+def _row(session: Session) -> dict[str, object]:
     return {
         "dev_eui": f"{session.dev_eui:016x}",
         "id": session.id.hex(),
@@ -73,12 +77,6 @@ def row(session: Session) -> SessionRow:
         **{name: getattr(session, name) for name in KEYS + STATE},
         "mac": session.mac.to_json(),
     }
-
-
-def write(connection: sqlite3.Connection, rows: Sequence[SessionRow]) -> None:
-    for each in rows:
-        if connection.execute(_UPDATE, each).rowcount == 0:
-            connection.execute(_INSERT, each)
 
 
 def end_left(connection: sqlite3.Connection) -> None:

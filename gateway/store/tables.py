@@ -7,16 +7,15 @@ the caller's. What crosses over from the event loop is a copy or cannot change.
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, TypeAlias
 
 from gateway.lorawan.duty_cycle import Spent
-from gateway.lorawan.session import Changes, Join, KnownState, Rejoin
+from gateway.lorawan.session import Changes, Join, KnownState, Rejoin, Session
 from gateway.records import Event, Moment, Record
 from gateway.store import downlinks, sessions
 from gateway.store.bounds import JUDGED
 from gateway.store.segments import UNREADABLE, pack, unpack
-from gateway.store.sessions import SessionRow
 
 AGED_AT_ONCE = 1000  # segments looked at for their age
 
@@ -58,7 +57,7 @@ class Write:
     segments: Sequence[Segment] = ()
     done: Sequence[int] = ()
     reserved: dict[str, int] = field(default_factory=dict)
-    sessions: Sequence[SessionRow] = field(default=(), repr=False)  # their keys, in plain
+    sessions: Sequence[Session] = ()  # copies; their rows would be five times as large
     ended: Sequence[Row] = ()
     joins: Sequence[Row] = ()
     rejoins: Sequence[Row] = ()
@@ -73,12 +72,12 @@ class Write:
         done: Sequence[int] = (),
         reserved: dict[str, int] | None = None,
     ) -> "Write":
-        """Copies the sessions' values as they are now: the objects go on changing."""
+        """Copies the sessions as they are now: the objects go on changing."""
         return cls(
             segments,
             done,
             reserved or {},
-            sessions=[sessions.row(session) for session in changes.sessions],
+            sessions=[replace(session) for session in changes.sessions],
             ended=[(_eui(dev_eui), id_.hex()) for dev_eui, id_ in changes.ended],
             joins=[_join_row(join) for join in changes.joins],
             rejoins=[_rejoin_row(rejoin) for rejoin in changes.rejoins],

@@ -152,7 +152,7 @@ def test_write_copies_session_values() -> None:
     changing = session(f_cnt_up=1)
     write = tables.Write.of(Changes(sessions=(changing,)))
     changing.f_cnt_up = 2
-    assert write.sessions[0]["f_cnt_up"] == 1
+    assert write.sessions[0].f_cnt_up == 1
 
 
 async def test_d2_record_comes_back_from_disk_as_it_went_in(world: World) -> None:
