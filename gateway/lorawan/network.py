@@ -50,7 +50,7 @@ class Network:
         by_dev_eui = {device.dev_eui: device for device in devices}
         self._plan = Plan.of(region, heard)
         self._activations = Activations(by_dev_eui.values(), known)
-        self.downlinks = DownlinkQueue(known.downlinks)
+        self.downlinks = DownlinkQueue(known.downlinks, region.silence)
         nonces = Nonces(known.joins, known.rejoins)
         self._join_server = JoinServer(
             by_dev_eui, nonces, self._plan, net_id, random_bytes, join_control

@@ -8,7 +8,8 @@ Rules:
 - None is sent twice: a device may have acted on what it did not acknowledge. What a run that ended
   has handed over may have been on the air: it is not sent again. A confirmed one still gets its
   ACK, of any other nobody will know: NOT_ACKED.
-- A refused transmission never left: the downlink waits again, for `ATTEMPTS` in all.
+- A refused transmission never left: the downlink waits again, for `ATTEMPTS` in all. Where nothing
+  may be sent at all the first attempt is the last: TX_FREQ.
 - Each gets exactly one final result, in the transaction that ends it. Results before that tell how
   it gets on.
 - A confirmed one is ACKED by the ACK bit of the session's next uplink, else NOT_ACKED. While one
@@ -97,12 +98,15 @@ NOTHING = Step()
 
 
 class DownlinkQueue:
-    """All downlinks of this gateway's devices; `known` is what the store kept of them.
+    """All downlinks of this gateway's devices.
+
+    `known` is what the store kept of them; `silence` says why nothing may be sent, if that is so.
 
     Memory runs ahead of the disk, as in `gateway.lorawan.network`.
     """
 
-    def __init__(self, known: Iterable[Queued] = ()) -> None:
+    def __init__(self, known: Iterable[Queued] = (), silence: str = "") -> None:
+        self._silence = silence
         self._open: dict[int, dict[int, Queued]] = {}  # by DevEUI, by number
         self._pending: set[str] = set()  # correlations
         self._done: dict[str, None] = {}  # the same, oldest first
@@ -148,6 +152,8 @@ class DownlinkQueue:
             size = len(queued.order.payload)
             if _has_expired(queued.order, now):
                 step += self._expired(queued)
+            elif self._silence:
+                step += self._end(queued, TxStatus.TX_FREQ, self._silence)
             elif size > room:
                 reason = f"{size} bytes, and {room} fit at the device's data rate"
                 step += self._end(queued, Verdict.REFUSED, reason)

@@ -11,6 +11,7 @@ import pytest
 from lorawan_device import hears_join_accept, join_request
 from lorawan_network import (
     ABP,
+    AIR,
     APP_KEY,
     DEV_EUI,
     JOIN_EUI,
@@ -28,8 +29,9 @@ from gateway.lorawan.device import Device
 from gateway.lorawan.downlink import Answer, largest_payload
 from gateway.lorawan.moment import Moment
 from gateway.lorawan.network import Network
-from gateway.lorawan.outcome import DropReason, Uplink
+from gateway.lorawan.outcome import DropReason, Immediate, Uplink
 from gateway.lorawan.queue import Order, Verdict
+from gateway.lorawan.regions import REGIONS
 from gateway.lorawan.regions.america import US915
 from gateway.lorawan.regions.europe import EU868
 from gateway.lorawan.session import Changes, KnownState
@@ -268,6 +270,23 @@ def test_class_c_is_sent_to_at_once_in_rx2() -> None:
         assert street.device.more_waits == more
         assert street.sent(answer) == ["OK"]
     assert street.listens() is None
+
+
+@pytest.mark.parametrize("entry", [ABP, CLASS_C])
+def test_downlink_ends_at_once_where_listen_before_talk_is_the_law(entry: Device) -> None:
+    street = Street(entry=entry)
+    korea = REGIONS["KR920"]
+    street.network = Network([entry], KnownState(), korea, bytes, heard=korea.channels)
+    street.order()
+    if entry is CLASS_C:
+        found: Immediate | Uplink = street.network.downlink_now(ABP.dev_eui, street.moment)
+    else:
+        heard = replace(packet(AIR.uplink(0)), frequency=korea.channels[0])
+        found = uplink(street.network.receive(heard, street.moment))
+    assert found.answer is None
+    (result,) = found.results
+    assert (result.status, result.final, result.reason) == (TxStatus.TX_FREQ, True, korea.silence)
+    assert [row.state for row in found.changes.downlinks] == ["done"]
 
 
 def test_class_a_is_not_sent_to_without_an_uplink() -> None:
