@@ -13,8 +13,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from gateway import daemon, files, settings
+    from gateway import files, process, settings
     from gateway.diagnostics import log
 
     log.open_log()
-    return daemon.run(settings.load(args.config or files.DEFAULT_FILE))
+    return process.run(settings.load(args.config or files.DEFAULT_FILE))

@@ -1,0 +1,58 @@
+"""The daemon as a process: the directory it needs, the signals that stop it, its exit code."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+from gateway.daemon import serve
+from gateway.errors import GatewayError, StoreError
+from gateway.settings import Settings, warnings
+from gateway.store import sealing
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit code."""
+    state_dir = Path(settings.config.gateway.state_dir)
+    _make(state_dir)
+    sealing.read_keys(state_dir)  # a wrong key file is not put right by starting again: ConfigError
+    for warning in warnings(settings):
+        log.warning("%s", warning)
+    code = 0
+    try:
+        asyncio.run(_until_stopped(settings))
+    except* GatewayError as faults:
+        for fault in _leaves(faults):
+            log.critical("%s", fault)
+        code = 1
+    return code
+
+
+def _make(state_dir: Path) -> None:
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+    except PermissionError as error:
+        raise PermissionError(
+            f"gateway.state_dir {state_dir} may not be made by this user: run the daemon as its"
+            " service (sudo systemctl start kogge), or name a directory of your own"
+        ) from error
+    except OSError as error:
+        raise StoreError(
+            f"gateway.state_dir {state_dir} cannot be made ({error.strerror}): readings would"
+            " have no place; name a directory, or one that can be made"
+        ) from error
+
+
+def _leaves(group: BaseExceptionGroup[GatewayError]) -> Iterator[GatewayError]:
+    for each in group.exceptions:
+        yield from _leaves(each) if isinstance(each, BaseExceptionGroup) else (each,)
+
+
+async def _until_stopped(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    await serve(settings, stop)
