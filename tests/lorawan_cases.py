@@ -427,6 +427,10 @@ CASES = (
                 "An ABP device's MAC state begins anew, and it is told so",
                 f"{REJOIN}::test_abp_device_of_1_1_resets_its_mac_state_and_is_told_so",
             ),
+            Demand(
+                "From an OTAA device it is counted and skipped",
+                f"{REJOIN}::test_otaa_device_of_1_1_cannot_reset_its_mac_state",
+            ),
         ),
     ),
     Case(

@@ -10,6 +10,7 @@ Rules:
   it knows; one that refuses that too is asked no more (`max_dr` is -1): each refusal leaves less.
 - Answers about receive windows are repeated until the device hears a downlink, any downlink.
 - Commands are in FOpts or on FPort 0. A frame with both is malformed, and never comes here.
+- ResetInd is for ABP devices alone (LoRaWAN 1.1 §5.1): another's is counted and skipped.
 - What the device asks for is answered once a kind. The time is that of the end of this uplink, also
   of a repeated one: that is the one which the device remembers.
 """
@@ -78,16 +79,24 @@ NOT_HEARD = Heard(FACTORY)
 """Of an uplink without commands, and of one that was heard before."""
 
 
-def commands_of(f_opts: bytes, f_port: int, frm_payload: bytes, version: str) -> Parsed:
+def commands_of(
+    f_opts: bytes, f_port: int, frm_payload: bytes, version: str, *, abp: bool
+) -> Parsed:
     """The MAC commands that an uplink carries."""
     data = f_opts or (frm_payload if f_port == 0 else b"")
-    return parse_uplink(data, version) if data else NOTHING
+    if not data:
+        return NOTHING
+    parsed = parse_uplink(data, version)
+    if abp:
+        return parsed
+    kept = tuple(one for one in parsed.commands if not isinstance(one, ResetInd))
+    return replace(parsed, commands=kept, misplaced=len(parsed.commands) - len(kept))
 
 
 def hear(mac: Mac, parsed: Parsed, plan: Plan) -> Heard:
     """Take the commands of a new uplink."""
-    skipped = len(parsed.class_b) + (parsed.unknown is not None) + (parsed.truncated is not None)
-    heard = Heard(mac, skipped=skipped)
+    cut = (parsed.unknown is not None) + (parsed.truncated is not None)
+    heard = Heard(mac, skipped=len(parsed.class_b) + parsed.misplaced + cut)
     for kind in dict.fromkeys(type(command) for command in parsed.commands):
         answers = [command for command in parsed.commands if isinstance(command, kind)]
         if kind is ResetInd:

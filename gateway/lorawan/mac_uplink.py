@@ -175,12 +175,16 @@ CLASS_B_SIZES = {0x10: 1, 0x11: 1, 0x12: 0, 0x13: 1}
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """The commands of one uplink; CIDs of what was stepped over, and of what ended the reading."""
+    """The commands of one uplink; CIDs of what was stepped over, and of what ended the reading.
+
+    `misplaced` counts commands that such a device has no right to.
+    """
 
     commands: tuple[MacCommand, ...] = ()
     class_b: tuple[int, ...] = ()
     unknown: int | None = None
     truncated: int | None = None
+    misplaced: int = 0
 
 
 def parse_uplink(data: bytes, version: str) -> Parsed:

@@ -146,7 +146,8 @@ class _Accepted:
         activation, session = self.activation, self.activation.session
         retransmission = f_cnt == session.f_cnt_up
         confirmed = m_type == MType.CONFIRMED_DATA_UP
-        parsed = mac.commands_of(f_opts, f_port, frm_payload, session.version)
+        abp = activation.device.root_key is None
+        parsed = mac.commands_of(f_opts, f_port, frm_payload, session.version, abp=abp)
         session.f_cnt_up = f_cnt
         activation.repeats = activation.repeats + 1 if retransmission else 0
         activation.hears(self.packet)

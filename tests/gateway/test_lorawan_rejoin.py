@@ -228,6 +228,15 @@ def test_abp_device_of_1_1_resets_its_mac_state_and_is_told_so() -> None:
     assert world.sessions[got.session.id].mac.channels == FACTORY.channels
 
 
+def test_otaa_device_of_1_1_cannot_reset_its_mac_state() -> None:
+    world = World()
+    air = world.settled(5).air
+    got = uplink(world.receive(air.uplink(1, f_opts=b"\x01\x01\x02", confirmed=True)))
+    assert got.skipped_commands == 1
+    assert got.session.mac.channels == EXTRA[:5]
+    assert answered(air, got, 1, 1).commands[:1] == b"\x02", "LinkCheckReq alone is answered"
+
+
 def test_abp_device_of_1_1_made_with_our_channels_is_heard_on_them() -> None:
     frame = replace(packet(AIR.uplink(1, tx_ch=7)), frequency=867_900_000)
     assert uplink(World().receive(frame)).f_cnt == 1
