@@ -18,7 +18,7 @@ from gateway.lorawan.device import Device
 from gateway.lorawan.downlink import Answer
 from gateway.lorawan.mac_uplink import DevStatusAns
 from gateway.lorawan.network import Network
-from gateway.lorawan.outcome import Drop, Joined, Uplink
+from gateway.lorawan.outcome import Drop, DropReason, Joined, Uplink
 from gateway.lorawan.queue import Result
 from gateway.lorawan.session import Changes, Session
 from gateway.records import Event, Moment, Radio, Reading, Record, Value
@@ -97,7 +97,8 @@ class Uplinks:
 
     def _join_refused(self, drop: Drop, dev_eui: int, moment: Moment) -> None:
         self.counts["joins_refused"] += 1
-        if self._refusals.is_news(dev_eui, moment.monotonic_s):
+        ours = drop.reason is not DropReason.UNKNOWN_DEVICE
+        if self._refusals.is_news(dev_eui, moment.monotonic_s, ours=ours):
             detail = {"device": f"{dev_eui:016x}", "cause": str(drop.reason), "reason": drop.says}
             self._buffer.add(Event("join_refused", moment, {**detail}))
 
