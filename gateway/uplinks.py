@@ -156,7 +156,8 @@ class Uplinks:
 
     def _joined(self, joined: Joined, packet: RxPacket, moment: Moment) -> None:
         self.counts["joins"] += 1
-        detail = _activation(joined.device, joined.session)
+        spent = self._network.dev_nonces(joined.device.dev_eui)
+        detail = _activation(joined.device, joined.session) | {"dev_nonces": spent}
         self._watch.tell("join", **detail)
         event = Event("join", moment, detail)
         self._spawn(self._keep_and_answer([event], joined.changes, joined.answer, packet))

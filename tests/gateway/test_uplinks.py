@@ -116,6 +116,16 @@ async def test_join_is_on_disk_before_its_accept_and_becomes_an_event(bench: Ben
     assert bench.uplinks.counts["joins"] == 1
 
 
+async def test_join_tells_how_many_dev_nonces_are_spent(bench: Bench) -> None:
+    with bench.watch.onlooker() as onlooker:
+        for dev_nonce in (7, 9):
+            await bench.hear(packet(join_request(APP_KEY, JOIN_EUI, DEV_EUI, dev_nonce)))
+        told = [await onlooker.next() for _ in range(2)]
+    events = [one for one in bench.buffer.records if isinstance(one, Event)]
+    assert [event.detail["dev_nonces"] for event in events] == [1, 2]
+    assert [one["dev_nonces"] for one in told] == [1, 2]
+
+
 async def test_refused_join_becomes_an_event_that_says_why(bench: Bench) -> None:
     await bench.hear(packet(join_request(b"?" * 16, JOIN_EUI, DEV_EUI, 7)))
     (event,) = bench.buffer.records
