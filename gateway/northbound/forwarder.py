@@ -33,9 +33,9 @@ from gateway.northbound.broker import Broker, Unreachable
 from gateway.northbound.client import TOO_LARGE, Client, Received, Refused
 from gateway.northbound.commands import Reply
 from gateway.northbound.connection import GOODBYE_SECONDS, Lost
-from gateway.northbound.formats import Content, Format, json
 from gateway.northbound.formats.json import RadioState
-from gateway.records import Event, Moment, Reading
+from gateway.northbound.messages import Message, Messages
+from gateway.records import Event, Moment
 from gateway.store.buffer import Batch
 
 LOOK_SECONDS: Final = 1.0  # how often the status is compared with what was last said
@@ -100,8 +100,8 @@ class Forwarder:
         told: Callable[[str, str], None],
     ) -> None:
         self._mqtt, self._eui, self._buffer, self._commands = mqtt, eui, buffer, commands
-        self._dated, self._now, self._radio, self._told = dated, now, radio, told
-        self._format = Format(mqtt)
+        self._now, self._radio, self._told = now, radio, told
+        self._messages = Messages(mqtt, eui, dated, now)
         self._broker = Broker(mqtt, f"kogge-{eui}")
         self._reconnect, self._retry = Backoff(random), Backoff(random)
         self._hold_until = self._fills_until = 0.0  # on the loop's clock
@@ -148,7 +148,7 @@ class Forwarder:
                 self._buffer.returned(self._in_flight.popitem()[1])
 
     async def _listen(self, client: Client) -> None:
-        topic = self._topic("command/+")
+        topic = self._messages.topic("command/+")
         try:
             await client.listen(topic)
         except Refused as refusal:
@@ -179,16 +179,15 @@ class Forwarder:
             sending.add_done_callback(lambda _: room.release())
 
     async def _deliver(self, client: Client, batch: Batch) -> None:
-        kind, payload = self._message(batch)
-        content = self._format.content if kind == "readings" else Content()
+        topic, payload, content = self._messages.of(batch, self._broker.protocol)
         try:
-            await client.publish(self._topic(kind), payload, content=content)
+            await client.publish(topic, payload, content=content)
         except Refused as refusal:
             self._buffer.returned(self._in_flight.pop(batch.number))
             if refusal.reason_code == TOO_LARGE and len(batch.records) > 1:
                 self._most = min(self._most, len(batch.records) // 2)
             else:
-                self._hold(kind, refusal)
+                self._hold(topic, refusal)
         else:
             self._buffer.delivered(self._in_flight.pop(batch.number))
             self._state.published += 1
@@ -202,23 +201,13 @@ class Forwarder:
             reply = self._commands.reply_to(event) if isinstance(event, Event) else None
             if reply is None or not isinstance(event, Event):
                 continue
-            message = json.events(self._eui, [event], self._dated)
+            message = self._messages.events([event])
             try:
                 await client.publish(reply.topic, message, correlation_data=reply.correlation_data)
             except Refused:
                 self._state.refused += 1
 
-    def _message(self, batch: Batch) -> tuple[str, bytes]:
-        readings = [record for record in batch.records if isinstance(record, Reading)]
-        if readings:
-            kind = "readings" if self._broker.protocol == "5" else self._format.topic
-            return kind, self._format.readings(
-                self._eui, batch.number, readings, batch.historical, self._dated, self._now()
-            )
-        events = [record for record in batch.records if isinstance(record, Event)]
-        return "events", json.events(self._eui, events, self._dated)
-
-    def _hold(self, kind: str, refusal: Refused) -> None:
+    def _hold(self, topic: str, refusal: Refused) -> None:
         """Stop sending for a while; several refusals of one moment count once."""
         self._state.refused += 1
         now = asyncio.get_running_loop().time()
@@ -234,7 +223,7 @@ class Forwarder:
             )
         self._told(
             "refused",
-            f"the broker refused {self._topic(kind)}: {refusal}. Nothing is lost, it is sent again "
+            f"the broker refused {topic}: {refusal}. Nothing is lost, it is sent again "
             f"in {wait:.0f} s; {advice}",
         )
 
@@ -264,12 +253,12 @@ class Forwarder:
         return waits or bool(self._in_flight) or not self._buffer.backlog
 
     async def _publish_status(self, client: Client, state: Literal["online", "offline"]) -> None:
-        payload = self._status(state, self._dated(self._state.since))
+        status = self._status(state, self._state.since)
         try:
-            await client.publish(self._topic("status"), payload, retain=True)
+            await client.publish(status.topic, status.payload, retain=True)
         except Refused as refusal:
             self._state.refused += 1
-            self._told("refused", f"the broker refused {self._topic('status')}: {refusal}")
+            self._told("refused", f"the broker refused {status.topic}: {refusal}")
 
     async def _say_goodbye(self, client: Client) -> None:
         self._changed(False, "stopped")
@@ -280,14 +269,11 @@ class Forwarder:
             self._told("disconnected", f"the broker did not hear that this gateway stops: {error}")
 
     def _will(self) -> Will:
-        return Will(self._topic("status"), self._status("offline", None), qos=1, retain=True)
+        status = self._status("offline", None)
+        return Will(status.topic, status.payload, qos=1, retain=True)
 
-    def _status(self, state: Literal["online", "offline"], since: Moment | None) -> bytes:
-        radio = self._radio()
-        return json.status(self._eui, state, since, self._buffer.backlog, radio)
-
-    def _topic(self, kind: str) -> str:
-        return f"{self._mqtt.topic_prefix}/{self._eui}/{kind}"
+    def _status(self, state: Literal["online", "offline"], since: Moment | None) -> Message:
+        return self._messages.status(state, since, self._buffer.backlog, self._radio())
 
     def _connected(self) -> None:
         self._changed(True, "")
