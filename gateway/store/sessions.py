@@ -9,6 +9,7 @@
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 from gateway.lorawan.mac_state import Mac
@@ -63,7 +64,8 @@ _RESEAL = f"UPDATE session SET {_each('{0} = resealed({0}, {1})', KEYS)}"
 
 
 def write(connection: sqlite3.Connection, written: Iterable[Session]) -> None:
-    for session in written:
+    """In the table's order: a page that leaves the cache for the log does not come back."""
+    for session in sorted(written, key=attrgetter("dev_eui", "id")):
         row = _row(session)
         if connection.execute(_UPDATE, row).rowcount == 0:
             connection.execute(_INSERT, row)

@@ -10,6 +10,7 @@ import sys
 import threading
 from functools import partial
 from pathlib import Path
+from random import Random
 
 import pytest
 from store_tools import World, reading, session
@@ -111,7 +112,14 @@ async def test_what_is_remembered_is_recalled_by_the_next_run(path: Path) -> Non
 
 async def test_file_is_set_up_as_measured_and_private(path: Path) -> None:
     store = await Store.open(path)
-    asked = ("page_size", "journal_mode", "synchronous", "wal_autocheckpoint", "locking_mode")
+    asked = (
+        "page_size",
+        "cache_size",
+        "journal_mode",
+        "synchronous",
+        "wal_autocheckpoint",
+        "locking_mode",
+    )
     values = await store._ask(
         partial(
             store._run,
@@ -120,11 +128,28 @@ async def test_file_is_set_up_as_measured_and_private(path: Path) -> None:
             ],
         )
     )
-    assert values == [1024, "wal", 2, 1000, "exclusive"]
+    assert values == [1024, -256, "wal", 2, 1000, "exclusive"]
     await store.commit(one(1), nothing)
     for file in path.parent.iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
     await store.close()
+
+
+async def test_sessions_heard_in_any_order_write_each_page_once(path: Path) -> None:
+    store = await Store.open(path)
+    sessions = [session(dev_eui) for dev_eui in range(3000)]
+    Random(1).shuffle(sessions)
+    before = bytes_written()
+    await store.commit(Write.of(Changes(tuple(sessions))), nothing)
+    log = path.with_name(f"{path.name}-wal").stat().st_size
+    assert bytes_written() - before < 2.2 * log  # to the log, and from there to the file
+    await store.close()
+
+
+def bytes_written() -> int:
+    """By this process, to files and whatever else."""
+    said = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+    return int(said["wchar"])
 
 
 async def test_second_open_is_refused_and_says_so(path: Path) -> None:
@@ -276,6 +301,7 @@ async def test_commits_go_on_when_their_waiters_were_cancelled(path: Path) -> No
 CHILD = """
 import asyncio, os, sys
 from pathlib import Path
+from random import Random
 sys.path.insert(0, "tests")
 from gateway.lorawan.session import Changes
 from gateway.store.buffer import Buffer
