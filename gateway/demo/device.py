@@ -11,8 +11,7 @@ Rules:
 - RX1 that delivered something keeps RX2 shut.
 - An uplink is repeated, as it was and with the same FCnt, until something is heard (confirmed:
   until its ACK), NbTrans times; a confirmed one of 1.0.2 and 1.0.3 eight times, slower and slower.
-- A DevNonce is used once: random up to 1.0.3, rising since (L2 1.0.4 §6.2.5).
-- FCntDown only rises; what repeats or goes back is refused. So does JoinNonce since 1.0.4.
+- FCntDown only rises; what repeats or goes back is refused.
 - After a power cycle a device that joins has lost its session. It has kept nothing up to 1.0.3,
   DevNonce and JoinNonce in 1.0.4, and RJcount1 in 1.1. ABP goes on: in 1.0.4 with its
   counters and settings, in 1.1 with its counters and a ResetInd, before with nothing.
@@ -23,19 +22,18 @@ Rules:
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from gateway.demo import frames
 from gateway.demo.end_device.activation import (
     ACK,
     F_PENDING,
-    JOINING,
     Activation,
     Frame,
     Keys,
     faults,
-    open_join_accept,
 )
 from gateway.demo.end_device.commands import DEVICE_MODE, DEVICE_TIME, REKEY, RESET, Commands
-from gateway.demo.end_device.plan import EU868, Plan, Rate
+from gateway.demo.end_device.joining import FORGETFUL, JOIN_ACCEPT_SIZES, Joining, Request
+from gateway.demo.end_device.plan import EU868, Plan
+from gateway.demo.end_device.sending import Sending, Uplink
 from gateway.demo.end_device.settings import Settings
 from gateway.demo.end_device.windows import (
     COUNTER_MODULUS,
@@ -48,46 +46,21 @@ from gateway.demo.end_device.windows import (
 )
 from gateway.demo.frames import MType
 
-__all__ = ["COUNTER_MODULUS", "WINDOW_US", "Activation", "Device", "Downlink", "Heard", "Keys"]
+__all__ = [
+    "COUNTER_MODULUS",
+    "WINDOW_US",
+    "Activation",
+    "Device",
+    "Downlink",
+    "Heard",
+    "Keys",
+    "Uplink",
+]
 
 JOIN_ACCEPT_DELAY1_US, SECOND_US = 5_000_000, 1_000_000
-CONFIRMED_TRIALS = 8  # LoRaWAN 1.0.3 §18.4
 ADR, ADR_ACK_REQ, F_OPTS_ROOM = 0x80, 0x40, 15
-CLASS_C = 2
+CLASS_C, KEEPS_RADIO = 2, 2
 SMALLEST = 12  # MHDR, FHDR without FOpts, MIC
-
-
-@dataclass(frozen=True, slots=True)
-class Uplink:
-    """A PHYPayload to put on the air; `f_cnt` is None for a Join- or Rejoin-Request.
-
-    `frequency` (Hz) and `rate` are where the device would send it, `power` its TXPower index.
-    """
-
-    phy_payload: bytes
-    f_cnt: int | None
-    confirmed: bool
-    frequency: int
-    rate: Rate
-    power: int = 0
-
-
-@dataclass(slots=True)
-class _Sending:
-    """What is being sent: its frame (None: `phy_payload` is a request to join), and how often."""
-
-    frame: Frame | None
-    phy_payload: bytes = b""
-    join_type: int = JOINING
-    nonce: int = 0
-    acked_f_cnt: int = 0
-    channel: int = 0
-    dr: int = 0
-    trials: int = 0
-
-    @property
-    def confirmed(self) -> bool:
-        return self.frame is not None and self.frame.m_type == MType.CONFIRMED_UP
 
 
 @dataclass(slots=True)
@@ -99,10 +72,6 @@ class Device:
     adr: bool = False
     device_class: str = "A"
     random: Random = field(default_factory=lambda: Random(1))
-    dev_nonce: int = 0
-    join_nonce: int = -1
-    rj_count0: int = 0
-    rj_count1: int = 0
     activation: Activation | None = None
     acked: bool = False
     more_waits: bool = False
@@ -110,14 +79,15 @@ class Device:
     violations: list[str] = field(default_factory=list)
     settings: Settings = field(init=False)
     commands: Commands = field(init=False)
-    join_attempts: int = 0
+    joining: Joining = field(init=False)
     adr_ack_count: int = 0
-    _sending: _Sending | None = None
+    _sending: Sending | None = None
     _windows: tuple[Window, ...] = ()
     _answered: bool = False
     _owes_ack: int | None = None
 
     def __post_init__(self) -> None:
+        self.joining = Joining(self.keys, self.random)
         self._begin(None if self.keys.otaa else Activation.by_personalization(self.keys))
 
     @property
@@ -152,42 +122,24 @@ class Device:
 
     def power_cycle(self) -> None:
         """Switched off and on again: all is lost that is not in its flash."""
-        forgetful = self.keys.lorawan in ("1.0.2", "1.0.3")
         session, settings = self.activation, self.settings
-        if forgetful:
-            self.join_nonce, self.dev_nonce = -1, 0
+        if self.keys.lorawan in FORGETFUL:
             session = Activation.by_personalization(self.keys)
-        self.join_attempts = 0
+        self.joining.power_cycle()
         self._begin(None if self.keys.otaa else session)
         if not self.keys.otaa and self.keys.lorawan == "1.0.4":
             self.settings = self.commands.settings = settings
 
     def join_request(self) -> Uplink:
-        """A Join-Request with the next DevNonce (L2 1.0.4 §6.2.5), each second one slower."""
-        keys = self.keys
-        if keys.lorawan in ("1.0.2", "1.0.3"):
-            self.dev_nonce = self.random.randrange(0x10000)
-        else:
-            self.dev_nonce += 1
+        """A Join-Request, each second one slower."""
         self._begin(None)
         settings, drs = self.settings, [dr for dr in self.plan.rx1 if self.settings.usable(dr)]
-        settings.dr = drs[-1 - self.join_attempts // 2 % len(drs)]
-        self.join_attempts += 1
-        request = frames.join_request(keys.root_key, keys.join_eui, keys.dev_eui, self.dev_nonce)
-        return self._send(_Sending(None, request, JOINING, self.dev_nonce))
+        settings.dr = drs[-1 - self.joining.attempts // 2 % len(drs)]
+        return self._send(Sending(self.joining.request()))
 
     def rejoin_request(self, kind: int) -> Uplink:
-        """1.1 §6.2.4: type 0 and 2 in the session that holds, type 1 with the root key."""
-        session, keys = self._session(), self.keys
-        if kind == 1:
-            count, self.rj_count1 = self.rj_count1, self.rj_count1 + 1
-            key = frames.derived(keys.nwk_key, 6, keys.dev_eui.to_bytes(8, "little"))
-            eui = keys.join_eui
-        else:
-            count, self.rj_count0 = self.rj_count0, self.rj_count0 + 1
-            key, eui = session.s_nwk_s_int_key, session.net_id
-        request = frames.rejoin_request(key, kind, eui, keys.dev_eui, count)
-        return self._send(_Sending(None, request, kind, count))
+        """A Rejoin-Request of 1.1, out of the session that holds."""
+        return self._send(Sending(self.joining.rejoin(kind, self._session())))
 
     def uplink(self, f_port: int | None, payload: bytes, confirmed: bool = False) -> Uplink:
         """A data uplink with the next FCntUp; the device must be activated."""
@@ -206,7 +158,7 @@ class Device:
             payload=payload,
         )
         acked_f_cnt, self._owes_ack = self._owes_ack or 0, None
-        return self._send(_Sending(frame, acked_f_cnt=acked_f_cnt))
+        return self._send(Sending(frame, acked_f_cnt=acked_f_cnt))
 
     def repetition(self) -> Uplink | None:
         """The last uplink once more, as long as it is to be repeated."""
@@ -215,10 +167,10 @@ class Device:
             return None
         if self.acked if sending.confirmed else self._answered:
             return None
-        patient = sending.confirmed and self.keys.lorawan in ("1.0.2", "1.0.3")
-        if sending.trials >= (CONFIRMED_TRIALS if patient else self.settings.nb_trans):
+        version = self.keys.lorawan
+        if not sending.may_repeat(version, self.settings.nb_trans):
             return None
-        if patient and self.adr and sending.trials % 2 == 0:
+        if sending.is_patient(version) and self.adr and sending.trials % 2 == 0:
             self._slow_down(len(sending.frame.payload) + len(sending.frame.f_opts))
         return self._send(sending)
 
@@ -247,8 +199,7 @@ class Device:
             rx1_frequency = frequency
         else:
             rx1_frequency = channel.rx1_frequency
-        requests = sending.frame is None
-        delay = JOIN_ACCEPT_DELAY1_US if requests else settings.rx_delay_s * SECOND_US
+        delay = JOIN_ACCEPT_DELAY1_US if sending.request else settings.rx_delay_s * SECOND_US
         self._windows = settings.windows(end_us + delay, dr, rx1_frequency)
         return self._windows
 
@@ -314,26 +265,30 @@ class Device:
         if self.settings.usable(dr) and self.plan.rates[dr].max_payload >= size:
             self.settings.dr = dr
 
-    def _send(self, sending: _Sending) -> Uplink:
+    def _send(self, sending: Sending) -> Uplink:
         """Draw a channel, and sign: a 1.1 frame is signed for its channel and data rate."""
         settings = self.settings
         sending.dr = settings.dr
         sending.channel = self.random.choice(settings.usable(sending.dr) or [0])
         sending.trials += 1
-        frame, phy_payload = sending.frame, sending.phy_payload
-        if frame is not None:
-            session = self._session()
-            phy_payload = session.uplink(frame, sending.dr, sending.channel, sending.acked_f_cnt)
+        what = sending.what
+        if isinstance(what, Request):
+            phy_payload, f_cnt = what.phy_payload, None
+        else:
+            phy_payload, f_cnt = self._signed(what, sending), what.f_cnt
         self._sending, self._windows = sending, ()
         self.acked = self._answered = self.more_waits = False
         return Uplink(
             phy_payload,
-            None if frame is None else frame.f_cnt,
+            f_cnt,
             sending.confirmed,
             settings.channels[sending.channel].frequency,
             self.plan.rates[sending.dr],
             settings.tx_power,
         )
+
+    def _signed(self, frame: Frame, sending: Sending) -> bytes:
+        return self._session().uplink(frame, sending.dr, sending.channel, sending.acked_f_cnt)
 
     def _is_ours(self, phy_payload: bytes) -> bool:
         """Whether a downlink that was missed was meant for this device."""
@@ -348,41 +303,37 @@ class Device:
 
     def _opened(self, phy_payload: bytes) -> bytes | None:
         """The body of a Join-Accept to what was asked last."""
-        sending = self._sending
-        if sending is None or sending.frame is not None or len(phy_payload) not in (17, 33):
-            return None
-        return open_join_accept(self.keys, phy_payload, sending.join_type, sending.nonce)
+        request = self._sending.request if self._sending else None
+        return None if request is None else self.joining.opened(phy_payload, request)
 
     def _join_accept(self, phy_payload: bytes) -> Heard:
         sending = self._sending
-        if sending is None or sending.frame is not None:
+        if sending is None or sending.request is None:
             return Heard.NOT_OURS
-        if len(phy_payload) not in (17, 33):
+        if len(phy_payload) not in JOIN_ACCEPT_SIZES:
             return Heard.MALFORMED
         body = self._opened(phy_payload)
         if body is None:
             return Heard.BAD_MIC
-        join_nonce = int.from_bytes(body[0:3], "little")
-        if join_nonce <= self.join_nonce:
-            self.violations.append(f"JoinNonce {join_nonce} came after {self.join_nonce}")
+        join_nonce, last = int.from_bytes(body[0:3], "little"), self.joining.join_nonce
+        if not self.joining.takes(join_nonce):
+            self.violations.append(f"JoinNonce {join_nonce} came after {last}")
             return Heard.NONCE_REUSED
-        self.join_nonce, self.rj_count0 = join_nonce, 0
-        self._activate(body, sending)
+        self._activate(body, sending.request, sending.dr)
         return Heard.JOINED
 
-    def _activate(self, body: bytes, sending: _Sending) -> None:
+    def _activate(self, body: bytes, request: Request, dr: int) -> None:
         """A rejoin of type 2 keeps the radio as it is (1.1 §6.2.4.2)."""
         before = self.settings
-        self._begin(Activation.by_join(self.keys, body, sending.nonce))
-        if sending.join_type == 2:
+        self._begin(Activation.by_join(self.keys, body, request.nonce))
+        if request.kind == KEEPS_RADIO:
             self.settings = self.commands.settings = before
         else:
-            self.settings.dr = sending.dr
+            self.settings.dr = dr
             self.settings.join_accept(body[10] & 0x7F, body[11], body[12:])
         self.commands.version = self.keys.lorawan
         if self.keys.lorawan == "1.1" and not self._session().minor:
             self.commands.version = "1.0.3"
-        self.join_attempts = 0
 
     def _data(self, downlink: Downlink, class_a: bool) -> Heard:
         session = self.activation

@@ -75,7 +75,7 @@ class Disk:
             tuple(self._joins),
             tuple(self._airtime.values()),
             tuple(self._rejoins.values()),
-            tuple(self._downlinks.values()),
+            tuple(_as_read(one) for one in self._downlinks.values()),
         )
 
     def _begin(self) -> None:
@@ -111,3 +111,8 @@ class Disk:
             self._downlinks[downlink.number] = downlink
         self.saved(write.readings)
         self.told(write.results)
+
+
+def _as_read(one: Queued) -> Queued:
+    """What the store has columns for."""
+    return Queued(one.number, one.order, one.state, one.attempts, one.session, one.f_cnt)

@@ -121,13 +121,14 @@ class Street:
             return
         uplink = one.mac.join_request()
         one.backoff.spend(now, airtime_us(len(uplink.phy_payload), uplink.rate, crc=True))
-        said = Said(one, uplink.phy_payload, None, nonce=one.mac.dev_nonce)
+        said = Said(one, uplink.phy_payload, None, nonce=one.mac.joining.dev_nonce)
         self._transmit(one, uplink, said)
 
     def _rejoin(self, one: EndDevice, session: bytes) -> None:
         """1.1: a new session out of the one it has."""
         kind = self._random.randrange(3)
-        count = one.mac.rj_count1 if kind == 1 else one.mac.rj_count0
+        joining = one.mac.joining
+        count = joining.rj_count1 if kind == 1 else joining.rj_count0
         uplink = one.mac.rejoin_request(kind)
         said = Said(one, uplink.phy_payload, None, join_type=kind, nonce=count, session=session)
         self._transmit(one, uplink, said)

@@ -407,7 +407,7 @@ def test_dev_nonce_rises_over_power_cycles_from_1_0_4_on_and_is_random_before() 
     for _ in range(4):
         for name, device in (("old", old), ("new", new)):
             device.join_request()
-            nonces[name].append(device.dev_nonce)
+            nonces[name].append(device.joining.dev_nonce)
             device.power_cycle()
     assert nonces["new"] == [1, 2, 3, 4]
     assert nonces["old"] != sorted(nonces["old"])
