@@ -33,14 +33,15 @@ from gateway.store.tables import Segment, Stock, Write
 T = TypeVar("T")
 
 # page_size comes before the first table; small pages spare the card (docs/performance.md);
-# cache_size is 256 KiB: most pages serve once a minute, and the kernel has them too
+# cache_size (256 KiB; the kernel has the pages too) opens the file: after locking_mode, or there is
+# shared memory
 PRAGMAS = (
     "PRAGMA page_size = 1024",
-    "PRAGMA cache_size = -256",
     "PRAGMA locking_mode = EXCLUSIVE",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA wal_autocheckpoint = 1000",
+    "PRAGMA cache_size = -256",
 )
 
 
