@@ -17,6 +17,7 @@ Rules:
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from itertools import starmap
 from struct import Struct
 from typing import NamedTuple
@@ -74,7 +75,7 @@ def follow(activation: Activation, packet: RxPacket, f_cnt: int, bits: Bits, pla
         return
     mac = session.mac
     if mac.link is None:
-        session.mac = replace(mac, link=Link(dr))
+        session.mac = _first_heard(mac, dr)
     elif mac.link.dr != dr:
         link = adr.follow(mac.link, dr, _requested_link(mac))
         session.mac = replace(mac, link=link, mask=None if bits.adr else mac.mask)
@@ -82,6 +83,12 @@ def follow(activation: Activation, packet: RxPacket, f_cnt: int, bits: Bits, pla
     if bits.adr:
         frames = activation.history + _frame.pack(f_cnt, packet.snr)
         activation.history = frames[-HISTORY_SIZE * _frame.size :]
+
+
+@lru_cache(maxsize=256)
+def _first_heard(mac: Mac, dr: int) -> Mac:
+    """Devices that were told the same share it."""
+    return replace(mac, link=Link(dr))
 
 
 def requests(
