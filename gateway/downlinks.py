@@ -14,6 +14,7 @@ from drivers.concentrator import TxStatus
 from gateway.clock import Clock
 from gateway.diagnostics.watch import Watch
 from gateway.lorawan import moment as lorawan
+from gateway.lorawan.airtime import airtime_us
 from gateway.lorawan.downlink import Answer
 from gateway.lorawan.network import Network
 from gateway.lorawan.queue import Order, Result, Step
@@ -24,6 +25,8 @@ Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
 
 LOOK_SECONDS = 1.0  # while something waits: for its expiry, or for a class C device to listen
 IDLE_SECONDS = 10.0
+CLOCKS_APART = 0.05
+"""Seconds by which the times of a transmission and of an uplink may err against each other."""
 RETRY_SECONDS = 10.0  # after a transmission to a class C device was refused
 
 
@@ -87,8 +90,10 @@ class Downlinks:
         dev_eui = self._sent.pop(answer.downlink, None)
         if dev_eui is not None and status is not TxStatus.OK:
             self._retry_at[dev_eui] = now.monotonic_s + RETRY_SECONDS
-        step = self._network.downlinks.sent(answer.downlink, status)
-        self._spawn(self._keep(step, _later(now, ahead_us / 1e6)))
+        on_air = _later(now, ahead_us / 1e6)
+        ends_at = on_air.monotonic_s + _airtime(answer) - CLOCKS_APART
+        step = self._network.downlinks.sent(answer.downlink, status, ends_at)
+        self._spawn(self._keep(step, on_air))
 
     async def run(self, transmitter: Transmitter, beat: Callable[[], None]) -> None:
         while True:
@@ -126,6 +131,13 @@ def lorawan_moment(moment: Moment) -> lorawan.Moment:
     """As the network server takes it: a packet is here some 10 ms after it ended."""
     unix_ns = None if moment.at is None else round(moment.at * 1e9)
     return lorawan.Moment(moment.monotonic_s, unix_ns)
+
+
+def _airtime(answer: Answer) -> float:
+    """Seconds that it is on the air at least; 0 where it has no window."""
+    size = len(answer.phy_payload)
+    times = (airtime_us(size, window.sf, window.bandwidth) for window in answer.windows)
+    return min(times, default=0) / 1e6
 
 
 def _later(moment: Moment, seconds: float) -> Moment:

@@ -1,8 +1,13 @@
 """How long a LoRa packet is on the air (Semtech AN1200.13 §4, SX1250 data sheet §6.1.4).
 
 Integers in quarter symbols, so that no rounding hides: the preamble counts 4.25 symbols of sync
-word beside its own, 6.25 at SF5 and SF6.
+word beside its own, 6.25 at SF5 and SF6. FSK frames have 5 bytes of preamble, 3 of sync word, a
+length and 2 of CRC around the payload (RP002-1.0.4).
 """
+
+from drivers.concentrator import Modulation, RxPacket
+
+FSK_AROUND = 11
 
 
 def airtime_us(
@@ -23,6 +28,14 @@ def airtime_us(
     blocks = max(0, -(-bits // per_block))
     quarters = 4 * preamble + (25 if short else 17) + 4 * (8 + blocks * (coding_rate + 4))
     return -(-quarters * (1 << sf) * 1_000_000 // (4 * bandwidth))
+
+
+def uplink_airtime_us(packet: RxPacket) -> int:
+    """Microseconds that a received packet was on the air."""
+    size = len(packet.payload)
+    if packet.modulation is Modulation.FSK:
+        return 8 * (size + FSK_AROUND) * 1_000_000 // packet.bit_rate
+    return airtime_us(size, packet.sf, packet.bandwidth, packet.coding_rate, crc=True)
 
 
 def low_data_rate(sf: int, bandwidth: int) -> bool:

@@ -12,8 +12,9 @@ Rules:
   may be sent at all the first attempt is the last: TX_FREQ.
 - Each gets exactly one final result, in the transaction that ends it. Results before that tell how
   it gets on.
-- A confirmed one is ACKED by the ACK bit of the session's next uplink, else NOT_ACKED. While one
-  awaits its ACK no other confirmed one is sent to that device: the ACK would be for either.
+- A confirmed one is ACKED by the ACK bit of the session's next uplink, else NOT_ACKED. An uplink
+  that began before its transmission ended says nothing of it. While one awaits its ACK no other
+  confirmed one is sent to that device: the ACK would be for either.
 - `expires_at` is Unix time: an order that is stale when it comes is REFUSED, one that becomes stale
   EXPIRED. While nobody knows the time, what may have expired waits.
 - A correlation is a command's identity: what comes again with one of those that are remembered, the
@@ -21,8 +22,9 @@ Rules:
 """
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from math import inf
 
 from drivers.concentrator import TxStatus
 
@@ -62,7 +64,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """An order in the queue; numbers rise. It was sent in `session` with `f_cnt`."""
+    """An order in the queue; numbers rise. It was sent in `session` with `f_cnt`.
+
+    Its transmission ends at `ends_at`, monotonic seconds; only this run knows that.
+    """
 
     number: int
     order: Order
@@ -70,6 +75,7 @@ class Queued:
     attempts: int = 0
     session: bytes = b""
     f_cnt: int | None = None
+    ends_at: float = field(default=-inf, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +118,7 @@ class DownlinkQueue:
         self._done: dict[str, None] = {}  # the same, oldest first
         self._last = 0
         for queued in sorted(known, key=lambda one: one.number):
-            self._keep(queued)
+            self._keep(replace(queued, ends_at=-inf))
 
     def __len__(self) -> int:
         """How many are not done."""
@@ -175,13 +181,15 @@ class DownlinkQueue:
 
     def hand_over(self, queued: Queued, session: bytes, f_cnt: int) -> Step:
         """It is about to be sent, in that session with that counter: commit, then send."""
-        return self._keep(replace(queued, state=State.HANDED_OVER, session=session, f_cnt=f_cnt))
+        sent = replace(queued, session=session, f_cnt=f_cnt, ends_at=inf)
+        return self._keep(replace(sent, state=State.HANDED_OVER))
 
-    def sent(self, number: int, status: TxStatus | None) -> Step:
-        """What became of its transmission; None: nobody knows."""
+    def sent(self, number: int, status: TxStatus | None, ends_at: float = -inf) -> Step:
+        """What became of its transmission, and when it ends (s); None: nobody knows."""
         queued = next((one for one in self._all() if one.number == number), None)
         if queued is None or queued.state is not State.HANDED_OVER:
             return NOTHING  # its session ended meanwhile, and its result with it
+        queued = replace(queued, ends_at=ends_at)
         if status is None:
             return self._unknown(queued, "the radio failed while it was being sent")
         if status is not TxStatus.OK:
@@ -190,6 +198,12 @@ class DownlinkQueue:
             step = self._keep(replace(queued, state=State.AWAITS_ACK))
             return step + Step(results=(_told(queued, status, None, final=False),))
         return self._end(queued, status, None)
+
+    def ends_at(self, dev_eui: int) -> float:
+        """When (s) the transmission of the confirmed one ends that is under way; -inf: of none."""
+        mine = self._open.get(dev_eui, {}).values()
+        under_way = (one for one in mine if one.order.confirmed and one.state is not State.WAITING)
+        return max((one.ends_at for one in under_way), default=-inf)
 
     def heard(self, dev_eui: int, session: bytes, acknowledged: int | None) -> Step:
         """A new uplink of the device; `acknowledged` is the FCnt that its ACK bit means."""

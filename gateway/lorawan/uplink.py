@@ -20,17 +20,19 @@ Rules:
   that of the repeated frame. What the city has sent waits for the next new uplink: anybody can
   repeat a frame, and the device may not listen. `MOST_REPEATS` are answered: each is a commit and
   airtime.
-- An ACK counts when a confirmed downlink awaits it.
+- An ACK counts when a confirmed downlink awaits it, and was out when the uplink began.
 - What the city has sent goes along, or is worth a downlink of its own. One that fits only one of
   the windows goes in that one.
 """
 
 import hashlib
 from dataclasses import dataclass, replace
+from math import inf
 
 from drivers.concentrator import RxPacket
 from gateway.lorawan import mac, requests
 from gateway.lorawan.activations import Activation, Activations, Frame
+from gateway.lorawan.airtime import uplink_airtime_us
 from gateway.lorawan.downlink import (
     Answer,
     application_of,
@@ -155,8 +157,9 @@ class _Accepted:
         heard, acknowledged = mac.NOT_HEARD, None
         if not retransmission:
             activation.doubtful = False
-            acknowledged = self._acknowledged(f_ctrl)
-            self.step += self.downlinks.heard(session.dev_eui, session.id, acknowledged)
+            if self._may_acknowledge():
+                acknowledged = self._acknowledged(f_ctrl)
+                self.step += self.downlinks.heard(session.dev_eui, session.id, acknowledged)
             heard = self._hear(parsed)
         answer = self._answer(parsed, heard.waits, retransmission)
         if answer or heard.settled or acknowledged is not None or self.step != NOTHING:
@@ -180,6 +183,13 @@ class _Accepted:
             skipped_commands=heard.skipped,
             results=self.step.results,
         )
+
+    def _may_acknowledge(self) -> bool:
+        """Whether the device could have heard the confirmed downlink before it began to send."""
+        ends_at = self.downlinks.ends_at(self.activation.session.dev_eui)
+        if ends_at == -inf:
+            return True
+        return self.moment.monotonic_s - uplink_airtime_us(self.packet) / 1e6 >= ends_at
 
     def _acknowledged(self, f_ctrl: int) -> int | None:
         """The FCnt of our confirmed downlink that this uplink acknowledges."""

@@ -16,6 +16,7 @@ from gateway.clock import Clock
 from gateway.diagnostics.log import LogLevel
 from gateway.diagnostics.watch import Watch
 from gateway.downlinks import Downlinks
+from gateway.lorawan.airtime import airtime_us
 from gateway.lorawan.downlink import Answer
 from gateway.lorawan.queue import Order, Queued, State
 from gateway.lorawan.session import Changes, KnownState
@@ -42,8 +43,9 @@ class Bench:
         self.seconds = 100.0
         self.says: list[TxStatus | None] = []
         clock = Clock(lambda: "ntp", "boot", lambda: WALL + self.seconds, lambda: self.seconds)
+        self.network = network([LAMP], KnownState(downlinks=known))
         self.downlinks = Downlinks(
-            network([LAMP], KnownState(downlinks=known)),
+            self.network,
             [LAMP.dev_eui],
             self,
             clock,
@@ -130,6 +132,16 @@ async def test_transmission_that_nobody_knows_of_is_not_tried_again() -> None:
         await bench.downlinks.order(order())
         await bench.until("waiting", "handed_over", "sent", "done")
         assert bench.statuses == ["NOT_ACKED"]
+
+
+async def test_transmission_ends_when_its_last_symbol_has_left() -> None:
+    """13 + 2 bytes at SF12 in RX2, 42.501 ms after it was told of."""
+    async with running() as bench:
+        await bench.downlinks.order(order(confirmed=True))
+        await bench.until("waiting", "handed_over", "sent", "awaits_ack")
+        ends_at = bench.network.downlinks.ends_at(LAMP.dev_eui)
+        expected = 100.042501 + airtime_us(15, 12) / 1e6
+        assert ends_at == pytest.approx(expected - downlinks.CLOCKS_APART)
 
 
 async def test_what_expires_is_told_without_an_uplink() -> None:

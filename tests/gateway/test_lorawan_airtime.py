@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.lorawan.airtime import airtime_us, low_data_rate
+from drivers.concentrator import Crc, Modulation, RxPacket
+from gateway.lorawan.airtime import airtime_us, low_data_rate, uplink_airtime_us
 
 
 @pytest.mark.parametrize(
@@ -56,3 +57,12 @@ def test_low_data_rate_is_where_the_modem_has_it() -> None:
         (12, 125_000),
         (12, 250_000),
     }
+
+
+def test_received_packet_was_on_the_air_with_its_crc() -> None:
+    lora = RxPacket(bytes(20), 0, 1, 868_100_000, 125_000, 9, 1, -80.0, 8.5, Crc.OK)
+    assert uplink_airtime_us(lora) == airtime_us(20, 9, crc=True)
+    fsk = RxPacket(
+        bytes(20), 0, 1, 868_800_000, 0, 0, 0, -80.0, None, Crc.OK, Modulation.FSK, 50_000
+    )
+    assert uplink_airtime_us(fsk) == 31 * 8 * 20

@@ -319,6 +319,26 @@ def test_class_c_keeps_order_of_counters() -> None:
     assert outcome.answer.downlink == 2
 
 
+@pytest.mark.parametrize("told_first", [True, False])
+def test_uplink_that_was_on_the_air_already_says_nothing_of_a_confirmed_downlink(
+    told_first: bool,
+) -> None:
+    street = Street(entry=CLASS_C)
+    street.order(confirmed=True)
+    answer = street.listens()
+    assert answer is not None
+    ends_at = street.now + 1.5
+    for f_cnt, ended_at in enumerate((street.now + 0.05, ends_at + 0.1)):
+        if told_first or f_cnt:
+            street.network.downlinks.sent(1, TxStatus.OK, ends_at)
+        moment = Moment(ended_at)
+        crossing = uplink(street.network.receive(packet(AIR.uplink(f_cnt)), moment))
+        assert (crossing.results, crossing.acknowledged) == ((), None)
+    assert street.hears(answer) is far.Heard.ACCEPTED
+    acks = uplink(street.network.receive(packet(AIR.uplink(2, f_ctrl=ACK)), Moment(ends_at + 1)))
+    assert [result.status for result in acks.results] == [Verdict.ACKED]
+
+
 def test_device_of_1_1_is_class_c_once_it_says_so() -> None:
     street = Street(KEYS_1_1, replace(ABP_1_1, device_class="C"))
     street.order()
