@@ -23,7 +23,8 @@ from gateway.simulation.said import Said
 
 Send = Callable[[TxPacket, int, Said], None]
 """What the chip sends, the µs at which it starts, and what it answers."""
-Told = Callable[[Answer, TxStatus], None]
+Told = Callable[[Answer, TxStatus, int], None]
+"""What became of an answer, and the µs at which it is off the air."""
 
 
 class Antenna:
@@ -70,7 +71,7 @@ class Antenna:
         allowed = tuple(window for window in answer.windows if self._has_airtime(answer, window))
         if allowed or not answer.windows:
             return replace(answer, windows=allowed)
-        self._told(answer, TxStatus.DUTY_CYCLE_OVERFLOW)
+        self._told(answer, TxStatus.DUTY_CYCLE_OVERFLOW, self._agenda.now)
         return None
 
     def _has_airtime(self, answer: Answer, window: Window) -> bool:
@@ -79,7 +80,7 @@ class Antenna:
 
     def _take(self, answer: Answer, placed: Placement, said: Said) -> None:
         if placed.packet is None:
-            self._told(answer, placed.status)
+            self._told(answer, placed.status, self._agenda.now)
             return
         self._said[answer.phy_payload] = said
         packet = placed.packet
@@ -91,7 +92,7 @@ class Antenna:
         self._claim(packet, claimed)
 
     def _claim(self, packet: TxPacket, then: Callable[[], None]) -> None:
-        airtime = airtime_us(len(packet.payload), packet.sf, packet.bandwidth)
+        airtime = _airtime_us(packet)
         self._spent = None
         _finished(self._duty_cycle.claim(packet.frequency, airtime, self._ahead_us(packet)))
         self._disk.write(Write(airtime=self._spent), then)
@@ -126,19 +127,24 @@ class Antenna:
         ahead_us, now = self._ahead_us(packet), self._agenda.now
         if LAST_MOMENT_US < ahead_us < COUNTER_MODULUS // 2:
             self._send(packet, now + ahead_us, self._said[packet.payload])
-            self._end(answer, TxStatus.OK)
+            self._end(answer, TxStatus.OK, ahead_us + _airtime_us(packet))
         elif self._scheduler.refused(packet, self._counter(now)):
             self._round()
         else:
             self._end(answer, TxStatus.TOO_LATE)
 
-    def _end(self, answer: Answer, status: TxStatus) -> None:
+    def _end(self, answer: Answer, status: TxStatus, ends_us: int = 0) -> None:
+        """`ends_us` from now it is off the air."""
         del self._said[answer.phy_payload]
-        self._told(answer, status)
+        self._told(answer, status, self._agenda.now + ends_us)
 
     def _ahead_us(self, packet: TxPacket) -> int:
         assert packet.counter_us is not None
         return (packet.counter_us - self._counter(self._agenda.now)) % COUNTER_MODULUS
+
+
+def _airtime_us(packet: TxPacket) -> int:
+    return airtime_us(len(packet.payload), packet.sf, packet.bandwidth)
 
 
 def _finished(claim: Coroutine[Any, Any, None]) -> None:

@@ -139,14 +139,15 @@ class Box:
                 Write(Changes(downlinks=step.downlinks), results=step.results), lambda: None
             )
 
-    def _told(self, answer: Answer, status: TxStatus) -> None:
+    def _told(self, answer: Answer, status: TxStatus, ends: int) -> None:
         """What became of an answer (`Downlinks.told`)."""
         if answer.downlink is None:
             return
         dev_eui = self._sent_now.pop(answer.downlink, None)
         if dev_eui is not None and status is not TxStatus.OK:
             self._retry_at[dev_eui] = self._agenda.now + RETRY_S * SECOND
-        self._keep(self._network.downlinks.sent(answer.downlink, status))
+        ends_at = self._wall.moment(ends).monotonic_s
+        self._keep(self._network.downlinks.sent(answer.downlink, status, ends_at))
         self._look()
 
     def _look(self) -> None:

@@ -36,15 +36,23 @@ def told(what: str, days: int = 2, devices: int = 30) -> bool:
     return False
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_nothing_happens_that_may_not(seed: int) -> None:
-    report = life(8, 30, seed)
+def test_nothing_happens_that_may_not() -> None:
+    report = life(8, 30, 2)
     assert report.violation_list == []
     assert report.violations == 0
     assert report.uplinks >= 8 * 24 * 30
     assert report.joins > 24
     assert report.downlinks > report.uplinks // 15
     assert report.kills > 20
+
+
+def test_abp_device_that_may_begin_anew_does_so() -> None:
+    world = World(30, 1)
+    world.run(9 * DAY)
+    begun = {key for key in world.judge.readings.values() if key[1] == bytes.fromhex("00c0000201")}
+    assert {one.begins_anew for one in world.street.devices} == {False, True}
+    assert len(begun) > 24
+    assert world.judge.violations == []
 
 
 def test_devices_speak_the_version_that_they_are_of() -> None:
@@ -60,19 +68,10 @@ def test_devices_speak_the_version_that_they_are_of() -> None:
                 assert not mac.commands.announces, "RekeyInd and ResetInd are confirmed by now"
 
 
-def test_abp_device_that_may_begin_anew_does_so() -> None:
-    world = World(30, 1)
-    world.run(9 * DAY)
-    begun = {key for key in world.judge.readings.values() if key[1] == bytes.fromhex("00c0000201")}
-    assert {one.begins_anew for one in world.street.devices} == {False, True}
-    assert len(begun) > 24
-    assert world.judge.violations == []
-
-
 def test_one_seed_is_one_life() -> None:
-    first, again = (replace(life(seed=5), real_time_factor=0) for _ in range(2))
+    first, again = (replace(life(1, seed=5), real_time_factor=0) for _ in range(2))
     assert first == again
-    assert first.downlinks != life(seed=6).downlinks
+    assert first.downlinks != life(1, seed=6).downlinks
 
 
 @pytest.fixture
@@ -216,13 +215,13 @@ def ordering(monkeypatch: MonkeyPatch) -> None:
 @pytest.mark.usefixtures("ordering")
 def test_downlinks_end_in_every_way_and_come_at_once_to_class_c() -> None:
     world = World(40, 1)
-    world.run(DAY)
+    world.run(DAY // 2)
     world.close()
     results, waited = world.city.results, sorted(world.city.at_once_s)
     assert world.judge.violations == []
     assert {"OK", "ACKED", "NOT_ACKED", "EXPIRED", "REFUSED"} <= set(results)
     assert results["ACKED"] > 2 * results["NOT_ACKED"]
-    assert results["OK"] > 200
+    assert results["OK"] > 100
     assert waited[len(waited) // 2] < 5
 
 
