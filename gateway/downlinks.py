@@ -72,7 +72,9 @@ class Downlinks:
     async def order(self, order: Order) -> None:
         """Take an order in; on disk when this returns."""
         now = self._clock.now()
-        await self._keep(self._network.downlinks.put(order, now.at), now)
+        step = self._network.downlinks.put(order, now.at)
+        # a repeated order brings nothing, but its first copy's commit may be under way
+        await self._buffer.keep(self.events(step.results, now), Changes(downlinks=step.downlinks))
         self._news.set()
 
     def events(self, results: Iterable[Result], moment: Moment) -> list[Event]:
@@ -128,7 +130,7 @@ class Downlinks:
 
 
 def lorawan_moment(moment: Moment) -> lorawan.Moment:
-    """As the network server takes it: a packet is here some 10 ms after it ended."""
+    """As the network server takes it."""
     unix_ns = None if moment.at is None else round(moment.at * 1e9)
     return lorawan.Moment(moment.monotonic_s, unix_ns)
 

@@ -183,3 +183,15 @@ async def test_log_level_changes_for_a_while() -> None:
         assert root.level == usual
     finally:
         root.setLevel(usual)
+
+
+async def test_repeated_order_is_taken_in_only_when_its_first_copy_is_on_disk() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        bench = Bench(tasks)
+        bench.disk.clear()
+        copies = [asyncio.create_task(bench.downlinks.order(order())) for _ in range(2)]
+        await asyncio.wait(copies, timeout=0.01)
+        assert not any(copy.done() for copy in copies)
+        bench.disk.set()
+        await asyncio.gather(*copies)
+        assert bench.done == ["waiting"]
