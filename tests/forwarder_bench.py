@@ -13,7 +13,8 @@ from gateway.config import Mqtt
 from gateway.northbound.client import Received
 from gateway.northbound.commands import Reply
 from gateway.northbound.formats.json import RadioState
-from gateway.northbound.forwarder import Commands, Forwarder
+from gateway.northbound.forwarder import Forwarder
+from gateway.northbound.sending import Commands
 from gateway.records import Event, Reading, Record
 from gateway.store.buffer import Batch
 

@@ -11,7 +11,7 @@ from gateway.duty_cycle import band_name
 from gateway.lorawan.duty_cycle import HOUR
 from gateway.lorawan.region import SubBand
 from gateway.northbound.formats.json import RadioState
-from gateway.northbound.forwarder import State
+from gateway.northbound.state import State
 from gateway.radio import Radio
 from gateway.records import Moment
 from gateway.settings import Settings

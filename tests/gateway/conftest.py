@@ -14,4 +14,4 @@ def world(tmp_path: Path) -> World:
 @pytest.fixture
 def short_goodbyes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Scripted servers do not answer the last status."""
-    monkeypatch.setattr("gateway.northbound.forwarder.GOODBYE_SECONDS", 0.05)
+    monkeypatch.setattr("gateway.northbound.presence.GOODBYE_SECONDS", 0.05)

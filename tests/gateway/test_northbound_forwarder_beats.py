@@ -6,14 +6,14 @@ import pytest
 from broker import Wire, fake_broker
 from forwarder_bench import CONNACK, MemoryBuffer, running
 
-from gateway.northbound import forwarder
+from gateway.northbound import presence
 from gateway.store.buffer import Batch
 
 pytestmark = pytest.mark.usefixtures("short_goodbyes")
 
 
 async def test_every_attempt_and_every_look_is_a_beat(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forwarder, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(presence, "LOOK_SECONDS", 0.01)
     monkeypatch.setattr("gateway.northbound.backoff.FIRST_SECONDS", 0.01)
     counts: list[int] = []
 
@@ -75,7 +75,7 @@ async def status_only(wire: Wire, answer: str) -> None:
 async def test_sender_that_hangs_with_a_backlog_is_no_beat(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(forwarder, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(presence, "LOOK_SECONDS", 0.01)
     buffer = Watched(1, stuck=True)
 
     async with (
@@ -96,7 +96,7 @@ async def test_sender_that_hangs_with_a_backlog_is_no_beat(
 async def test_sender_that_has_no_reason_to_deliver_is_a_beat(
     monkeypatch: pytest.MonkeyPatch, records: int, answer: str
 ) -> None:
-    monkeypatch.setattr(forwarder, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(presence, "LOOK_SECONDS", 0.01)
     buffer = Watched(records)
     async with (
         fake_broker(lambda wire: status_only(wire, answer)) as port,

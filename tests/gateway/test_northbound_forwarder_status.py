@@ -11,7 +11,7 @@ from broker import mosquitto, subscriber
 from forwarder_bench import MemoryBuffer, reading, running
 from messages import EUI, check
 
-from gateway.northbound import forwarder
+from gateway.northbound import presence
 from gateway.northbound.formats.json import RadioState
 
 pytestmark = pytest.mark.usefixtures("short_goodbyes")
@@ -77,8 +77,8 @@ async def status_of(port: int, state: str) -> dict[str, Any]:
 async def test_status_follows_the_radio_at_once_and_the_backlog_now_and_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forwarder, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(forwarder, "BACKLOG_SECONDS", 0.2)
+    monkeypatch.setattr(presence, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(presence, "BACKLOG_SECONDS", 0.2)
     buffer = MemoryBuffer()
     async with (
         mosquitto(tmp_path, acl=f"topic read #\ntopic write kogge/{EUI}/status\n") as broker,

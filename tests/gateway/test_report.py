@@ -17,7 +17,7 @@ from gateway.diagnostics import report
 from gateway.lorawan.outcome import DropReason
 from gateway.lorawan.regions.asia import KR920
 from gateway.lorawan.regions.europe import EU868
-from gateway.northbound.forwarder import State
+from gateway.northbound.state import State
 from gateway.radio import Fault, Radio
 from gateway.rhythm import Rhythm
 from gateway.settings import Settings
