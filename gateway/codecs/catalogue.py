@@ -7,6 +7,9 @@ Rules of `Codec.decode`:
 - A codec with channels (CayenneLPP) names every measurement with its channel, `temperature_3`, for
   it cannot know how many channels the device has in its other frames.
 - A `distance` becomes a `fill_level` too when the depth of its bin or shaft is known.
+
+A device file is read when one of its codecs is asked for: a daemon holds those that it uses. What
+codecs a file has is its first `codecs = [...]` that begins a line.
 """
 
 import re
@@ -135,37 +138,58 @@ def _add_fill_levels(measurements: dict[str, Value], units: dict[str, str], dept
 
 
 class Catalogue:
-    """Every codec by its name."""
+    """Every codec by its name; `files`: which device file has it."""
 
-    def __init__(self, codecs: dict[str, Codec], words: Vocabulary) -> None:
-        self._codecs, self.vocabulary = codecs, words
+    def __init__(self, files: dict[str, Path], words: Vocabulary) -> None:
+        self._files, self.vocabulary = files, words
+        self._codecs: dict[str, Codec] = {}
 
     @classmethod
     def load(cls, directory: Path) -> "Catalogue":
-        """Read directory/vocabulary.toml and directory/devices/*.toml; raises ConfigError."""
+        """Read directory/vocabulary.toml, and the names of the codecs in directory/devices/*.toml.
+
+        Raises ConfigError.
+        """
         words = vocabulary.load(directory / "vocabulary.toml")
-        codecs: dict[str, Codec] = {}
+        found: dict[str, Path] = {}
         for file in sorted((directory / "devices").glob("*.toml")):
-            for codec in _codecs_of(file, words):
-                if codec.name in codecs:
-                    raise ConfigError(file, "codecs", codec.name, "another device file has it too")
-                codecs[codec.name] = codec
-        return cls(codecs, words)
+            for name in _names_in(file):
+                if name in found:
+                    raise ConfigError(file, "codecs", name, "another device file has it too")
+                found[name] = file
+        return cls(found, words)
 
     def names(self) -> list[str]:
-        return sorted(self._codecs)
+        return sorted(self._files)
 
     def codec(self, name: str) -> Codec:
-        """The codec of that name; raises UnknownCodecError."""
-        if name in self._codecs:
-            return self._codecs[name]
+        """The codec of that name; raises UnknownCodecError, ConfigError if its file is wrong."""
+        if name not in self._codecs:
+            if name not in self._files:
+                raise self._unknown(name)
+            for codec in _codecs_of(self._files[name], self.vocabulary):
+                self._codecs[codec.name] = codec
+        return self._codecs[name]
+
+    def _unknown(self, name: str) -> UnknownCodecError:
         import difflib  # for mistakes alone: memory
 
-        near = difflib.get_close_matches(name, self._codecs, 3)
+        near = difflib.get_close_matches(name, self._files, 3)
         hint = (
             f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(self.names())}"
         )
-        raise UnknownCodecError(name, hint)
+        return UnknownCodecError(name, hint)
+
+
+_CODECS = re.compile(r"^codecs\s*=\s*\[([^]]*)]", re.MULTILINE)
+
+
+def _names_in(file: Path) -> list[str]:
+    """The names that a device file gives its codecs; all of the file is checked if it has none."""
+    found = _CODECS.search(file.read_text(encoding="utf-8"))
+    if found is None:
+        return config.convert(files.read_toml(file), Device, file).codecs
+    return re.findall(r"[\w./+-]+", found[1])
 
 
 def _codecs_of(file: Path, words: Vocabulary) -> Iterator[Codec]:
