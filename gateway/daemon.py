@@ -35,7 +35,7 @@ from gateway.radio import Radio
 from gateway.records import Event
 from gateway.rhythm import Rhythm
 from gateway.settings import Settings
-from gateway.store.bounds import Bounds
+from gateway.store.bounds import DAY, Bounds
 from gateway.store.buffer import Buffer
 from gateway.store.database import Store
 from gateway.transmitter import Transmitter
@@ -74,6 +74,7 @@ class Daemon:
             partial(telling.safe, self._watch),
             bounds=Bounds.of(config.store),
             clock=self._clock,
+            archive=config.store.archive_days * DAY,
         )
         self._locked = LockedSessions(
             store,

@@ -4,7 +4,7 @@ Times are Unix seconds (UTC); `received_at` is None while the clock could not be
 The wire's JSON is made from these in `gateway.northbound.formats`.
 """
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -51,12 +51,16 @@ class Reading(msgspec.Struct, frozen=True, tag_field="kind", tag="reading"):
     error: str | None = None
 
 
-class Event(msgspec.Struct, frozen=True, tag_field="kind", tag="event"):
-    """Something that the city should know beside readings: a join, a gap, a downlink's result."""
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="event"):
+    """Something that the city should know beside readings: a join, a gap, a downlink's result.
+
+    `tables` are told beside `detail`, where an answer has more than one level.
+    """
 
     type: str
     moment: Moment
     detail: dict[str, Value | None]
+    tables: dict[str, Any] | None = None
 
 
 Record: TypeAlias = Reading | Event

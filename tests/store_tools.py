@@ -83,7 +83,7 @@ class World:
 
     @asynccontextmanager
     async def buffer(
-        self, window: float = 1.0, bounds: Bounds = NO_BOUNDS
+        self, window: float = 1.0, bounds: Bounds = NO_BOUNDS, archive: float = 0.0
     ) -> AsyncIterator[Buffer]:
         async with self.store() as store:
             buffer = Buffer(
@@ -93,6 +93,7 @@ class World:
                 now=lambda: self.time,
                 bounds=bounds,
                 clock=self.clock(),
+                archive=archive,
             )
             await buffer.open()
             yield buffer

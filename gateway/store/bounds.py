@@ -31,7 +31,7 @@ MARK: Final = 3600.0  # seconds; what this run has stored is given up for its ag
 _WAL_BYTES: Final = MIB + MIB // 4  # it begins anew after 1000 pages, with the commit that has them
 _COMMIT_BYTES: Final = 16 * 1024  # counters, sessions, nodes of the trees
 _SEGMENT_BYTES: Final = 1024
-_RECORD_BYTES: Final = 128  # compressed, in company
+RECORD_BYTES: Final = 128  # compressed, in company
 
 
 class Room(NamedTuple):
@@ -59,7 +59,7 @@ class Bounds:
     def exceeded(self, room: Room, records: int) -> Reason | None:
         """Which bound a commit of `records` records would break."""
         segments = math.ceil(records / SEGMENT_RECORDS)
-        need = _COMMIT_BYTES + segments * _SEGMENT_BYTES + records * _RECORD_BYTES
+        need = _COMMIT_BYTES + segments * _SEGMENT_BYTES + records * RECORD_BYTES
         wal = max(room.wal, _WAL_BYTES)
         if room.used + wal + need > self.max_bytes:
             return "bytes"

@@ -33,13 +33,16 @@ from gateway.clock import Clock
 from gateway.errors import StoreError
 from gateway.lorawan.session import Changes, Session
 from gateway.records import Event, Record
+from gateway.replay import Command
 from gateway.store import tables
+from gateway.store.archive import Archive
 from gateway.store.bounds import NO_BOUNDS, Bounds
 from gateway.store.chores import Chores, Taken
 from gateway.store.database import Store
 from gateway.store.giving_up import READ_RECORDS, GivingUp
 from gateway.store.lanes import Entry, Lanes, Segment, take
 from gateway.store.numbers import Numbers
+from gateway.store.replays import Replays
 from gateway.store.segments import slices
 
 COMMIT_TAKES = 0.5  # seconds that a commit on a slow card may need before W ends
@@ -48,11 +51,14 @@ UNTIMED = Clock(lambda: "unsynchronised", "")
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What goes into one message: all readings or all events. `number` rises for ever."""
+    """What goes into one message: all readings or all events. `number` rises for ever. What is
+    `replayed` has been delivered before.
+    """
 
     records: tuple[Record, ...]
     historical: bool
     number: int
+    replayed: bool = False
 
 
 class Buffer:
@@ -67,16 +73,18 @@ class Buffer:
         *,
         bounds: Bounds = NO_BOUNDS,
         clock: Clock = UNTIMED,
+        archive: float = 0.0,
     ) -> None:
+        """`archive` is for how many seconds delivered readings are kept for a replay."""
         self._store = store
         self._slack = window - min(window / 2, COMMIT_TAKES)
         self._safe = safe
         self._now = now
         self._bounds = bounds
         self._clock = clock
+        self._archive_seconds = archive
         self._out: dict[int, list[Entry]] = {}
         self._unwritten: deque[Entry] = deque()
-        self._chores = Chores()
         self._arrived = asyncio.Event()
         self._hurry = asyncio.Event()
         self._alarm = math.inf
@@ -87,11 +95,24 @@ class Buffer:
         self._lanes = Lanes(stock.records)
         self._sequence = Numbers.after("sequence", stock.reserved.get("sequence", 1))
         self._batches = Numbers.after("batch", stock.reserved.get("batch", 1))
+        self.archive = Archive(
+            self._archive_seconds,
+            stock.archive,
+            self._sequence,
+            at=self._now(),
+            clock=self._clock,
+            fits=lambda records: self._bounds.exceeded(self._store.room, records) is None,
+        )
+        self._chores = Chores(self.archive)
+        self.replays = Replays(
+            stock.commands, self.archive, self._store.read_archived, self._now, self._clock
+        )
         self._giving_up = GivingUp(
             self._store,
             self._lanes,
             self._tell,
             self._now,
+            self.archive,
             bounds=self._bounds,
             clock=self._clock,
             first=self._sequence.next,
@@ -125,11 +146,19 @@ class Buffer:
         self._chores.touch(session, self._now())
         self._wake_run()
 
-    async def keep(self, records: Sequence[Record], changes: Changes) -> None:
+    async def keep(
+        self, records: Sequence[Record], changes: Changes, commands: Sequence[Command] = ()
+    ) -> None:
         """D1a. Raises StoreError when they are not on disk; then they have not been taken in."""
         await self._giving_up.make_room(len(records))
         entries = [Entry(record, self._now()) for record in records]
-        await self._commit(entries, changes, partial(self._kept, entries))
+        begun = self.replays.begin(commands)
+
+        def ended(error: StoreError | None) -> None:
+            self.replays.ended(begun, error)
+            self._kept(entries, error)
+
+        await self._commit(entries, changes, ended, commands=begun)
 
     def _kept(self, entries: Sequence[Entry], error: StoreError | None) -> None:
         if error is None:
@@ -159,7 +188,8 @@ class Buffer:
 
         Live records go first, as soon as `limit` of them wait or the oldest has waited `linger`
         seconds (never so long that it would have to be written for want of an acknowledgement).
-        Until then the backlog on disk has its turn, oldest first. May be cancelled at any time.
+        Until then the backlog on disk has its turn, oldest first, and when there is none what the
+        city wants once more. May be cancelled at any time.
         """
         await self._reserve_batch_number()
         while not self._is_ripe(limit, linger):
@@ -167,20 +197,35 @@ class Buffer:
                 await self._read_backlog()
             elif self._lanes.late:
                 return self._hand_out(self._lanes.late, limit, historical=True)
+            elif self.replays.is_hungry(limit):
+                await self.replays.read()
+                self._wake_run()
+            elif self.replays.has_readings:
+                return self._replay(limit)
             else:
                 await self._wait_for_live(linger)
         return self._hand_out(self._lanes.live, limit, historical=False)
 
     def delivered(self, batch: Batch) -> None:
         """The broker has acknowledged it, without a failure code."""
+        if batch.replayed:
+            self.replays.delivered(batch.number)
+        else:
+            self._delivered(batch)
+        self._wake_run()
+
+    def _delivered(self, batch: Batch) -> None:
         entries = self._out.pop(batch.number)
         self._chores.delete(self._lanes.delivered(entries), self._now())
+        self.archive.add(batch.records, self._now())
         self._say_safe(entries)
-        self._wake_run()
 
     def returned(self, batch: Batch) -> None:
         """It could not be published: its records go out again."""
-        self._lanes.give_back(self._out.pop(batch.number))
+        if batch.replayed:
+            self.replays.returned(batch.number)
+        else:
+            self._lanes.give_back(self._out.pop(batch.number))
         self._arrived.set()
         self._wake_run()
 
@@ -189,6 +234,12 @@ class Buffer:
         batch = Batch(tuple(entry.record for entry in entries), historical, self._batches.take())
         self._out[batch.number] = entries
         return batch
+
+    def _replay(self, limit: int) -> Batch:
+        number = self._batches.take()
+        return Batch(
+            self.replays.take(number, limit), historical=True, number=number, replayed=True
+        )
 
     def _is_ripe(self, limit: int, linger: float) -> bool:
         live = self._lanes.live
@@ -241,6 +292,8 @@ class Buffer:
         self._arrived.set()
         if self._giving_up.due <= self._now():
             await self._giving_up.aged(self._sequence.next)
+        if self.replays.due <= self._now():
+            await self._save_replay()
 
     async def close(self) -> None:
         """Everything that is not acknowledged, and every session, is on disk; else a StoreError.
@@ -248,6 +301,9 @@ class Buffer:
         Waits for a commit whose asker was cancelled first: what it could not write comes back.
         """
         await self._store.settled()
+        self.archive.ripen()
+        if self.replays.due < math.inf:
+            await self._save_replay()
         while self._oldest_unwritten() < math.inf or self._chores.due < math.inf:
             await self._write_all()
 
@@ -264,6 +320,7 @@ class Buffer:
             min(self._oldest_unwritten(), leaves_memory) + self._slack,
             self._chores.due,
             self._giving_up.due,
+            self.replays.due,
         )
 
     def _wake_run(self) -> None:
@@ -281,6 +338,10 @@ class Buffer:
         self._unwritten.clear()
         await self._commit(entries, Changes(), partial(self._put_back, entries))
 
+    async def _save_replay(self) -> None:
+        command, answers = self.replays.news()
+        await self.keep(answers, Changes(), [command])
+
     def _put_back(self, entries: Sequence[Entry], error: StoreError | None) -> None:
         if error is not None:
             self._unwritten.extendleft(reversed(entries))
@@ -292,16 +353,21 @@ class Buffer:
         then: Callable[[StoreError | None], None],
         reservation: dict[str, int] | None = None,
         given_up: Sequence[Segment] = (),
+        commands: Sequence[Command] = (),
     ) -> None:
         """One transaction, with all chores that wait. `then` hears of its end, cancelled or not."""
-        chores = self._chores.take(changes)
-        reserved = self._sequence.reservation(len(entries)) | (reservation or {})
+        chores = self._chores.take(changes, self._now())
+        numbers = len(entries) + len(chores.archive.written)
+        reserved = self._sequence.reservation(numbers) | (reservation or {})
         parts = [(self._sequence.take(len(part)), part) for part in slices(entries)]
+        self.archive.number(chores.archive)
         write = tables.Write.of(
             replace(changes, sessions=(*chores.sessions, *changes.sessions)),
             [tables.Segment(first, [entry.record for entry in part]) for first, part in parts],
             [segment.first for segment in (*chores.delivered, *given_up)],
             reserved,
+            chores.archive,
+            commands,
         )
 
         def ended(error: StoreError | None) -> None:
@@ -319,6 +385,7 @@ class Buffer:
         self._sequence.confirm(reserved)
         self._batches.confirm(reserved)
         self._lanes.forget(chores.delivered)
+        self.archive.changed(chores.archive)
         for first, entries in parts:
             self._chores.delete(self._lanes.on_disk(first, entries), self._now())
             self._say_safe(entries)

@@ -15,7 +15,7 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,8 @@ from typing import NamedTuple, TypeVar
 from gateway.errors import ConfigError, StoreError
 from gateway.lorawan.duty_cycle import Spent
 from gateway.lorawan.session import KnownState
-from gateway.store import plain_keys, sessions, tables
+from gateway.records import Reading
+from gateway.store import archive_tables, plain_keys, sessions, tables
 from gateway.store.bounds import Room
 from gateway.store.migrations import migrate, schema
 from gateway.store.sealing import Keyring
@@ -128,6 +129,10 @@ class Store:
         """The oldest segments above sequence number `after`, with `records` records or more."""
         read = partial(tables.read_segments, after=after, records=records)
         await self._ask(partial(self._run, read), then)
+
+    async def read_archived(self, number: int) -> Sequence[Reading] | None:
+        """One block of the archive; none if it is gone, None if it cannot be read."""
+        return await self._ask(partial(self._run, partial(archive_tables.read, number=number)))
 
     async def spend(self, spent: Spent) -> None:
         """On disk when this returns, with what else waits for the disk."""

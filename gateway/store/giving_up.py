@@ -2,7 +2,7 @@
 
 - Before a commit breaks a bound, and every AGE_CHECK seconds for their age, the oldest records go,
   but for those that are in memory as live or in a batch. What cannot be read back from disk goes
-  when it is found.
+  when it is found. What is archived, which the city has, goes before any of them.
 - The deletion, and the `gap` events that tell the city, are one transaction.
 - A little more goes than must, so that gaps stay few; and never so much that a commit takes long.
 - One at a time reads and deletes the oldest. Commits that wait for room keep their order.
@@ -17,6 +17,7 @@ from gateway.clock import Clock
 from gateway.errors import StoreError
 from gateway.records import Event, Record
 from gateway.store import tables
+from gateway.store.archive import Archive
 from gateway.store.bounds import Ages, Bounds, Reason, gap, is_gap
 from gateway.store.database import Store
 from gateway.store.lanes import Lanes, Segment
@@ -41,6 +42,7 @@ class GivingUp:
         lanes: Lanes,
         tell: Tell,
         now: Callable[[], float],
+        archive: Archive,
         *,
         bounds: Bounds,
         clock: Clock,
@@ -48,7 +50,7 @@ class GivingUp:
     ) -> None:
         """`first` is the first sequence number of this run."""
         self._store, self._lanes, self._tell, self._now = store, lanes, tell, now
-        self._bounds, self._clock = bounds, clock
+        self._bounds, self._clock, self._archive = bounds, clock, archive
         self._ages = Ages(now(), first)
         self._turn = asyncio.Lock()
         self._deleting = asyncio.Lock()
@@ -64,6 +66,8 @@ class GivingUp:
             return self._bounds.exceeded(self._store.room, max(1, records))
 
         async with self._turn:
+            while reason() and self._archive.give_up():
+                await self._tell((), (), lambda _: None)
             if reason():
                 async with self._deleting:
                     await self._give_up(reason, math.inf)
@@ -72,6 +76,7 @@ class GivingUp:
         """Those that are too old. `following` is the next sequence number."""
         self.due = self._now() + AGE_CHECK
         await self._store.measure()
+        self._archive.age(self._now(), following)
         if self._bounds.max_age == math.inf:
             return
         self._ages.mark(self._now(), following)

@@ -13,7 +13,9 @@ from typing import Final, NamedTuple, TypeAlias
 from gateway.lorawan.duty_cycle import Spent
 from gateway.lorawan.session import Changes, Join, KnownState, Rejoin, Session
 from gateway.records import Event, Moment, Record
-from gateway.store import downlinks, sessions
+from gateway.replay import Command
+from gateway.store import archive_tables, commands, downlinks, sessions
+from gateway.store.archive import NOTHING, Block, Change
 from gateway.store.bounds import JUDGED
 from gateway.store.segments import UNREADABLE, pack, unpack
 
@@ -42,10 +44,14 @@ class Segment(NamedTuple):
 
 
 class Stock(NamedTuple):
-    """What an earlier run left: records not yet acknowledged, and counters by name."""
+    """What an earlier run left: records not yet acknowledged, counters by name, what is archived,
+    and the city's commands.
+    """
 
     records: int
     reserved: dict[str, int]
+    archive: Sequence[Block] = ()
+    commands: Sequence[Command] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,8 @@ class Write:
     rejoins: Sequence[Row] = ()
     downlinks: Sequence[Row] = ()
     airtime: Sequence[Spent] = ()
+    archive: Change = NOTHING
+    commands: Sequence[Command] = ()
 
     @classmethod
     def of(
@@ -71,6 +79,8 @@ class Write:
         segments: Sequence[Segment] = (),
         done: Sequence[int] = (),
         reserved: dict[str, int] | None = None,
+        archive: Change = NOTHING,
+        commands: Sequence[Command] = (),
     ) -> "Write":
         """Copies the sessions as they are now: the objects go on changing."""
         return cls(
@@ -82,6 +92,8 @@ class Write:
             joins=[_join_row(join) for join in changes.joins],
             rejoins=[_rejoin_row(rejoin) for rejoin in changes.rejoins],
             downlinks=[downlinks.row(queued) for queued in changes.downlinks],
+            archive=archive,
+            commands=commands,
         )
 
 
@@ -102,6 +114,7 @@ def _write(connection: sqlite3.Connection, one: Write) -> None:
     many = connection.executemany
     many("INSERT OR REPLACE INTO counter VALUES (?, ?)", one.reserved.items())
     many("DELETE FROM segment WHERE first = ?", [(first,) for first in one.done])
+    archive_tables.write(connection, one.archive)
     many(
         "INSERT INTO segment VALUES (?, ?, ?, ?)",
         [(first, len(records), _newest(records), pack(records)) for first, records in one.segments],
@@ -111,6 +124,7 @@ def _write(connection: sqlite3.Connection, one: Write) -> None:
     many("INSERT OR REPLACE INTO accepted_join VALUES (?, ?, ?, ?)", one.joins)
     many("INSERT OR REPLACE INTO accepted_rejoin VALUES (?, ?, ?, ?)", one.rejoins)
     downlinks.write(connection, one.downlinks)
+    commands.write(connection, one.commands)
     many("INSERT OR REPLACE INTO airtime VALUES (?, ?, ?)", one.airtime)
 
 
@@ -171,7 +185,9 @@ def read_pages(connection: sqlite3.Connection) -> tuple[int, int]:
 
 def read_stock(connection: sqlite3.Connection) -> Stock:
     (records,) = connection.execute("SELECT coalesce(sum(count), 0) FROM segment").fetchone()
-    return Stock(records, dict(connection.execute("SELECT name, reserved FROM counter")))
+    reserved = dict(connection.execute("SELECT name, reserved FROM counter"))
+    archived = archive_tables.load(connection)
+    return Stock(records, reserved, archived, list(commands.load(connection)))
 
 
 def remember(connection: sqlite3.Connection, name: str, value: str) -> None:

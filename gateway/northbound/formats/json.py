@@ -100,7 +100,13 @@ def _reading(reading: Reading, historical: bool, moment: Moment) -> _Reading:
 def events(gateway: str, records: Iterable[Event], dated: Dated) -> bytes:
     """The message for `{prefix}/{gateway}/events`."""
     wire = [
-        {"type": event.type, "at": _time(dated(event.moment)), **event.detail} for event in records
+        {
+            "type": event.type,
+            "at": _time(dated(event.moment)),
+            **event.detail,
+            **(event.tables or {}),
+        }
+        for event in records
     ]
     return _encode({"v": 1, "gateway": gateway, "events": wire})
 

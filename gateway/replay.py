@@ -1,0 +1,66 @@
+"""What the city may ask for once more, and every command's answer beside those of downlinks.
+
+A command is known by its correlation: what comes again with one of the last REMEMBERED is the same.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gateway.records import Event, Moment, Reading, Value
+
+REMEMBERED: Final = 1000  # commands that are done, for their correlations
+WAITING: Final = 16  # replays at most
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Readings received from `begins` until before `ends` (Unix seconds), of one device or all."""
+
+    begins: float
+    ends: float
+    device: str | None = None
+
+    def has(self, reading: Reading) -> bool:
+        """One that never got a time is in no span."""
+        at = reading.moment.at
+        mine = self.device in (None, reading.device)
+        return mine and at is not None and self.begins <= at < self.ends
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """As it is kept on disk. A `span` makes it a replay: all blocks up to number `cursor` have been
+    gone through, `count` readings of them delivered, `damaged` ones could not be read.
+    """
+
+    correlation: str
+    name: str
+    span: Span | None = None
+    number: int = 0
+    done: bool = True
+    cursor: int = 0
+    count: int = 0
+    damaged: int = 0
+
+
+def answer(
+    moment: Moment,
+    command: str,
+    correlation: str | None,
+    status: str,
+    reason: str | None,
+    more: Mapping[str, Value | None] | None = None,
+    tables: dict[str, Any] | None = None,
+) -> Event:
+    """The event that tells what became of a command; `more` and `tables` are its own keys."""
+    detail = {"command": command, "correlation": correlation, "status": status, "reason": reason}
+    return Event("command", moment, {**detail, **(more or {})}, tables)
+
+
+def replayed(moment: Moment, command: Command) -> Event:
+    reason = None
+    if command.damaged:
+        reason = f"{command.damaged} archived readings cannot be read: their blocks are damaged"
+    count = {"count": command.count}
+    return answer(moment, command.name, command.correlation, "OK", reason, count)
