@@ -46,11 +46,21 @@ class Concentrator(msgspec.Struct, forbid_unknown_fields=True):
 Prefix: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{1,16}$")]
 
 
+Region: TypeAlias = Literal["region"]
+"""As the region has it; `gateway.settings` checks what else is said against the region."""
+
+
 class Lorawan(msgspec.Struct, forbid_unknown_fields=True):
     net_id: Annotated[str, Meta(pattern=r"^[0-9a-f]{6}$")] = "000000"
     join: Literal["open", "closed"] = "open"
     join_allow: list[Prefix] = []
     joins_per_minute: Annotated[int, Meta(ge=1, le=6000)] = USUAL_JOINS_PER_MINUTE
+    rx1_delay: Annotated[int, Meta(ge=1, le=15)] | Region = "region"
+    rx1_dr_offset: int | Region = "region"
+    rx2_data_rate: int | Region = "region"
+    rx2_frequency: int | Region = "region"
+    downlink_dwell_time: bool = False
+    repeater: bool = False
 
 
 class Mqtt(msgspec.Struct, forbid_unknown_fields=True):

@@ -97,6 +97,7 @@ class Daemon:
             int(config.lorawan.net_id, 16),
             settings.heard,
             self._join_control,
+            settings.rx,
         )
         spawn = partial(self._tasks.create_task, name="answer")
         self._downlinks = Downlinks(

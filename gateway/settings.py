@@ -12,22 +12,26 @@ from gateway.codecs.catalogue import Catalogue, Codec
 from gateway.config import Config
 from gateway.errors import ConfigError
 from gateway.lorawan.device import Device
+from gateway.lorawan.mac_state import RxParams
+from gateway.lorawan.plan import factory_rx
 from gateway.lorawan.region import Region
 from gateway.lorawan.regions import REGIONS
 
 WIDE_CHANNEL = 500_000
 LISTENS_IN_JAPAN_ONLY = "AS923-1"
+RX_KEYS = ("rx1_delay", "rx1_dr_offset", "rx2_data_rate", "rx2_frequency")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`codecs` are those that the devices use, by name."""
+    """`codecs` are those that the devices use, by name; `rx` are the windows that these open."""
 
     config: Config
     devices: tuple[Device, ...]
     codecs: Mapping[str, Codec]
     radio: RadioSettings
     region: Region
+    rx: RxParams
 
     @property
     def heard(self) -> frozenset[int]:
@@ -47,12 +51,14 @@ def load(file: Path) -> Settings:
     found = config.load(file)
     catalogue = Catalogue.load(files.shipped())
     devices = device_file.load(Path(found.gateway.devices), catalogue)
+    region = region_of(found, file)
     return Settings(
         found,
         devices,
         {device.codec: catalogue.codec(device.codec) for device in devices if device.codec},
         radio_plan.load(found.concentrator, file),
-        region_of(found, file),
+        region,
+        rx_of(found, region, file),
     )
 
 
@@ -82,10 +88,43 @@ def region_of(found: Config, file: Path) -> Region:
     if name.upper() not in REGIONS:
         allowed = f"this version knows {', '.join(REGIONS)}"
         raise ConfigError(file, "concentrator.region", name, allowed)
-    region = REGIONS[name.upper()]
+    region = replace(REGIONS[name.upper()], repeater=found.lorawan.repeater)
+    if found.lorawan.downlink_dwell_time:
+        if not region.knows_dwell_time:
+            allowed = f"{region.name} knows none for downlinks, AS923 does: write false"
+            raise ConfigError(file, "lorawan.downlink_dwell_time", "true", allowed)
+        region = replace(region, downlink_dwell_time=True)
     if found.concentrator.listen_before_talk or not region.listen_before_talk:
         return region
     if region.name != LISTENS_IN_JAPAN_ONLY:
         allowed = f"{region.name} demands it everywhere"
         raise ConfigError(file, "concentrator.listen_before_talk", "false", allowed)
     return replace(region, listen_before_talk=False)
+
+
+def rx_of(found: Config, region: Region, file: Path) -> RxParams:
+    """The windows that devices are to open: the region's, where nothing else is said."""
+    wanted = {key: getattr(found.lorawan, key) for key in RX_KEYS}
+    told = {key: value for key, value in wanted.items() if value != "region"}
+    rx = replace(factory_rx(region), **told)
+    if rx.rx1_dr_offset not in region.rx1_dr_offsets:
+        allowed = f"0 to {region.rx1_dr_offsets[-1]}"
+        raise _of_region(file, "rx1_dr_offset", rx.rx1_dr_offset, region, allowed)
+    if rx.rx2_data_rate not in region.rx2_data_rates:
+        allowed = ", ".join(f"{dr} (SF{region.rate(dr).sf})" for dr in region.rx2_data_rates)
+        raise _of_region(file, "rx2_data_rate", rx.rx2_data_rate, region, allowed)
+    if not region.may_be_rx2(rx.rx2_frequency):
+        allowed = ", ".join(_rx2_places(region))
+        raise _of_region(file, "rx2_frequency", rx.rx2_frequency, region, allowed)
+    return rx
+
+
+def _of_region(file: Path, key: str, value: int, region: Region, allowed: str) -> ConfigError:
+    says = f'{region.name} allows {allowed}; "region" is what its devices have by themselves'
+    return ConfigError(file, f"lorawan.{key}", value, says)
+
+
+def _rx2_places(region: Region) -> list[str]:
+    if region.fixed:
+        return [str(frequency) for frequency in region.downlink_channels]
+    return [f"{band.low} to {band.high}" for band in region.sub_bands]

@@ -57,6 +57,7 @@ REJOIN = "gateway/test_lorawan_rejoin.py"
 THIS = "gateway/test_lorawan_test_plan.py"
 UPLINK = "gateway/test_lorawan_uplink.py"
 UPLINKS = "gateway/test_uplinks.py"
+WINDOWS = "gateway/test_lorawan_windows.py"
 
 CASES = (
     Case(
@@ -228,11 +229,23 @@ CASES = (
         (
             Demand(
                 "Windows other than ours are set, and used as they were until it is confirmed",
-                f"{MAC}::test_other_windows_than_ours_are_set_and_used_until_confirmed",
+                f"{WINDOWS}::test_other_windows_than_ours_are_set_and_used_until_confirmed",
+            ),
+            Demand(
+                "The windows that the operator wants are told with the Join-Accept",
+                f"{WINDOWS}::test_join_accept_tells_the_windows",
+            ),
+            Demand(
+                "A device of its own reading hears all that is sent while they move",
+                f"{WINDOWS}::test_device_hears_all_that_is_sent_while_its_windows_move",
+            ),
+            Demand(
+                "Refused ones are not asked for again",
+                f"{WINDOWS}::test_windows_that_are_refused_stay_and_are_not_asked_again",
             ),
             Demand(
                 "The repeated answer gets a downlink, so that it ends",
-                f"{MAC}::test_repeated_answer_is_answered_until_it_ends",
+                f"{WINDOWS}::test_repeated_answer_is_answered_until_it_ends",
             ),
         ),
     ),
@@ -242,11 +255,11 @@ CASES = (
         (
             Demand(
                 "RX1's delay is set the same way",
-                f"{MAC}::test_other_windows_than_ours_are_set_and_used_until_confirmed",
+                f"{WINDOWS}::test_other_windows_than_ours_are_set_and_used_until_confirmed",
             ),
             Demand(
                 "A crash before the answer keeps the windows that the device has",
-                f"{MAC}::test_crash_before_the_device_answers_a_window_change_keeps_the_old_windows",
+                f"{WINDOWS}::test_crash_before_the_device_answers_a_window_change_keeps_the_old_windows",
             ),
         ),
     ),
@@ -266,6 +279,10 @@ CASES = (
                 "Every form of ChMaskCntl leaves exactly the wanted channels on",
                 "gateway/test_lorawan_channel_mask.py"
                 "::test_exactly_the_wanted_channels_are_left_on",
+            ),
+            Demand(
+                "NbTrans follows from lost frames",
+                f"{MAC}::test_lost_frames_are_answered_with_repetitions",
             ),
             Demand("Refusals end in silence", f"{MAC}::test_refusals_end_in_silence"),
         ),
@@ -333,6 +350,16 @@ CASES = (
             Demand(
                 "Written and read as specified (they are never asked for)",
                 f"{COMMANDS}::test_command_is_the_specified_bytes",
+            ),
+        ),
+    ),
+    Case(
+        LINK_LAYER,
+        "DownlinkDwellTime (RP002-1.0.4)",
+        (
+            Demand(
+                "Where it is the law no downlink lasts longer than 400 ms",
+                "gateway/test_lorawan_dwell_time.py::test_nothing_that_is_sent_lasts_longer",
             ),
         ),
     ),
@@ -416,6 +443,10 @@ CASES = (
             Demand(
                 "RekeyInd is confirmed until it ends",
                 f"{REJOIN}::test_rekey_ind_is_confirmed_until_it_ends_and_settles_the_session",
+            ),
+            Demand(
+                "From an ABP device, or of a version before 1.1, it is counted and skipped",
+                f"{REJOIN}::test_version_is_told_to_whom_it_may_be_told",
             ),
         ),
     ),

@@ -49,12 +49,16 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a device may be told; `required_snr` in dB for each LoRa data rate index."""
+    """What a device may be told; `required_snr` in dB for each LoRa data rate index.
+
+    `eirp` are the powers in dBm by TXPower index.
+    """
 
     min_dr: int
     max_dr: int
     max_tx_power: int
     required_snr: Mapping[int, float]
+    eirp: tuple[float, ...]
     installation_margin: float = 10.0
 
     def clamp(self, link: Link) -> Link:
@@ -175,14 +179,14 @@ def _explain(
     spare = f"{margin:.1f} dB to spare" if margin >= 0 else f"{-margin:.1f} dB short"
     waits = "" if history.full else f" (power up and NbTrans wait for {HISTORY_SIZE})"
     lost = f"{history.loss:.0%} lost"
-    return f"{best}, {needs}: {spare}; {lost}: {_changes(before, after)}{waits}"
+    return f"{best}, {needs}: {spare}; {lost}: {_changes(before, after, limits)}{waits}"
 
 
-def _changes(before: Link, after: Link) -> str:
+def _changes(before: Link, after: Link, limits: Limits) -> str:
     pairs = (
-        ("DR", before.dr, after.dr),
-        ("TXPower ", before.tx_power, after.tx_power),
-        ("NbTrans ", before.nb_trans, after.nb_trans),
+        ("DR", before.dr, after.dr, ""),
+        ("TXPower ", before.tx_power, after.tx_power, f" ({limits.eirp[after.tx_power]:g} dBm)"),
+        ("NbTrans ", before.nb_trans, after.nb_trans, ""),
     )
-    changed = [f"{name}{old} → {name}{new}" for name, old, new in pairs if old != new]
+    changed = [f"{name}{old} → {name}{new}{more}" for name, old, new, more in pairs if old != new]
     return ", ".join(changed) or "stays"

@@ -6,6 +6,7 @@ Rules:
 - A LoRaWAN 1.1 device is of class C from its DeviceModeInd on, an older one as devices.toml says.
   One that has joined has to be heard first, in whichever session: it may not have heard the
   Join-Accept, and in the session that it has left nobody would hear a downlink.
+- One that was just asked to move RX2 has to be heard once more: nobody knows whether it did.
 - After an uplink its windows come first: while they are open nothing else is sent, and the order of
   the downlink counters is that of the air.
 """
@@ -22,12 +23,13 @@ from gateway.lorawan.downlink import (
 from gateway.lorawan.moment import Moment
 from gateway.lorawan.plan import Plan
 from gateway.lorawan.queue import DownlinkQueue, Step
+from gateway.lorawan.requests import windows_in_doubt
 
 
 def listens(activation: Activation, moment: Moment) -> bool:
     """Whether the device can be sent to now."""
     session = activation.session
-    known = not (session.pending or activation.doubtful)
+    known = not (session.pending or activation.doubtful or windows_in_doubt(session))
     is_c = activation.device.device_class == "C" and known
     says_so = session.version == "1.0" or session.mac.class_c
     return is_c and says_so and moment.monotonic_s >= activation.windows_until

@@ -6,8 +6,9 @@ Rules:
   the uplink's, RX2 at a fixed frequency and data rate. An answer goes out in one of them.
 - The windows are those that the device has confirmed (`gateway.lorawan.mac_state`), after a
   Join-Request the region's.
-- RX1 is left out where it cannot be served: an uplink in FSK, at an unknown data rate, or on a
-  frequency that may not be transmitted on. Where nothing may be sent there is no window at all.
+- RX1 is left out where it cannot be served: an uplink in FSK, at an unknown data rate, on a
+  frequency that may not be transmitted on, or at a data rate that the dwell time forbids. Where
+  nothing may be sent there is no window at all.
 - Nobody knows beforehand which window it will be: a frame has to fit both.
 - MAC commands go into FOpts, beside an application's payload if there is one. More than 15 bytes go
   into FPort 0 when there is no such payload; else what is left waits, and FPending says so.
@@ -108,8 +109,8 @@ def immediate_window(region: Region, rx: RxParams) -> tuple[Window, ...]:
 
 def largest_payload(region: Region) -> int:
     """FRMPayload in bytes at the region's best data rate."""
-    rates = (region.data_rates[dr] for dr in region.downlink_data_rates)
-    return max(rate.m() for rate in rates if rate is not None) - FHDR_SIZE - FPORT_SIZE
+    rates = (region.max_mac_payload(dr) for dr in region.rx2_data_rates)
+    return max(rates, default=0) - FHDR_SIZE - FPORT_SIZE
 
 
 def payload_room(windows: Sequence[Window]) -> int:
@@ -144,11 +145,11 @@ def _windows(
 def _window(
     region: Region, number: Literal[1, 2], delay_us: int, frequency: int, data_rate: int
 ) -> tuple[Window, ...]:
-    power = region.power(frequency)
-    if power is None:
+    power, room = region.power(frequency), region.max_mac_payload(data_rate)
+    if power is None or not room:
         return ()
     rate = region.rate(data_rate)
-    return (Window(number, delay_us, frequency, rate.sf, rate.bandwidth, power, rate.m()),)
+    return (Window(number, delay_us, frequency, rate.sf, rate.bandwidth, power, room),)
 
 
 def compose(
@@ -175,10 +176,10 @@ def compose(
         went, left = fit(commands, space)
         f_opts = _bytes(went)
     else:
-        went, left = fit(commands, FOPTS_ROOM)
-        f_opts = _bytes(went)
-        if left:
-            went, left = fit(commands, room - FHDR_SIZE - FPORT_SIZE)
+        went, left = fit(commands, min(FOPTS_ROOM, room - FHDR_SIZE))
+        f_opts, on_port_0 = _bytes(went), room - FHDR_SIZE - FPORT_SIZE
+        if left and on_port_0 > FOPTS_ROOM:
+            went, left = fit(commands, on_port_0)
             f_opts, frm_payload, f_port = b"", _bytes(went), 0
     f_ctrl = (
         FCtrl.ADR * adr | FCtrl.ACK * (ack is not None) | FCtrl.F_PENDING * (more or bool(left))

@@ -14,7 +14,7 @@ Rules:
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from math import ceil, inf
+from math import ceil
 from typing import NamedTuple
 
 from gateway.lorawan.region import SubBand
@@ -95,19 +95,6 @@ class Ledger:
         """Whether the law limits the airtime there."""
         account = self._account(frequency)
         return account is None or account.band.duty_cycle < 1
-
-    def free_at(self, frequency: int, airtime_us: int, now: float) -> float:
-        """The first moment, now or later, at which that much may be claimed; inf: never."""
-        account = self._account(frequency)
-        if account is None or airtime_us > account.budget_us:
-            return inf
-        account.age(now)
-        over, moment = account.used_us + airtime_us - account.budget_us, now
-        for second, ends_us in account.seconds:
-            if over <= 0:
-                break
-            over, moment = over - ends_us, second + HOUR
-        return moment
 
     def seconds_left(self, now: float) -> dict[SubBand, float]:
         """The airtime that may still be claimed now in each sub-band that has a limit."""

@@ -27,7 +27,7 @@ from gateway.lorawan.keys import joined_keys
 from gateway.lorawan.mac_state import Mac, RxParams
 from gateway.lorawan.nonces import Nonces
 from gateway.lorawan.outcome import Drop, DropReason, Joined
-from gateway.lorawan.plan import Plan, factory_rx
+from gateway.lorawan.plan import Plan
 from gateway.lorawan.session import Changes, Join, Rejoin, Session
 from native import join as frames
 from native import join_1_1 as frames_1_1
@@ -98,7 +98,7 @@ class JoinServer:
         plan = self.plan
         admission = Admission(
             device, JOIN_REQUEST, join_eui, dev_nonce, join.join_nonce,
-            factory_rx(plan.region), plan.joined, joins=(join,),
+            plan.factory, plan.joined, joins=(join,),
         )  # fmt: skip
         return self.admit(packet, admission, activations)
 

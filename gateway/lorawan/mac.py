@@ -10,7 +10,9 @@ Rules:
   it knows; one that refuses that too is asked no more (`max_dr` is -1): each refusal leaves less.
 - Answers about receive windows are repeated until the device hears a downlink, any downlink.
 - Commands are in FOpts or on FPort 0. A frame with both is malformed, and never comes here.
-- ResetInd is for ABP devices alone (LoRaWAN 1.1 §5.1): another's is counted and skipped.
+- ResetInd is for ABP devices alone, RekeyInd for OTAA (LoRaWAN 1.1 §5.1, §5.10), and both speak of
+  1.1 at least: a conf must not name a later version than its device has. Others are counted and
+  skipped.
 - What the device asks for is answered once a kind. The time is that of the end of this uplink, also
   of a repeated one: that is the one which the device remembers.
 """
@@ -87,10 +89,17 @@ def commands_of(
     if not data:
         return NOTHING
     parsed = parse_uplink(data, version)
-    if abp:
-        return parsed
-    kept = tuple(one for one in parsed.commands if not isinstance(one, ResetInd))
+    kept = tuple(one for one in parsed.commands if _is_in_place(one, abp=abp))
     return replace(parsed, commands=kept, misplaced=len(parsed.commands) - len(kept))
+
+
+def _is_in_place(command: MacCommand, *, abp: bool) -> bool:
+    match command:
+        case ResetInd(minor):
+            return abp and minor >= MINOR
+        case RekeyInd(minor):
+            return not abp and minor >= MINOR
+    return True
 
 
 def hear(mac: Mac, parsed: Parsed, plan: Plan) -> Heard:
@@ -213,7 +222,7 @@ def _rx_timing(mac: Mac, asked: list[bytes], found: Sequence[MacCommand], plan: 
 
 
 def _with_rx(mac: Mac, rx: RxParams, plan: Plan) -> Mac:
-    return replace(mac, rx=None if rx == plan.rx else rx)
+    return replace(mac, rx=None if rx == plan.factory else rx)
 
 
 def _new_channels(mac: Mac, asked: list[bytes], found: Sequence[MacCommand], plan: Plan) -> Mac:

@@ -20,6 +20,7 @@ from gateway.lorawan.device import Device
 from gateway.lorawan.frame import MType
 from gateway.lorawan.join import JoinServer
 from gateway.lorawan.join_control import JoinControl
+from gateway.lorawan.mac_state import RxParams
 from gateway.lorawan.moment import UNTIMED, Moment
 from gateway.lorawan.nonces import Nonces
 from gateway.lorawan.outcome import Drop, DropReason, Immediate, Outcome
@@ -45,10 +46,14 @@ class Network:
         net_id: int = PRIVATE_NET_ID,
         heard: Collection[int] = (),
         join_control: JoinControl | None = None,
+        rx: RxParams | None = None,
     ) -> None:
-        """`heard` are the frequencies of this gateway's channels: joining devices are told them."""
+        """`heard` are the frequencies of this gateway's channels: joining devices are told them.
+
+        `rx` are the windows that devices are to open; without it the region's.
+        """
         by_dev_eui = {device.dev_eui: device for device in devices}
-        self._plan = Plan.of(region, heard)
+        self._plan = Plan.of(region, heard, rx)
         self._activations = Activations(by_dev_eui.values(), known)
         self.downlinks = DownlinkQueue(known.downlinks, region.silence)
         nonces = Nonces(known.joins, known.rejoins)

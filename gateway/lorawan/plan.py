@@ -2,7 +2,9 @@
 
 Rules:
 
-- The windows are the region's, RX1 with its own data rate (RX1DROffset 0).
+- The windows are the operator's, by default the region's. A Join-Accept sets RX1's delay and
+  RX1DROffset and RX2's data rate; what is left is asked for (`gateway.lorawan.requests`).
+- Where no downlink may last longer than 400 ms a Join-Accept has no room for channels.
 - A dynamic plan numbers its own channels first, then what else is heard, by frequency: sixteen at
   most. A fixed plan has them all; those that are heard are wanted.
 - A channel that nobody hears is to be off, as long as another one is heard.
@@ -11,13 +13,13 @@ Rules:
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from drivers.concentrator import Modulation
 from gateway.lorawan import channel_mask
 from gateway.lorawan.adr import Limits
 from gateway.lorawan.channel_mask import MaskFamily
-from gateway.lorawan.mac_state import FACTORY, Mac, RxParams
+from gateway.lorawan.mac_state import Mac, RxParams
 from gateway.lorawan.region import CF_LIST_FREQUENCIES, Region
 
 NARROW = 125_000
@@ -27,11 +29,13 @@ NARROW = 125_000
 class Plan:
     """`extra` are the channels told beside the region's, `wanted` a bit for each to be used.
 
+    `rx` are the windows that every device is to open, `factory` those of one that was told nothing.
     `joined` is what a Join-Accept sets; `masks` is None where LinkADRReq's masks are not known.
     """
 
     region: Region
     rx: RxParams
+    factory: RxParams
     extra: tuple[tuple[int, int], ...]
     wanted: int
     cf_list: bytes
@@ -40,30 +44,35 @@ class Plan:
     limits: Limits
 
     @classmethod
-    def of(cls, region: Region, heard: Collection[int]) -> "Plan":
-        """`heard` are the frequencies in Hz of this gateway's channels; none: not known."""
-        family = _masks(region)
+    def of(cls, region: Region, heard: Collection[int], rx: RxParams | None = None) -> "Plan":
+        """`heard` are the frequencies in Hz of this gateway's channels; none: not known.
+
+        Without `rx` the windows are the region's.
+        """
+        family, factory = _masks(region), factory_rx(region)
+        rx = rx or factory
         extra = () if region.fixed else _extra(region, heard)
         wanted = sum(1 << n for n, hz in (*enumerate(region.channels), *extra) if hz in heard)
         everything = (1 << len(region.channels)) - 1
-        cf_list = region.cf_list(heard)
+        cf_list = b"" if region.downlink_dwell_time else region.cf_list(heard)
         told = () if region.fixed or not cf_list else extra[:CF_LIST_FREQUENCIES]
         mask = wanted if region.fixed and cf_list else None
         floors = _floors(region)
         return cls(
             region=region,
-            rx=factory_rx(region),
+            rx=rx,
+            factory=factory,
             extra=extra,
             wanted=wanted or everything,
             cf_list=cf_list,
-            joined=Mac(channels=told, mask=mask) if told or mask else FACTORY,
+            joined=Mac(rx=_told(rx, factory), channels=told, mask=mask),
             masks=family,
-            limits=Limits(min(floors), max(floors), region.tx_powers - 1, floors),
+            limits=Limits(min(floors), max(floors), region.tx_powers - 1, floors, region.eirp),
         )
 
     def rx_of(self, mac: Mac) -> RxParams:
         """The windows that a device opens."""
-        return mac.rx or self.rx
+        return mac.rx or self.factory
 
     def defined(self, mac: Mac) -> int:
         """A bit for each channel that a device knows."""
@@ -88,6 +97,12 @@ def factory_rx(region: Region) -> RxParams:
     """The windows of a device that was told nothing."""
     delay = region.receive_delay1_us // 1_000_000
     return RxParams(0, region.rx2_frequency, region.rx2_data_rate, delay)
+
+
+def _told(rx: RxParams, factory: RxParams) -> RxParams | None:
+    """The windows after a Join-Accept, which does not tell RX2's frequency."""
+    told = replace(rx, rx2_frequency=factory.rx2_frequency)
+    return None if told == factory else told
 
 
 def floor_of(sf: int) -> float:

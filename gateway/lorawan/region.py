@@ -11,6 +11,9 @@ Rules:
   half-wave dipole adds. The antenna's gain is the concentrator's concern.
 - A frequency outside all sub-bands is not transmitted on; nor is any where listen-before-talk is
   the law, as long as no concentrator listens before it talks.
+- UplinkDwellTime is the device's concern (§2.3): the network never asks for a slower data rate than
+  it hears. DownlinkDwellTime is 0 to a device that was told nothing, and none is: RX1 follows the
+  tables without it. Where the law knows it, a data rate that it forbids is not sent at.
 """
 
 from collections.abc import Collection
@@ -21,6 +24,8 @@ from drivers.concentrator import Modulation
 
 CF_LIST_FREQUENCIES = 5
 REPEATER_MAC_PAYLOAD = 230
+FREQUENCY_STEP = 100
+"""Hz: what a MAC command can tell."""
 TX_POWER_STEP = 2.0
 """dB from one TXPower index to the next."""
 
@@ -63,8 +68,8 @@ class Region:
 
     `channels` are those that every device knows: the default ones of a dynamic plan, all of a fixed
     one, which alone has `downlink_channels`. `max_eirp` is an end device's at TXPower 0; of
-    `tx_powers` indices each is 2 dB weaker than the one before. `dwell_time_data_rate` is the
-    lowest that may be used, up and down, where a transmission may last 400 ms.
+    `tx_powers` indices each is 2 dB weaker than the one before. `downlink_dwell_time`: no downlink
+    may last longer than 400 ms. `repeater`: devices may be behind one.
     """
 
     name: str
@@ -80,8 +85,9 @@ class Region:
     max_eirp: float
     tx_powers: int
     downlink_channels: tuple[int, ...] = ()
-    dwell_time_data_rate: int = 0
     listen_before_talk: bool = False
+    downlink_dwell_time: bool = False
+    repeater: bool = False
     receive_delay1_us: int = 1_000_000
     receive_delay2_us: int = 2_000_000
     join_accept_delay1_us: int = 5_000_000
@@ -121,15 +127,36 @@ class Region:
         assert found is not None
         return found
 
-    def backoff(self, data_rate: int) -> int | None:
-        """The next lower uplink data rate of a device that goes unheard; None at the lowest."""
-        lower = (dr for dr in self.uplink_data_rates if dr < data_rate and self.data_rates[dr])
-        return max(lower, default=None)
+    def max_mac_payload(self, data_rate: int) -> int:
+        """The largest MACPayload of a downlink in bytes; 0 at a data rate that is not sent at."""
+        return self.rate(data_rate).m(dwell_time=self.downlink_dwell_time, repeater=self.repeater)
 
-    def rx1_data_rate(self, data_rate: int, offset: int, *, dwell_time: bool = False) -> int:
-        """RX1's data rate after an uplink at `data_rate`, by RX1DROffset and DownlinkDwellTime."""
-        found = self.rx1_data_rates[data_rate][offset]
-        return max(found, self.dwell_time_data_rate) if dwell_time else found
+    @property
+    def knows_dwell_time(self) -> bool:
+        """Whether some downlink of its tables would last longer than 400 ms."""
+        rates = (self.data_rates[dr] for dr in self.downlink_data_rates)
+        return any(rate is not None and rate.max_mac_payload_dwell is not None for rate in rates)
+
+    @property
+    def rx1_dr_offsets(self) -> range:
+        return range(max(map(len, self.rx1_data_rates)))
+
+    @property
+    def rx2_data_rates(self) -> tuple[int, ...]:
+        """Those that a downlink can be sent at beside any uplink's."""
+        rates = ((dr, self.data_rates[dr]) for dr in self.downlink_data_rates)
+        lora = (dr for dr, rate in rates if rate and rate.modulation is Modulation.LORA)
+        return tuple(dr for dr in lora if self.max_mac_payload(dr))
+
+    def may_be_rx2(self, frequency: int) -> bool:
+        """Whether RX2 can be there: on a downlink channel of a fixed plan, else in a sub-band."""
+        if self.fixed:
+            return frequency in self.downlink_channels
+        return self.sub_band(frequency) is not None and frequency % FREQUENCY_STEP == 0
+
+    def rx1_data_rate(self, data_rate: int, offset: int) -> int:
+        """RX1's data rate after an uplink at `data_rate`, by RX1DROffset."""
+        return self.rx1_data_rates[data_rate][offset]
 
     def rx1_frequency(self, uplink: int) -> int | None:
         """RX1's frequency after an uplink; None on no channel of a fixed plan."""
@@ -150,9 +177,10 @@ class Region:
         band = self.sub_band(frequency)
         return None if band is None or self.listen_before_talk else floor(band.max_eirp)
 
-    def tx_power(self, index: int) -> float:
-        """An end device's e.i.r.p. in dBm at a TXPower index."""
-        return self.max_eirp - TX_POWER_STEP * index
+    @property
+    def eirp(self) -> tuple[float, ...]:
+        """An end device's e.i.r.p. in dBm by TXPower index."""
+        return tuple(self.max_eirp - TX_POWER_STEP * index for index in range(self.tx_powers))
 
     def cf_list(self, heard: Collection[int]) -> bytes:
         """The CFList that tells a device which channels are heard; empty where it needs none.

@@ -39,6 +39,7 @@ from gateway.lorawan.mac_downlink import (
 from gateway.lorawan.mac_state import Mac
 from gateway.lorawan.moment import Moment
 from gateway.lorawan.plan import Plan
+from gateway.lorawan.session import Session
 
 DAY_S = 86_400.0
 DAY_UPLINKS = 24
@@ -101,7 +102,7 @@ def requests(
         activation.adr_reason = BY_ITSELF if device.adr else OFF
     if _waits(mac, f_cnt) and not bits.adr_ack_req:
         return ()
-    has_other_windows = mac.rx is not None and mac.rx != plan.rx
+    has_other_windows = plan.rx_of(mac) != plan.rx
     asks_status = _status_is_urgent(activation, moment)
     if not (goes or controlled or plan.region.fixed or has_other_windows or asks_status):
         return ()
@@ -122,6 +123,17 @@ def _unrefused(mac: Mac, commands: Iterable[MacCommand]) -> tuple[MacCommand, ..
 def _waits(mac: Mac, f_cnt: int) -> bool:
     """Whether an unanswered request is still too young to be repeated."""
     return mac.tries > 0 and f_cnt - mac.asked_at < 1 << min(mac.tries - 1, LONGEST_WAIT)
+
+
+def windows_in_doubt(session: Session) -> bool:
+    """Whether the device may have other windows by now than it has confirmed.
+
+    It was asked to with the answer to its last uplink; the next one tells whether it heard that.
+    """
+    mac = session.mac
+    return mac.asked_at == session.f_cnt_up and any(
+        raw[0] == RXParamSetupReq.CID for raw in mac.requested
+    )
 
 
 def repeated(mac: Mac, f_cnt: int) -> tuple[MacCommand, ...]:
@@ -161,10 +173,10 @@ def _windows(mac: Mac, plan: Plan) -> Iterator[MacCommand]:
 
 
 def _channels(mac: Mac, plan: Plan) -> Iterator[MacCommand]:
-    limits, known = plan.limits, dict(mac.channels)
+    rates, known = plan.region.adr_data_rates, dict(mac.channels)
     for number, frequency in plan.extra:
         if known.get(number) != frequency:
-            yield NewChannelReq(number, frequency, limits.min_dr, limits.max_dr)
+            yield NewChannelReq(number, frequency, rates[0], rates[-1])
 
 
 def _link(activation: Activation, bits: Bits, plan: Plan) -> tuple[MacCommand, ...]:

@@ -21,7 +21,8 @@ from gateway.lorawan.adr import (
 
 # EU868: SF12 … SF7 at 125 kHz and their demodulation floors, powers 0 … 7
 FLOORS = {0: -20.0, 1: -17.5, 2: -15.0, 3: -12.5, 4: -10.0, 5: -7.5}
-EU868 = Limits(min_dr=0, max_dr=5, max_tx_power=7, required_snr=FLOORS)
+EIRP = tuple(16.0 - 2 * index for index in range(16))
+EU868 = Limits(min_dr=0, max_dr=5, max_tx_power=7, required_snr=FLOORS, eirp=EIRP)
 
 
 def history(snr: float, count: int = HISTORY_SIZE, gap: int = 0) -> History:
@@ -165,7 +166,7 @@ def test_fsk_has_no_floor_and_is_left_alone() -> None:
 def test_reason_is_in_plain_words() -> None:
     assert decide(history(8.0), Link(0), EU868).reason == (
         "best SNR of 20 uplinks 8.0 dB, -20.0 dB needed, 10.0 dB kept in hand: "
-        "18.0 dB to spare; 0% lost: DR0 → DR5, TXPower 0 → TXPower 1"
+        "18.0 dB to spare; 0% lost: DR0 → DR5, TXPower 0 → TXPower 1 (14 dBm)"
     )
     assert decide(history(-6.5, count=1), Link(5, 4), EU868).reason == (
         "best SNR of 1 uplink -6.5 dB, -7.5 dB needed, 10.0 dB kept in hand: "
@@ -190,7 +191,7 @@ def histories(draw: st.DrawFn) -> History:
 @st.composite
 def limits(draw: st.DrawFn) -> Limits:
     low, high = sorted(draw(st.tuples(st.integers(0, 5), st.integers(0, 5))))
-    return Limits(low, high, draw(st.integers(0, 15)), FLOORS, draw(st.floats(0, 30)))
+    return Limits(low, high, draw(st.integers(0, 15)), FLOORS, EIRP, draw(st.floats(0, 30)))
 
 
 @given(histories(), LINKS, limits())

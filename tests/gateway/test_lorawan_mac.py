@@ -3,16 +3,14 @@
 Commands stand here as the bytes that they are on the air (TS001-1.0.4 §5).
 """
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lorawan_device import Air, Downlink, hears_join_accept, join_request
+from lorawan_device import Air, hears_join_accept, join_request
 from lorawan_network import (
     ABP,
-    ABP_ADDR,
     ABP_EUI,
     AIR,
     APP_KEY,
@@ -28,81 +26,17 @@ from lorawan_network import (
     reason,
     uplink,
 )
+from lorawan_street import ACK, ADR, ADR_ACK_REQ, SETTLED, Street
 
 from gateway.lorawan.adr import Link
-from gateway.lorawan.device import Device
-from gateway.lorawan.mac_state import FACTORY, Mac, RxParams
-from gateway.lorawan.moment import UNTIMED, Moment
+from gateway.lorawan.mac_state import FACTORY, Mac
+from gateway.lorawan.moment import Moment
 from gateway.lorawan.network import Network
-from gateway.lorawan.outcome import DropReason, Uplink
+from gateway.lorawan.outcome import DropReason
 from gateway.lorawan.regions import REGIONS
-from gateway.lorawan.session import Changes, KnownState, Session
+from gateway.lorawan.session import Changes, KnownState
 
-ADR, ADR_ACK_REQ, ACK, F_PENDING = 0x80, 0x40, 0x20, 0x10
-SETTLED = Mac(channels=EXTRA, status_asked=0)
-KEYS = (b"N" * 16, b"N" * 16, b"N" * 16, b"A" * 16)
-DAY = 86_400.0
 LINK_ADR = 0x03
-
-
-def session(mac: Mac) -> Session:
-    return Session(ABP_EUI, bytes.fromhex("01ab12cd00"), ABP_ADDR, *KEYS, mac=mac)
-
-
-class Street:
-    """One device on the air; its counters, and the network's disk as the commits made it."""
-
-    def __init__(self, mac: Mac = SETTLED, device: Device = ABP, heard: Iterable[int] = HEARD):
-        self.device, self.heard = device, tuple(heard)
-        self.disk = session(mac)
-        self.f_cnt, self.f_cnt_down = 0, -1
-        self.restart()
-
-    def restart(self) -> None:
-        known = KnownState((replace(self.disk),))
-        self.net = Network([self.device], known, REGIONS["EU868"], counted(), heard=self.heard)
-
-    def say(
-        self,
-        f_opts: str = "",
-        f_ctrl: int = 0,
-        *,
-        snr: float | None = 8.5,
-        sf: int = 9,
-        at: Moment = UNTIMED,
-        confirmed: bool = False,
-        again: bool = False,
-        port_0: str | None = None,
-    ) -> Uplink:
-        self.f_cnt += not again
-        commands = bytes.fromhex(f_opts)
-        frame = AIR.uplink(
-            self.f_cnt,
-            b"x" if port_0 is None else bytes.fromhex(port_0),
-            1 if port_0 is None else 0,
-            f_ctrl=f_ctrl,
-            f_opts=commands,
-            confirmed=confirmed,
-        )
-        got = uplink(self.net.receive(replace(packet(frame), snr=snr, sf=sf), at))
-        for one in got.changes.sessions:
-            self.disk = replace(one)
-        return got
-
-    def hears(self, got: Uplink) -> Downlink:
-        assert got.answer is not None
-        assert got.changes.sessions, "what is answered is committed"
-        low = got.answer.phy_payload[6] | got.answer.phy_payload[7] << 8
-        assert low > self.f_cnt_down, "no downlink counter comes twice"
-        self.f_cnt_down = low
-        downlink = AIR.hears(got.answer.phy_payload, low)
-        assert downlink is not None
-        return downlink
-
-    def told(self, f_opts: str = "", f_ctrl: int = 0, **more: object) -> str:
-        """The MAC commands that the answer to an uplink carries, hex; "" without an answer."""
-        got = self.say(f_opts, f_ctrl, **more)  # type: ignore[arg-type]
-        return "" if got.answer is None else self.hears(got).commands.hex()
 
 
 def test_plain_uplink_of_a_settled_device_is_not_answered() -> None:
@@ -223,6 +157,18 @@ def test_refused_data_rate_bounds_what_is_asked_for() -> None:
     assert street.told("0307", ADR, sf=8, snr=-5.0) == ""
 
 
+def test_lost_frames_are_answered_with_repetitions() -> None:
+    """The published table: with 23 % lost NbTrans 1 becomes 2, and 2 becomes 3."""
+    street = Street(replace(SETTLED, link=Link(5, 1, 1)))
+    for want in (2, 3):
+        for n in range(20):
+            street.f_cnt += 6 * (n == 10)
+            told = street.told("", ADR, sf=7, snr=4.5)
+        assert told.endswith(f"0351ff000{want}")
+        street.say("0307", ADR, sf=7, snr=4.5)
+        assert street.disk.mac.link == Link(5, 1, want)
+
+
 def test_refusals_end_in_silence() -> None:
     street = Street()
     asked = [street.told("0300", ADR) for _ in range(40)]
@@ -274,33 +220,6 @@ def test_adr_says_why() -> None:
     assert street.net.adr_reason(ABP_EUI) == ""
     street.say(f_ctrl=ADR)
     assert "best SNR of 1 uplink 8.5 dB" in street.net.adr_reason(ABP_EUI)
-
-
-@pytest.mark.parametrize(
-    "windows", [RxParams(0, 869_525_000, 3, 5), RxParams(2, 868_000_000, 0, 1)]
-)
-def test_other_windows_than_ours_are_set_and_used_until_confirmed(windows: RxParams) -> None:
-    street = Street(replace(SETTLED, rx=windows))
-    got = street.say()
-    assert got.answer is not None
-    assert got.answer.windows[0].delay_us == windows.rx1_delay * 1_000_000
-    assert got.answer.windows[1].frequency == windows.rx2_frequency
-    told = street.hears(got).commands.hex()
-    assert told == ("0500d2ad84" + "0801" * (windows.rx1_delay == 5))
-    after = street.say("0507" + "08" * (windows.rx1_delay == 5))
-    assert after.answer is not None, "the device repeats its answer until it hears a downlink"
-    assert street.hears(after).commands == b""
-    assert after.answer.windows[0].delay_us == 1_000_000
-    assert after.answer.windows[1].frequency == 869_525_000
-    assert street.disk.mac.rx is None
-
-
-def test_repeated_answer_is_answered_until_it_ends() -> None:
-    street = Street()
-    for _ in range(3):
-        got = street.say("0507")
-        assert got.skipped_commands == 1
-        assert street.hears(got).commands == b""
 
 
 def test_battery_is_asked_once_a_day_and_comes_back() -> None:
@@ -396,16 +315,6 @@ def test_crash_after_a_request_still_knows_the_answer() -> None:
     street.restart()
     street.say("0307", ADR, sf=7)
     assert street.disk.mac.link == Link(5, 1, 1)
-
-
-def test_crash_before_the_device_answers_a_window_change_keeps_the_old_windows() -> None:
-    windows = RxParams(0, 869_525_000, 3, 5)
-    street = Street(replace(SETTLED, rx=windows))
-    street.told()
-    street.restart()
-    got = street.say()
-    assert got.answer is not None
-    assert got.answer.windows[0].delay_us == 5_000_000
 
 
 # --- joins ---

@@ -241,5 +241,5 @@ def test_sub_bands_elsewhere(name: str, erp: float, duty_cycle: float) -> None:
 )
 def test_tx_powers(name: str, strongest: float, weakest: float) -> None:
     region = REGIONS[name]
-    assert region.tx_power(0) == strongest
-    assert region.tx_power(region.tx_powers - 1) == pytest.approx(weakest)
+    assert region.eirp[0] == strongest
+    assert region.eirp[-1] == pytest.approx(weakest)

@@ -27,6 +27,7 @@ from gateway.lorawan.activations import MOST_PENDING
 from gateway.lorawan.adr import Link
 from gateway.lorawan.device import Device
 from gateway.lorawan.downlink import Application, compose
+from gateway.lorawan.mac import commands_of
 from gateway.lorawan.mac_state import FACTORY
 from gateway.lorawan.network import Network
 from gateway.lorawan.outcome import Drop, DropReason, Joined, Uplink
@@ -129,6 +130,24 @@ def test_join_accept_has_opt_neg_and_the_keys_of_1_1() -> None:
     )
     assert (session.nwk_s_enc_key, session.app_s_key) == (keys.nwk_s_enc, keys.app_s)
     assert (session.version, session.pending) == ("1.1", True)
+
+
+@pytest.mark.parametrize(
+    ("said", "abp", "kept"),
+    [
+        ("0b01", False, 1),
+        ("0b02", False, 1),
+        ("0b00", False, 0),
+        ("0b01", True, 0),
+        ("0101", True, 1),
+        ("0100", True, 0),
+        ("0101", False, 0),
+    ],
+)
+def test_version_is_told_to_whom_it_may_be_told(said: str, abp: bool, kept: int) -> None:
+    """RekeyInd is for OTAA, ResetInd for ABP; a conf says 1.1, which is no later than they are."""
+    parsed = commands_of(bytes.fromhex(said), 1, b"", "1.1", abp=abp)
+    assert (len(parsed.commands), parsed.misplaced) == (kept, 1 - kept)
 
 
 def test_rekey_ind_is_confirmed_until_it_ends_and_settles_the_session() -> None:

@@ -9,6 +9,7 @@ import pytest
 from drivers.sx1302.settings import Service
 from gateway import files, settings
 from gateway.errors import ConfigError
+from gateway.lorawan.mac_state import RxParams
 from gateway.lorawan.regions import REGIONS
 
 PLAIN = '[mqtt]\nurl = "mqtt://localhost"\nplain_is_ok = true\n'
@@ -100,6 +101,52 @@ def test_korea_asks_for_it_everywhere(tmp_path: Path) -> None:
     error = refused(write(tmp_path, korea))
     assert error.key == "concentrator.listen_before_talk"
     assert "everywhere" in str(error)
+
+
+def test_windows_are_the_regions_unless_said_otherwise(tmp_path: Path) -> None:
+    assert settings.load(write(tmp_path)).rx == RxParams(0, 869_525_000, 0, 1)
+    lines = "rx1_delay = 5\nrx1_dr_offset = 2\nrx2_data_rate = 3\nrx2_frequency = 869_800_000\n"
+    found = settings.load(write(tmp_path, f"[lorawan]\n{lines}"))
+    assert found.rx == RxParams(2, 869_800_000, 3, 5)
+
+
+@pytest.mark.parametrize(
+    ("region", "line", "allowed"),
+    [
+        ("EU868", "rx1_delay = 0", ">= 1"),
+        ("EU868", "rx1_delay = 16", "<= 15"),
+        ("EU868", 'rx1_delay = "soon"', "soon"),
+        ("EU868", "rx1_dr_offset = 6", "EU868 allows 0 to 5"),
+        ("AS923-2", "rx1_dr_offset = 8", "AS923-2 allows 0 to 7"),
+        ("EU868", "rx2_data_rate = 7", "0 (SF12), 1 (SF11), 2 (SF10), 3 (SF9), 4 (SF8), 5 (SF7)"),
+        ("US915", "rx2_data_rate = 3", "US915 allows 8 (SF12), 9 (SF11)"),
+        ("US915", "rx2_frequency = 903900000", "923300000, 923900000"),
+        ("EU868", "rx2_frequency = 869300000", "868700000 to 869200000, 869400000 to 869650000"),
+        ("EU868", "rx2_frequency = 869525050", "869400000 to 869650000"),
+        ("EU868", "rx2_frequency = -1", "869400000 to 869650000"),
+        ("EU868", "downlink_dwell_time = true", "EU868 knows none for downlinks"),
+        ("AU915", "downlink_dwell_time = true", "AU915 knows none for downlinks"),
+        ("AS923-2", "downlink_dwell_time = true\nrx2_data_rate = 1", "AS923-2 allows 2 (SF10)"),
+    ],
+)
+def test_windows_that_the_region_does_not_have_are_refused_with_what_it_has(
+    tmp_path: Path, region: str, line: str, allowed: str
+) -> None:
+    plan = f'plan = "{region.lower()}-1"\n' if region in ("US915", "AU915") else ""
+    table = f'[concentrator]\nregion = "{region}"\n{plan}[lorawan]\n{line}\n'
+    error = refused(write(tmp_path, table))
+    assert error.key == f"lorawan.{line.splitlines()[-1].partition(' ')[0]}"
+    assert allowed in str(error)
+
+
+def test_dwell_time_and_repeater_shorten_downlinks(tmp_path: Path) -> None:
+    asia = '[concentrator]\nregion = "AS923-2"\n'
+    sizes = {
+        lines: settings.load(write(tmp_path, f"{asia}[lorawan]\n{lines}")).region.max_mac_payload
+        for lines in ("", "downlink_dwell_time = true\n", "repeater = true\n")
+    }
+    found = [[size(dr) for dr in (1, 2, 4)] for size in sizes.values()]
+    assert found == [[59, 123, 250], [0, 19, 133], [59, 123, 230]]
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.stem)

@@ -84,5 +84,4 @@ AU915 = Region(
     sub_bands=(SubBand(915_000_000, 928_000_000, 30.0),),
     max_eirp=30.0,
     tx_powers=15,
-    dwell_time_data_rate=2,
 )

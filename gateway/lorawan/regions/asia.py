@@ -38,7 +38,6 @@ def _as923(group: int, offset: int, low: int, high: int) -> Region:
         sub_bands=(SubBand(low, high, 16.0, 0.01),),
         max_eirp=16.0,
         tx_powers=8,
-        dwell_time_data_rate=2,
         listen_before_talk=group == 1,
     )
 
