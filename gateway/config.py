@@ -101,6 +101,14 @@ class Config(msgspec.Struct, forbid_unknown_fields=True):
     clock: Clock = msgspec.field(default_factory=Clock)
 
 
+def told(config: Config) -> dict[str, Any]:
+    """What the city is told when it asks. There is no secret in it: keys and passwords stand in
+    files, and of those the paths are here alone.
+    """
+    tables: dict[str, Any] = msgspec.to_builtins(config)
+    return tables
+
+
 def load(file: Path) -> Config:
     """Read and check kogge.toml; raises ConfigError."""
     file = file.absolute()

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from gateway import clock, gateway_eui, hardware
 from gateway.clock import Clock
+from gateway.config import told
 from gateway.diagnostics import joining, report, telling
 from gateway.diagnostics.control import Control
 from gateway.diagnostics.health import Health, tell_systemd
@@ -180,6 +181,7 @@ class Daemon:
             city=self._forwarder.state if self._forwarder else None,
             backlog=self._buffer.backlog,
             lost=self._buffer.lost_records,
+            archive=report.archive(self._buffer.archive, self._buffer.replays),
             uplinks=self._uplinks,
             answers=self._transmitter.answers,
             airtime_left=self._transmitter.duty_cycle(),
@@ -213,10 +215,13 @@ class Daemon:
         return Commands(
             f"{settings.config.mqtt.topic_prefix}/{eui}/command",
             order=self._downlinks.order,
-            keep=lambda event: self._buffer.keep([event], Changes()),
+            keep=lambda events, commands: self._buffer.keep(events, Changes(), commands),
             now=self._clock.now,
             devices={device.dev_eui for device in settings.devices},
             largest=largest_payload(settings.region),
+            replays=self._buffer.replays,
+            archives=settings.config.store.archive_days > 0,
+            config=told(settings.config),
             set_log_level=self._log_level.change,
         )
 

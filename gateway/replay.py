@@ -3,9 +3,8 @@
 A command is known by its correlation: what comes again with one of the last REMEMBERED is the same.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from gateway.records import Event, Moment, Reading, Value
 
@@ -49,18 +48,17 @@ def answer(
     command: str,
     correlation: str | None,
     status: str,
-    reason: str | None,
-    more: Mapping[str, Value | None] | None = None,
-    tables: dict[str, Any] | None = None,
+    reason: str,
+    **more: Value,
 ) -> Event:
-    """The event that tells what became of a command; `more` and `tables` are its own keys."""
+    """The event that tells what became of a command; `more` are its own keys."""
     detail = {"command": command, "correlation": correlation, "status": status, "reason": reason}
-    return Event("command", moment, {**detail, **(more or {})}, tables)
+    return Event("command", moment, {**detail, **more})
 
 
 def replayed(moment: Moment, command: Command) -> Event:
-    reason = None
+    """The answer to a replay that is done."""
+    reason = f"{command.count} readings"
     if command.damaged:
-        reason = f"{command.damaged} archived readings cannot be read: their blocks are damaged"
-    count = {"count": command.count}
-    return answer(moment, command.name, command.correlation, "OK", reason, count)
+        reason += f"; {command.damaged} more cannot be read: their part of the archive is damaged"
+    return answer(moment, command.name, command.correlation, "OK", reason, count=command.count)

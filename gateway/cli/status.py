@@ -55,6 +55,7 @@ def lines(status: dict[str, Any]) -> Iterator[str]:
         yield f"  SILENT   {status['silence']}"
     yield f"  city     {city['state']}{_because(city)}{_deaf(city)}"
     yield f"  backlog  {status['backlog']} not yet acknowledged{_given_up(status['lost'])}"
+    yield from _archive(status["archive"])
     yield f"  clock    {status['time_quality']}"
     heard = f"{counts['readings']}, joins {counts['joins']}, devices {status['devices']}"
     yield f"  readings {heard}{_waiting(status)}"
@@ -130,6 +131,21 @@ def _when(radio: dict[str, Any]) -> str:
 def _given_up(records: int) -> str:
     """D3: what did not fit into the buffer any more; the city got a gap event for it."""
     return f", {records} GIVEN UP: the buffer was full or they were too old" if records else ""
+
+
+def _archive(archive: dict[str, Any]) -> Iterator[str]:
+    """What the city has, and may ask for once more."""
+    if not any(archive.values()):
+        return
+    from gateway.clock import rfc3339
+
+    told = f"{archive['readings']} delivered, {archive['bytes'] / 2**20:.1f} MiB"
+    if archive["from"] is not None:
+        told += f", from {rfc3339(archive['from'])} to {rfc3339(archive['to'])}"
+    told += f", {archive['given_up']} given up" if archive["given_up"] else ""
+    told += f", {archive['damaged']} DAMAGED" if archive["damaged"] else ""
+    told += f", replays waiting: {archive['replays']}" if archive["replays"] else ""
+    yield f"  archive  {told}"
 
 
 def _waiting(status: dict[str, Any]) -> str:

@@ -15,6 +15,8 @@ from gateway.northbound.state import State
 from gateway.radio import Radio
 from gateway.records import Moment
 from gateway.settings import Settings
+from gateway.store.archive import Archive
+from gateway.store.replays import Replays
 from gateway.uplinks import Uplinks
 
 NO_EUI = "the gateway's EUI is not known yet: set gateway.eui, or wait for the radio's first start"
@@ -32,6 +34,7 @@ def status(
     city: State | None,
     backlog: int,
     lost: int,
+    archive: Mapping[str, Any],
     uplinks: Uplinks,
     answers: Mapping[str, int],
     airtime_left: Mapping[str, float],
@@ -57,6 +60,7 @@ def status(
         "city": _city(city),
         "backlog": backlog,
         "lost": lost,
+        "archive": dict(archive),
         "devices": len(settings.devices),
         "counts": dict(uplinks.counts),
         "answers": dict(answers),
@@ -83,6 +87,22 @@ def radio_state(radio: Radio) -> RadioState:
     """As the city is told of it."""
     last_reason = radio.last_fault.reason if radio.last_fault else ""
     return RadioState(radio.state, radio.reason, radio.restarts, last_reason)
+
+
+def archive(kept: Archive, replays: Replays) -> dict[str, Any]:
+    """What can be replayed (times in Unix seconds), how many readings went for want of room or were
+    found damaged, and how many replays wait.
+    """
+    found = kept.archived()
+    return {
+        "readings": found.readings,
+        "bytes": found.size,
+        "from": found.begins,
+        "to": found.ends,
+        "given_up": kept.given_up,
+        "damaged": replays.damaged,
+        "replays": len(replays),
+    }
 
 
 def _radio(

@@ -1,9 +1,11 @@
-"""Commands from the city: `{prefix}/{eui}/command/{down,log_level}`, checked and carried out.
+"""Commands from the city: `{prefix}/{eui}/command/{down,replay,config,log_level}`, checked and
+carried out.
 
 Rules:
 
 - A command returns from `take` when what follows from it is on disk; only then it is acknowledged.
-  So it may come twice. A `correlation` is a command's identity: what comes again is the same.
+  So it may come twice. A `correlation` is a command's identity: what comes again is the same, and
+  changes nothing; it is acknowledged when its first copy is on disk.
 - Strangers' bytes: whatever is wrong is counted, and said in an event with the reason. That of a
   `down` is a `downlink` event, if it names a device in the right form, else a `command` event.
 - Nothing is guessed: unknown keys are refused, a wrong type is not converted.
@@ -14,9 +16,10 @@ Rules:
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Final, Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -25,19 +28,17 @@ from gateway.downlinks import downlink_event
 from gateway.lorawan.queue import Order, Verdict
 from gateway.northbound.client import Received
 from gateway.records import Event, Moment
+from gateway.replay import WAITING, Command, Span, answer
 
 LARGEST: Final = 16 * 1024  # bytes of a command
 LONGEST_REPLY: Final = 1024  # bytes of a response topic, and of correlation data
 REPLIES: Final = 1000
-LATER: Final = {
-    "replay": "this version does not replay readings",
-    "config": "this version does not take its configuration over MQTT",
-}
 NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 Correlation = Annotated[str, Meta(min_length=1, max_length=128)]
 Eui = Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
 Text = TypeVar("Text", bound=msgspec.Struct)
+Once = TypeVar("Once", "_Replay", "_Config", "_LogLevel")
 
 
 class _Down(msgspec.Struct, forbid_unknown_fields=True):
@@ -49,6 +50,17 @@ class _Down(msgspec.Struct, forbid_unknown_fields=True):
     confirmed: bool = False
     priority: Annotated[int, Meta(ge=0, le=255)] = 0
     expires_at: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+class _Replay(msgspec.Struct, forbid_unknown_fields=True):
+    correlation: Correlation
+    begins: Annotated[datetime, Meta(tz=True)] = msgspec.field(name="from")
+    ends: Annotated[datetime, Meta(tz=True)] = msgspec.field(name="to")
+    device: Eui | None = None
+
+
+class _Config(msgspec.Struct, forbid_unknown_fields=True):
+    correlation: Correlation
 
 
 class _LogLevel(msgspec.Struct, forbid_unknown_fields=True):
@@ -68,9 +80,24 @@ class Reply(NamedTuple):
     correlation_data: bytes
 
 
+class Keep(Protocol):
+    """Takes events, and commands to be remembered or replayed: on disk when it returns."""
+
+    async def __call__(self, events: Sequence[Event], commands: Sequence[Command]) -> None: ...
+
+
+class Replays(Protocol):
+    """What is asked of gateway.store.replays: how many wait, and which commands are known."""
+
+    def __len__(self) -> int: ...
+
+    def knows(self, correlation: str) -> bool: ...
+
+
 class Commands:
-    """`order` takes a downlink, `keep` an event: on disk when they return. `devices` are DevEUIs,
-    `largest` bytes fit a downlink at the best data rate. `set_log_level` takes a level and minutes.
+    """`order` takes a downlink: on disk when it returns. `devices` are DevEUIs, `largest` bytes fit
+    a downlink at the best data rate. `archives`: there is something to replay. `config` is told to
+    whoever asks: without secrets. `set_log_level` takes a level and minutes.
     """
 
     def __init__(
@@ -78,15 +105,19 @@ class Commands:
         topic: str,
         *,
         order: Callable[[Order], Awaitable[None]],
-        keep: Callable[[Event], Awaitable[None]],
+        keep: Keep,
         now: Callable[[], Moment],
         devices: Collection[int],
         largest: int,
+        replays: Replays,
+        archives: bool,
+        config: Mapping[str, Any],
         set_log_level: Callable[[str, int], None],
     ) -> None:
         self.topic = topic
         self._order, self._keep, self._now = order, keep, now
         self._devices, self._largest = devices, largest
+        self._replays, self._archives, self._config = replays, archives, config
         self._set_log_level = set_log_level
         self._replies: dict[str, Reply] = {}
         self.counts: Counter[str] = Counter(taken=0, refused=0)
@@ -101,7 +132,7 @@ class Commands:
             await self._carry_out(verb, said)
         except Refusal as refusal:
             self.counts["refused"] += 1
-            await self._keep(self._refused(verb, said, str(refusal)))
+            await self._keep([self._refused(verb, said, str(refusal))], [])
         else:
             self.counts["taken"] += 1
 
@@ -118,12 +149,20 @@ class Commands:
         match verb:
             case "down":
                 await self._order(self._down(_typed(said, _Down)))
+            case "replay":
+                await self._once(_typed(said, _Replay), self._replay)
+            case "config":
+                await self._once(_typed(said, _Config), self._tell_config)
             case "log_level":
-                await self._change_log_level(_typed(said, _LogLevel))
-            case "replay" | "config":
-                raise Refusal(LATER[verb])
+                await self._once(_typed(said, _LogLevel), self._change_log_level)
             case _:
-                raise Refusal("there is no such command: down, log_level")
+                raise Refusal("there is no such command: down, replay, config, log_level")
+
+    async def _once(self, command: Once, carry_out: Callable[[Once], Awaitable[None]]) -> None:
+        if self._replays.knows(command.correlation):
+            await self._keep([], [])  # its first copy's commit may be under way
+        else:
+            await carry_out(command)
 
     def _down(self, down: _Down) -> Order:
         dev_eui = int(down.device, 16)
@@ -144,16 +183,40 @@ class Commands:
             expires_at=None if down.expires_at is None else down.expires_at.timestamp(),
         )
 
+    async def _replay(self, wanted: _Replay) -> None:
+        if wanted.device is not None and int(wanted.device, 16) not in self._devices:
+            raise Refusal("no device in devices.toml has this DevEUI")
+        if wanted.begins >= wanted.ends:
+            raise Refusal("from is not before to")
+        if not self._archives:
+            raise Refusal("this gateway keeps no archive: store.archive_days is 0")
+        command = Command(wanted.correlation, "replay", done=False, span=_span(wanted))
+        if len(self._replays) < WAITING:
+            await self._keep([], [command])
+        else:
+            reason = f"{WAITING} replays wait already"
+            full = answer(self._now(), "replay", wanted.correlation, "QUEUE_FULL", reason, count=0)
+            await self._keep([full], [replace(command, done=True)])
+
+    async def _tell_config(self, wanted: _Config) -> None:
+        reason = "as it was read at the start, without secrets"
+        told = answer(
+            self._now(), "config", wanted.correlation, "OK", reason, devices=len(self._devices)
+        )
+        told = msgspec.structs.replace(told, tables={"config": dict(self._config)})
+        await self._keep([told], [Command(wanted.correlation, "config")])
+
     async def _change_log_level(self, wanted: _LogLevel) -> None:
         self._set_log_level(wanted.level, wanted.minutes)
         reason = f"{wanted.level} for {wanted.minutes} minutes"
-        await self._keep(self._answer("log_level", wanted.correlation, "OK", reason))
+        told = answer(self._now(), "log_level", wanted.correlation, "OK", reason)
+        await self._keep([told], [Command(wanted.correlation, "log_level")])
 
     def _refused(self, verb: str, said: dict[str, Any], reason: str) -> Event:
         correlation = _as(Correlation, said.get("correlation"))
         device = _as(Eui, said.get("device"))
         if verb != "down" or device is None:
-            return self._answer(verb, correlation, Verdict.REFUSED, reason)
+            return answer(self._now(), verb[:64], correlation, str(Verdict.REFUSED), reason)
         return downlink_event(
             self._now(),
             correlation=correlation,
@@ -161,10 +224,6 @@ class Commands:
             status=Verdict.REFUSED,
             reason=reason,
         )
-
-    def _answer(self, verb: str, correlation: str | None, status: str, reason: str) -> Event:
-        detail = {"command": verb[:64], "correlation": correlation}
-        return Event("command", self._now(), {**detail, "status": status, "reason": reason})
 
     def _remember(self, message: Received, correlation: str | None) -> None:
         reply = Reply(message.response_topic, message.correlation_data)
@@ -207,6 +266,10 @@ def _as(shape: Any, value: object) -> str | None:
     except msgspec.ValidationError:
         return None
     return found
+
+
+def _span(wanted: _Replay) -> Span:
+    return Span(wanted.begins.timestamp(), wanted.ends.timestamp(), wanted.device)
 
 
 def _payload(down: _Down) -> bytes:

@@ -38,7 +38,7 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(slots=True, eq=False)
 class Block:
-    """`begins` and `ends` are Unix seconds, None where a reading has no time. Its `size` in bytes is
+    """`begins` and `ends` are Unix seconds, None where a reading has no time. `size` in bytes is
     known when it is on disk; until then it has its readings as JSON.
     """
 

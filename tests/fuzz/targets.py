@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import io
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -38,7 +38,8 @@ from gateway.lorawan.outcome import Drop
 from gateway.lorawan.session import KnownState
 from gateway.northbound.client import Received
 from gateway.northbound.commands import Commands
-from gateway.records import Moment
+from gateway.records import Event, Moment
+from gateway.replay import Command
 from gateway.store import segments
 from native import frames, frames_1_1, join, join_1_1
 
@@ -196,20 +197,36 @@ def control_line(data: bytes) -> None:
     assert isinstance(control._request(data), dict)
 
 
+class NoReplays:
+    """None waits, no command is known."""
+
+    def __len__(self) -> int:
+        return 0
+
+    def knows(self, correlation: str) -> bool:
+        return False
+
+
 def city_command(data: bytes) -> None:
     """gateway/northbound/commands.py: the first byte chooses the verb."""
     happened: list[object] = []
 
-    async def keep(one: object) -> None:
+    async def order(one: object) -> None:
         happened.append(one)
+
+    async def keep(events: Sequence[Event], commands: Sequence[Command]) -> None:
+        happened.extend((*events, *commands))
 
     commands = Commands(
         "kogge/1/command",
-        order=keep,
+        order=order,
         keep=keep,
         now=lambda: MOMENT,
         devices=[ABP.dev_eui],
         largest=242,
+        replays=NoReplays(),
+        archives=True,
+        config={},
         set_log_level=lambda level, minutes: happened.append(level),
     )
     verb = ("down", "log_level", "replay", "config", "")[data[0] % 5 if data else 0]

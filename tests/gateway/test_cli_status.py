@@ -32,6 +32,8 @@ STATUS: dict[str, Any] = {
     "duty_cycle": {"868-868.6": {"seconds_left": 36.0, "seconds": 36.0}}, "silence": "",
     "join": {"join": "open", "seconds_left": None, "allow": [], "joins_per_minute": 60},
     "locked": 0,
+    "archive": {"readings": 0, "bytes": 0, "from": None, "to": None, "given_up": 0, "damaged": 0,
+                "replays": 0},
 }  # fmt: skip
 READING = {
     "id": "ab", "device": "70b3d57ed0000002", "name": "bin-04", "at": None, "f_cnt": 1,
@@ -237,4 +239,17 @@ def test_gateway_that_has_not_started_yet_says_so() -> None:
     head = next(verb.lines(STATUS | change))
     assert head == (
         "gateway without an EUI yet, Kogge 0.1.0: broken, it waits for the radio's first start"
+    )
+
+
+def test_archive_is_told_in_one_line() -> None:
+    assert not [line for line in verb.lines(STATUS) if "archive" in line]
+    archive = {
+        "readings": 1200, "bytes": 1 << 20, "from": 1_790_000_000.125, "to": 1_790_000_060.0,
+        "given_up": 512, "damaged": 3, "replays": 2,
+    }  # fmt: skip
+    (line,) = [line for line in verb.lines({**STATUS, "archive": archive}) if "archive" in line]
+    assert line == (
+        "  archive  1200 delivered, 1.0 MiB, from 2026-09-21T14:13:20.125Z to"
+        " 2026-09-21T14:14:20.000Z, 512 given up, 3 DAMAGED, replays waiting: 2"
     )

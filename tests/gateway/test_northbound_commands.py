@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -14,17 +15,27 @@ from gateway.northbound.client import Received
 from gateway.northbound.commands import LARGEST, Commands, Reply
 from gateway.northbound.formats import json as wire
 from gateway.records import Event
+from gateway.replay import WAITING, Command, Span
 
 TOPIC = f"kogge/{EUI}/command"
 DEVICE = "70b3d57ed0000001"
 DOWN = {"correlation": "a-1", "device": DEVICE, "f_port": 10, "payload": "b3Blbg=="}
+REPLAY = {
+    "correlation": "r-1",
+    "device": DEVICE,
+    "from": "2026-11-22T12:00:00+01:00",
+    "to": "2026-11-22T12:00:00.500Z",
+}
 LOG_LEVEL = {"correlation": "l-1", "level": "debug", "minutes": 5}
 
 
 class City:
     """Sends commands; has what followed from them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, archives: bool = True, waiting: int = 0) -> None:
+        self.waiting = waiting
+        self.remembered: list[Command] = []
+        self.commits = 0
         self.orders: list[Order] = []
         self.events: list[Event] = []
         self.levels: list[tuple[str, int]] = []
@@ -35,15 +46,27 @@ class City:
             now=lambda: MOMENT,
             devices={int(DEVICE, 16)},
             largest=242,
+            replays=self,
+            archives=archives,
+            config={"store": {"archive_days": 7}, "mqtt": {"password_file": "/etc/kogge/password"}},
             set_log_level=lambda level, minutes: self.levels.append((level, minutes)),
         )
 
     async def _order(self, order: Order) -> None:
         self.orders.append(order)
 
-    async def _keep(self, event: Event) -> None:
-        check("events", wire.events(EUI, [event], lambda moment: moment))
-        self.events.append(event)
+    async def _keep(self, events: Sequence[Event], commands: Sequence[Command]) -> None:
+        for event in events:
+            check("events", wire.events(EUI, [event], lambda moment: moment))
+        self.events += events
+        self.remembered += commands
+        self.commits += 1
+
+    def knows(self, correlation: str) -> bool:
+        return any(command.correlation == correlation for command in self.remembered)
+
+    def __len__(self) -> int:
+        return self.waiting
 
     async def sends(self, command: Any, verb: str = "down", **more: Any) -> None:
         payload = command if isinstance(command, bytes) else json.dumps(command).encode()
@@ -157,10 +180,8 @@ async def test_retained_command_is_refused() -> None:
 @pytest.mark.parametrize(
     ("verb", "reason"),
     [
-        ("replay", "this version does not replay readings"),
-        ("config", "this version does not take its configuration over MQTT"),
-        ("reboot", "there is no such command: down, log_level"),
-        ("x" * 200, "there is no such command: down, log_level"),
+        ("reboot", "there is no such command: down, replay, config, log_level"),
+        ("x" * 200, "there is no such command: down, replay, config, log_level"),
     ],
 )
 async def test_other_commands_are_refused(verb: str, reason: str) -> None:
@@ -190,6 +211,93 @@ async def test_wrong_log_level_is_refused(wrong: dict[str, Any]) -> None:
     await city.sends(LOG_LEVEL | wrong, "log_level")
     assert f"$.{next(iter(wrong))}" in city.reason
     assert city.levels == []
+
+
+async def test_log_level_that_comes_again_is_not_set_again() -> None:
+    city = City()
+    for _ in range(2):
+        await city.sends(LOG_LEVEL, "log_level")
+    assert (city.levels, len(city.events), city.commits) == ([("debug", 5)], 1, 2)
+    assert city.remembered == [Command("l-1", "log_level")]
+
+
+async def test_replay_is_kept_and_answered_when_it_is_done() -> None:
+    city = City()
+    await city.sends(REPLAY, "replay")
+    span = Span(1_795_345_200.0, 1_795_348_800.5, DEVICE)
+    assert city.remembered == [Command("r-1", "replay", span, done=False)]
+    assert city.events == []
+
+
+async def test_replay_without_a_device_is_of_all() -> None:
+    city = City()
+    await city.sends({key: REPLAY[key] for key in REPLAY if key != "device"}, "replay")
+    assert city.remembered[0].span == Span(1_795_345_200.0, 1_795_348_800.5)
+
+
+async def test_replay_that_comes_again_waits_for_its_first_copys_commit_alone() -> None:
+    city = City()
+    for _ in range(2):
+        await city.sends(REPLAY, "replay")
+    assert (len(city.remembered), city.events, city.commits) == (1, [], 2)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"device": "70b3d57ed0000009"}, "no device in devices.toml has this DevEUI"),
+        ({"device": "70B3D57ED0000001"}, "$.device"),
+        ({"from": "2026-11-22T13:00:00.500+01:00"}, "from is not before to"),
+        ({"from": "2026-11-22T12:00:00"}, "$.from"),
+        ({"to": "now"}, "$.to"),
+        ({"to": None}, "$.to"),
+        ({"correlation": ""}, "$.correlation"),
+        ({"limit": 7}, "Object contains unknown field `limit`"),
+    ],
+)
+async def test_wrong_replay_is_refused_with_its_reason(wrong: dict[str, Any], reason: str) -> None:
+    city = City()
+    await city.sends(REPLAY | wrong, "replay")
+    assert reason in city.reason
+    assert city.remembered == []
+
+
+async def test_replay_is_refused_where_nothing_is_archived() -> None:
+    city = City(archives=False)
+    await city.sends(REPLAY, "replay")
+    assert city.reason == "this gateway keeps no archive: store.archive_days is 0"
+
+
+async def test_replay_too_many_is_answered_and_remembered_as_done() -> None:
+    city = City(waiting=WAITING)
+    for _ in range(2):
+        await city.sends(REPLAY, "replay")
+    (event,) = city.events
+    assert event.detail == {
+        "command": "replay",
+        "correlation": "r-1",
+        "status": "QUEUE_FULL",
+        "reason": "16 replays wait already",
+        "count": 0,
+    }
+    assert [command.done for command in city.remembered] == [True]
+
+
+async def test_config_is_told() -> None:
+    city = City()
+    for _ in range(2):
+        await city.sends({"correlation": "c-1"}, "config")
+    (event,) = city.events
+    (said,) = json.loads(wire.events(EUI, [event], lambda moment: moment))["events"]
+    assert said["config"]["store"] == {"archive_days": 7}
+    assert (said["command"], said["status"], said["devices"]) == ("config", "OK", 1)
+    assert city.remembered == [Command("c-1", "config")]
+
+
+async def test_config_cannot_be_set() -> None:
+    city = City()
+    await city.sends({"correlation": "c-1", "mqtt": {"url": "mqtts://elsewhere"}}, "config")
+    assert "unknown field `mqtt`" in city.reason
 
 
 def result(status: str, correlation: str = "a-1", *, final: bool = True) -> Event:
@@ -231,17 +339,25 @@ anything = st.recursive(
     max_leaves=8,
 )
 keys = st.sampled_from(
-    ["correlation", "device", "f_port", "payload", "object", "expires_at", "level", "minutes"]
+    [
+        *("correlation", "device", "f_port", "payload", "object", "expires_at", "level", "minutes"),
+        *("from", "to"),
+    ]
 )
+times = st.datetimes(timezones=st.timezones()).map(lambda at: at.isoformat())
 
 
 @given(
     payload=st.binary(max_size=60)
-    | st.dictionaries(keys, anything).map(lambda said: json.dumps(DOWN | said).encode()),
-    verb=st.sampled_from(["down", "log_level", "replay", ""]) | st.text(max_size=80),
+    | st.dictionaries(keys, anything | times).map(lambda said: json.dumps(DOWN | said).encode())
+    | st.tuples(times, times).map(
+        lambda span: json.dumps(REPLAY | {"from": span[0], "to": span[1]}).encode()
+    ),
+    verb=st.sampled_from(["down", "log_level", "replay", "config", ""]) | st.text(max_size=80),
 )
 async def test_no_bytes_raise(payload: bytes, verb: str) -> None:
     """Each is carried out, or refused in an event that the schema takes."""
     city = City()
     await city.sends(payload, verb)
-    assert len(city.orders) + len(city.events) == 1
+    replays = [command for command in city.remembered if not command.done]
+    assert len(city.orders) + len(city.events) + len(replays) == 1

@@ -1,13 +1,16 @@
 """`kogge status` as an object: JSON through and through, and an honest word for how it is."""
 
 import json
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
 
 import msgspec
 import pytest
+from archive_tools import START, WEEK, deliver, order, timed
 from concentrator_standin import FakeConcentrator
 from messages import MOMENT
+from store_tools import World
 from uplinks_bench import GAUGE
 
 from drivers.concentrator import ConcentratorStatus, TxStatus
@@ -35,6 +38,10 @@ class Counted:
 CONNECTED = State(MOMENT, connected=True, protocol="5", reason="", published=3, connections=1)
 CHIP = ConcentratorStatus(0x16C001FF10A235, "SX1302", "AGC 10", 24.37, 1, {"bad_checksum": 1})
 
+NO_ARCHIVE = {
+    "readings": 0, "bytes": 0, "from": None, "to": None, "given_up": 0, "damaged": 0, "replays": 0
+}  # fmt: skip
+
 
 def made(
     city: State | None = CONNECTED,
@@ -57,6 +64,7 @@ def made(
         "uplinks": cast(Uplinks, Counted()), "answers": {TxStatus.OK: 4},
         "airtime_left": {"869.4-869.65": 360.0}, "downlinks": 2, "locked": 0, "stuck": [],
         "join": {"join": "open", "seconds_left": None, "allow": [], "joins_per_minute": 60},
+        "archive": NO_ARCHIVE,
     } | change  # fmt: skip
     found = report.status(arguments.pop("settings", eu868), "0016c001ff10a235", **arguments)
     return cast(dict[str, Any], json.loads(msgspec.json.encode(found)))
@@ -145,3 +153,17 @@ def test_technician_reads_it_in_ten_lines_of_a_terminal(found: dict[str, Any]) -
     for part in (found["radio"]["reason"], found["city"]["reason"], *found["stuck"]):
         assert part in text
     assert "bad_mic 2, replay 1" in text
+
+
+async def test_archive_is_what_can_be_replayed(tmp_path: Path) -> None:
+    async with World(tmp_path / "kogge.db").buffer(archive=WEEK) as buffer:
+        assert report.archive(buffer.archive, buffer.replays) == NO_ARCHIVE
+        await deliver(buffer, timed(3), timed(8))
+        await order(buffer, "again")
+        found = report.archive(buffer.archive, buffer.replays)
+        assert made(archive=found)["archive"] == found
+    assert found.pop("bytes") > 100
+    assert found == {
+        "readings": 2, "from": START + 3, "to": START + 8, "given_up": 0, "damaged": 0,
+        "replays": 1,
+    }  # fmt: skip

@@ -76,7 +76,13 @@ async def test_replays_come_one_after_the_other_each_with_its_answer(world: Worl
         numbers, answers = await until_answered(buffer, 2)
         assert numbers == [0, 1, 2, 12, 13, 14]
         assert [answer.detail for answer in answers] == [
-            {"command": "replay", "correlation": name, "status": "OK", "reason": None, "count": 3}
+            {
+                "command": "replay",
+                "correlation": name,
+                "status": "OK",
+                "reason": "3 readings",
+                "count": 3,
+            }
             for name in "ab"
         ]
 
@@ -187,7 +193,7 @@ async def test_damaged_block_is_passed_over_counted_and_told(world: World) -> No
     assert numbers == [*range(10), *range(20, 30)]
     assert answer.detail["count"] == 20
     assert answer.detail["reason"] == (
-        "10 archived readings cannot be read: their blocks are damaged"
+        "20 readings; 10 more cannot be read: their part of the archive is damaged"
     )
 
 
@@ -200,7 +206,7 @@ async def test_block_that_is_pruned_meanwhile_is_left_out(world: World) -> None:
         buffer.delivered(first)
         numbers, (answer,) = await until_answered(buffer)
     assert numbers == list(range(40, 120))
-    assert (answer.detail["count"], answer.detail["reason"]) == (90, None)
+    assert (answer.detail["count"], answer.detail["reason"]) == (90, "90 readings")
 
 
 async def test_memory_holds_less_than_a_batch_and_a_block(world: World) -> None:
