@@ -368,10 +368,12 @@ class Buffer:
             reserved,
             chores.archive,
             commands,
+            chores.counted,
         )
 
         def ended(error: StoreError | None) -> None:
             if error is None:
+                self._chores.written(write.sessions)
                 self._written(parts, chores, reserved)
             else:
                 self._chores.put_back(chores, self._now())

@@ -1,9 +1,14 @@
-"""What is written with the next commit, whoever's it is, and makes one only when it gets old."""
+"""What is written with the next commit, whoever's it is, and makes one only when it gets old.
+
+A touched session is written whole when its `mac` is not the one that was written last, or nothing
+is known of that; else its FCntUp alone (counts.py).
+"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from gateway.lorawan.mac_state import Mac
 from gateway.lorawan.session import Changes, Session
 from gateway.store.archive import Archive, Change
 from gateway.store.lanes import Segment
@@ -14,9 +19,12 @@ DELETE_RECORDS = 1000  # delivered but still on disk, at most so many are delive
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """One commit's chores: changed sessions, segments to delete, and what the archive does."""
+    """One commit's chores: sessions to write whole, or their FCntUp; segments to delete; and what
+    the archive does.
+    """
 
     sessions: Sequence[Session]
+    counted: Sequence[Session]
     delivered: Sequence[Segment]
     archive: Change
 
@@ -28,6 +36,7 @@ class Chores:
         self._archive = archive
         self._due = math.inf
         self._sessions: dict[tuple[int, bytes], Session] = {}
+        self._written: dict[tuple[int, bytes], Mac] = {}
         self._delivered: list[Segment] = []
         self._delivered_records = 0
 
@@ -36,7 +45,7 @@ class Chores:
         return min(self._due, self._archive.due)
 
     def touch(self, session: Session, at: float) -> None:
-        """Its `f_cnt_up` has changed."""
+        """Its `f_cnt_up` has changed, and perhaps its `mac`."""
         self._sessions[session.dev_eui, session.id] = session
         self._due = min(self._due, at + WAIT)
 
@@ -54,17 +63,26 @@ class Chores:
             self._sessions.pop((session.dev_eui, session.id), None)
         for key in changes.ended:
             self._sessions.pop(key, None)
-        delivered = tuple(self._delivered)
-        taken = Taken(tuple(self._sessions.values()), delivered, self._archive.take(at))
+            self._written.pop(key, None)
+        whole: list[Session] = []
+        counted: list[Session] = []
+        for key, session in self._sessions.items():
+            (counted if self._written.get(key) is session.mac else whole).append(session)
+        taken = Taken(whole, counted, tuple(self._delivered), self._archive.take(at))
         self._sessions.clear()
         self._delivered.clear()
         self._delivered_records = 0
         self._due = math.inf
         return taken
 
+    def written(self, sessions: Iterable[Session]) -> None:
+        """These are on disk, as they were when they were taken: copies."""
+        for session in sessions:
+            self._written[session.dev_eui, session.id] = session.mac
+
     def put_back(self, taken: Taken, at: float) -> None:
         """They could not be written."""
-        for session in taken.sessions:
+        for session in (*taken.sessions, *taken.counted):
             self.touch(session, at)
         self.delete(taken.delivered, at)
         self._archive.put_back(taken.archive, at)

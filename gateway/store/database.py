@@ -25,7 +25,7 @@ from gateway.errors import ConfigError, StoreError
 from gateway.lorawan.duty_cycle import Spent
 from gateway.lorawan.session import KnownState
 from gateway.records import Reading
-from gateway.store import archive_tables, plain_keys, sessions, tables
+from gateway.store import archive_tables, plain_keys, sessions, tables, wal
 from gateway.store.bounds import Room
 from gateway.store.migrations import migrate, schema
 from gateway.store.sealing import Keyring
@@ -37,11 +37,11 @@ T = TypeVar("T")
 # cache_size (256 KiB; the kernel has the pages too) opens the file: after locking_mode, or there is
 # shared memory
 PRAGMAS = (
-    "PRAGMA page_size = 1024",
+    f"PRAGMA page_size = {wal.PAGE}",
     "PRAGMA locking_mode = EXCLUSIVE",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
-    "PRAGMA wal_autocheckpoint = 1000",
+    f"PRAGMA wal_autocheckpoint = {wal.PAGES}",
     "PRAGMA cache_size = -256",
 )
 
@@ -212,6 +212,7 @@ class Store:
             plain_keys.remove_old_copies(self._path)
             self._connection = _connect(self._path)
             self._unlock(self._connection)
+            wal.grow(self._path)
         except ConfigError as error:
             raise StoreError(str(error)) from error
         except (sqlite3.Error, OSError) as error:
@@ -247,8 +248,8 @@ class Store:
 
     def _room(self, connection: sqlite3.Connection) -> Room:
         used, spare = tables.read_pages(connection)
-        wal = Path(f"{self._path}-wal")
-        size = wal.stat().st_size if wal.exists() else 0
+        log = Path(f"{self._path}-wal")
+        size = log.stat().st_size if log.exists() else 0
         return Room(used, size, spare, self._free_disk(self._path))
 
     def _close(self) -> None:

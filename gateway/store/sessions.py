@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from gateway.lorawan.mac_state import Mac
 from gateway.lorawan.session import Session
+from gateway.store import counts
 
 # fields of Session, in their order there: dev_eui, id, dev_addr, KEYS, STATE
 KEYS: Final = ("f_nwk_s_int_key", "s_nwk_s_int_key", "nwk_s_enc_key", "app_s_key")
@@ -88,9 +89,12 @@ def end_left(connection: sqlite3.Connection) -> None:
 
 def load(connection: sqlite3.Connection) -> Iterator[Session]:
     """Every session whose keys can be opened, and those of ABP devices for their counters."""
+    known = counts.latest(connection)
     for found in connection.execute(_SELECT):
         session = _session(*found)
         if session is not None:
+            f_cnt_up = known.get((session.dev_eui, session.id), -1)
+            session.f_cnt_up = max(session.f_cnt_up, f_cnt_up)
             yield session
 
 

@@ -14,9 +14,10 @@ from gateway.lorawan.duty_cycle import Spent
 from gateway.lorawan.session import Changes, Join, KnownState, Rejoin, Session
 from gateway.records import Event, Moment, Record
 from gateway.replay import Command
-from gateway.store import archive_tables, commands, downlinks, sessions
+from gateway.store import archive_tables, commands, counts, downlinks, sessions
 from gateway.store.archive import NOTHING, Block, Change
 from gateway.store.bounds import JUDGED
+from gateway.store.counts import Count
 from gateway.store.segments import UNREADABLE, pack, unpack
 
 AGED_AT_ONCE = 1000  # segments looked at for their age
@@ -64,6 +65,7 @@ class Write:
     done: Sequence[int] = ()
     reserved: dict[str, int] = field(default_factory=dict)
     sessions: Sequence[Session] = ()  # copies; their rows would be five times as large
+    f_cnts: Sequence[Count] = ()
     ended: Sequence[Row] = ()
     joins: Sequence[Row] = ()
     rejoins: Sequence[Row] = ()
@@ -81,13 +83,17 @@ class Write:
         reserved: dict[str, int] | None = None,
         archive: Change = NOTHING,
         commands: Sequence[Command] = (),
+        counted: Sequence[Session] = (),
     ) -> "Write":
-        """Copies the sessions as they are now: the objects go on changing."""
+        """Copies the sessions as they are now: the objects go on changing. Of those `counted` only
+        FCntUp has changed.
+        """
         return cls(
             segments,
             done,
             reserved or {},
             sessions=[replace(session) for session in changes.sessions],
+            f_cnts=[Count(one.dev_eui, one.id, one.f_cnt_up) for one in counted],
             ended=[(_eui(dev_eui), id_.hex()) for dev_eui, id_ in changes.ended],
             joins=[_join_row(join) for join in changes.joins],
             rejoins=[_rejoin_row(rejoin) for rejoin in changes.rejoins],
@@ -121,6 +127,7 @@ def _write(connection: sqlite3.Connection, one: Write) -> None:
     )
     many("DELETE FROM session WHERE dev_eui = ? AND id = ?", one.ended)
     sessions.write(connection, one.sessions)
+    counts.write(connection, one.f_cnts)
     many("INSERT OR REPLACE INTO accepted_join VALUES (?, ?, ?, ?)", one.joins)
     many("INSERT OR REPLACE INTO accepted_rejoin VALUES (?, ?, ?, ?)", one.rejoins)
     downlinks.write(connection, one.downlinks)

@@ -1,0 +1,103 @@
+"""FCntUp of quiet uplinks: a few bytes on disk, and never lost by their folding."""
+
+import sqlite3
+
+from hypothesis import given
+from hypothesis import strategies as st
+from store_tools import World, event, session
+
+from gateway.lorawan.adr import Link
+from gateway.lorawan.mac_state import Mac
+from gateway.lorawan.session import Changes, Session
+from gateway.store import counts
+from gateway.store.chores import WAIT
+from gateway.store.counts import Count
+
+IDS = st.sampled_from([b"\0\0\1\0\2", b"\0\0\2\0\7"])
+COUNTS = st.lists(
+    st.builds(Count, st.integers(0, 3), IDS, st.integers(0, 2**32 - 1)), min_size=1, max_size=5
+)
+
+
+def tables() -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:")
+    connection.execute("CREATE TABLE f_cnt_up (number INTEGER PRIMARY KEY, counts BLOB NOT NULL)")
+    connection.execute("CREATE TABLE session (dev_eui TEXT, id TEXT, f_cnt_up INTEGER)")
+    return connection
+
+
+def live(connection: sqlite3.Connection, one: Session) -> None:
+    row = f"{one.dev_eui:016x}", one.id.hex(), one.f_cnt_up
+    connection.execute("INSERT INTO session VALUES (?, ?, ?)", row)
+
+
+@given(st.lists(COUNTS, max_size=200))
+def test_highest_counter_of_each_living_session_is_known(commits: list[list[Count]]) -> None:
+    connection, expected = tables(), dict[tuple[int, bytes], int]()
+    for dev_eui in range(3):
+        live(connection, session(dev_eui, f_cnt_up=-1))
+    for commit in commits:
+        counts.write(connection, commit)
+        for count in commit:
+            key = count.dev_eui, count.id
+            expected[key] = max(count.f_cnt_up, expected.get(key, -1))
+    known = counts.latest(connection)
+    for dev_eui in range(3):
+        key = dev_eui, session().id
+        assert known.get(key) == expected.get(key)
+    (rows,) = connection.execute("SELECT count(*) FROM f_cnt_up").fetchone()
+    assert rows <= counts.MANY
+
+
+def test_folding_forgets_sessions_that_have_ended() -> None:
+    connection = tables()
+    live(connection, session(1, f_cnt_up=-1))
+    for number in range(counts.MANY):
+        counts.write(connection, [Count(1, session().id, number), Count(2, b"12345", number)])
+    assert counts.latest(connection) == {(1, session().id): counts.MANY - 1}
+
+
+def test_torn_row_says_what_is_whole() -> None:
+    connection = tables()
+    counts.write(connection, [Count(1, b"12345", 7), Count(2, b"12345", 8)])
+    connection.execute("UPDATE f_cnt_up SET counts = substr(counts, 1, 20)")
+    assert counts.latest(connection) == {(1, b"12345"): 7}
+
+
+async def test_quiet_uplink_writes_its_counter_alone(world: World) -> None:
+    one = session(f_cnt_up=5)
+    async with world.buffer() as buffer:
+        await buffer.keep([event(1)], Changes((one,)))
+        one.f_cnt_up = 6
+        buffer.touch(one)
+        world.time += WAIT
+        await buffer.flush()
+    assert in_row(world) == 5
+    async with world.store() as store:
+        assert [found.f_cnt_up for found in (await store.load()).sessions] == [6]
+
+
+async def test_session_whose_mac_changed_too_is_written_whole(world: World) -> None:
+    one = session(f_cnt_up=5)
+    async with world.buffer() as buffer:
+        await buffer.keep([event(1)], Changes((one,)))
+        one.f_cnt_up, one.mac = 6, Mac(link=Link(5))
+        buffer.touch(one)
+        await buffer.close()
+    assert in_row(world) == 6
+    async with world.store() as store:
+        assert (await store.load()).sessions[0].mac.link == Link(5)
+
+
+async def test_session_that_nobody_has_written_yet_is_written_whole(world: World) -> None:
+    async with world.buffer() as buffer:
+        buffer.touch(session(f_cnt_up=5))
+        await buffer.close()
+    assert in_row(world) == 5
+
+
+def in_row(world: World) -> int:
+    connection = sqlite3.connect(world.path)
+    (f_cnt_up,) = connection.execute("SELECT f_cnt_up FROM session").fetchone()
+    connection.close()
+    return int(f_cnt_up)
