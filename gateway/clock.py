@@ -4,6 +4,10 @@ A Raspberry Pi has no battery clock: after a power cut it wakes up in the past u
 tells it the time. So every moment is kept as monotonic time and boot id beside wall time, wall
 time is given only while it can be trusted, and a moment from before is dated from the monotonic
 difference once it can be (docs/architecture.md §5).
+
+Once a time service has set the clock it is trusted until the next boot: the kernel calls it
+unsynchronised after nine hours without the network, though it is a second wrong by then. A step
+that no time service made ends that, and a date before this release is never believed.
 """
 
 import ctypes
@@ -14,8 +18,11 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from gateway import RELEASED
 from gateway.records import Moment
 
+_STEP = 1.5  # seconds; what differs by more between wall and monotonic time was set by somebody
+_DRIFT = 1e-6  # per second; the kernel slews both alike
 _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 _TIMEX_BYTES = 512  # struct timex is 208 bytes on 64-bit Linux and 128 on 32-bit
 
@@ -38,15 +45,49 @@ def kernel_is_synchronised() -> bool:
     return 0 <= state < _TIME_ERROR
 
 
-def trust(source: Literal["auto", "rtc"]) -> Callable[[], Quality]:
-    """How to judge the wall clock: "rtc" = the operator vouches for a battery-backed clock."""
+def was_synchronised() -> bool:
+    """Whether systemd-timesyncd has set the clock in this boot, however long ago."""
+    return Path("/run/systemd/timesync/synchronized").exists()
 
-    def judge() -> Quality:
-        if kernel_is_synchronised():
-            return "ntp"
-        return "rtc" if source == "rtc" else "unsynchronised"
 
-    return judge
+class Trust:
+    """How to judge the wall clock: "rtc" = the operator vouches for a battery-backed clock, "gnss"
+    = for a time service that takes the time from satellites. `before`: it was set already when this
+    process began.
+    """
+
+    def __init__(
+        self,
+        source: Literal["auto", "rtc", "gnss"],
+        before: bool = False,
+        *,
+        synchronised: Callable[[], bool] = kernel_is_synchronised,
+        wall: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source, self._synchronised = source, synchronised
+        self._wall, self._monotonic = wall, monotonic
+        self._set: tuple[float, float] | None = None  # wall and monotonic time, when it was right
+        if before:
+            self._set = wall(), monotonic()
+
+    def __call__(self) -> Quality:
+        wall, monotonic = self._wall(), self._monotonic()
+        if wall < RELEASED:
+            return "unsynchronised"
+        if self._synchronised():
+            self._set = wall, monotonic
+        elif self._was_stepped(wall, monotonic):
+            self._set = None
+        if self._set is not None:
+            return "gnss" if self._source == "gnss" else "ntp"
+        return "rtc" if self._source == "rtc" else "unsynchronised"
+
+    def _was_stepped(self, wall: float, monotonic: float) -> bool:
+        if self._set is None:
+            return False
+        passed = monotonic - self._set[1]
+        return abs(wall - self._set[0] - passed) > _STEP + _DRIFT * passed
 
 
 class Clock:

@@ -65,6 +65,7 @@ class Lorawan(msgspec.Struct, forbid_unknown_fields=True):
 
 class Mqtt(msgspec.Struct, forbid_unknown_fields=True):
     url: str = "mqtts://localhost:8883"
+    fallback_urls: list[str] = []
     topic_prefix: Annotated[str, Meta(pattern=r"^[^+#/\x00]+(/[^+#/\x00]+)*$")] = "kogge"
     protocol: Literal["auto", "5", "3.1.1"] = "auto"
     username: str = ""
@@ -77,6 +78,9 @@ class Mqtt(msgspec.Struct, forbid_unknown_fields=True):
     batch_readings: Annotated[int, Meta(ge=1, le=1000)] = 100
     batch_seconds: Annotated[float, Meta(ge=0, le=3600)] = 1
     in_flight: Annotated[int, Meta(ge=1, le=100)] = 20
+    order: Literal["live_first", "strict"] = "live_first"
+    backlog_messages_per_s: Annotated[float, Meta(ge=0)] = 5
+    backlog_kib_per_s: Annotated[float, Meta(ge=0)] = 256
     plain_is_ok: bool = False
 
 
@@ -89,7 +93,7 @@ class Store(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Clock(msgspec.Struct, forbid_unknown_fields=True):
-    source: Literal["auto", "rtc"] = "auto"
+    source: Literal["auto", "rtc", "gnss"] = "auto"
 
 
 class Config(msgspec.Struct, forbid_unknown_fields=True):
@@ -186,25 +190,31 @@ def _make_paths_absolute(config: Config, base: Path) -> None:
 
 
 def _check_mqtt(mqtt: Mqtt, file: Path) -> None:
-    allowed = "write mqtts://HOST:PORT, or mqtt://HOST:PORT for a line without encryption"
-    try:
-        url = urlsplit(mqtt.url)
-        usable = url.scheme in ("mqtt", "mqtts") and bool(url.hostname) and url.port != 0
-    except ValueError:
-        usable = False
-    if "@" in mqtt.url:  # not shown: messages end up in journals and mails
-        secret = f"holds a user or password; {allowed}, and use mqtt.username and password_file"
-        raise ConfigError(file, "mqtt.url", None, secret)
-    if not usable or url.path.strip("/"):
-        raise ConfigError(file, "mqtt.url", mqtt.url, allowed)
-    if url.scheme == "mqtt" and not mqtt.plain_is_ok:
-        raise ConfigError(
-            file,
-            "mqtt.url",
-            mqtt.url,
-            "this line is not encrypted: use mqtts://, or set mqtt.plain_is_ok = true",
-        )
+    _check_url("mqtt.url", mqtt.url, mqtt.plain_is_ok, file)
+    for number, url in enumerate(mqtt.fallback_urls, 1):
+        _check_url(f"mqtt.fallback_urls[{number}]", url, mqtt.plain_is_ok, file)
     if bool(mqtt.cert_file) != bool(mqtt.key_file):
         raise ConfigError(
             file, "mqtt.cert_file", mqtt.cert_file, "cert_file and key_file go together"
+        )
+
+
+def _check_url(key: str, text: str, plain_is_ok: bool, file: Path) -> None:
+    allowed = "write mqtts://HOST:PORT, or mqtt://HOST:PORT for a line without encryption"
+    try:
+        url = urlsplit(text)
+        usable = url.scheme in ("mqtt", "mqtts") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        usable = False
+    if "@" in text:  # not shown: messages end up in journals and mails
+        secret = f"holds a user or password; {allowed}, and use mqtt.username and password_file"
+        raise ConfigError(file, key, None, secret)
+    if not usable or url.path.strip("/"):
+        raise ConfigError(file, key, text, allowed)
+    if url.scheme == "mqtt" and not plain_is_ok:
+        raise ConfigError(
+            file,
+            key,
+            text,
+            "this line is not encrypted: use mqtts://, or set mqtt.plain_is_ok = true",
         )

@@ -39,6 +39,7 @@ from gateway.settings import Settings
 from gateway.store.bounds import DAY, Bounds
 from gateway.store.buffer import Buffer
 from gateway.store.database import Store
+from gateway.time_floor import TimeFloor
 from gateway.transmitter import Transmitter
 from gateway.uplinks import Uplinks
 
@@ -68,7 +69,10 @@ class Daemon:
         self._eui = GatewayEui(config.gateway.eui, store, remembering)
         self._forwarder: Forwarder | None = None
         self._health, self._watch = Health(), Watch()
-        self._clock = Clock(clock.trust(config.clock.source), clock.boot_id())
+        self._clock = Clock(
+            clock.Trust(config.clock.source, clock.was_synchronised()), clock.boot_id()
+        )
+        self._floor = TimeFloor(store, self._clock.now)
         self._buffer = Buffer(
             store,
             config.store.window,
@@ -145,6 +149,7 @@ class Daemon:
         await self._buffer.open()
         await self._downlinks.open()
         await self._eui.recall()
+        await self._floor.recall()
         await self._locked.tell()
         await self._control.open()
         beat = self._health.task
@@ -207,6 +212,7 @@ class Daemon:
             radio=lambda: report.radio_state(self._radio),
             random=random.random,
             told=partial(telling.city, self._watch),
+            floor=lambda: self._floor.at,
         )
         await self._forwarder.run(beat)
 
@@ -229,6 +235,7 @@ class Daemon:
         while True:
             await self._store.recall(gateway_eui.NAME)
             await self._locked.look_again()
+            await self._floor.look_again()
             beat()
             await asyncio.sleep(STORE_ASKED_EVERY)
 

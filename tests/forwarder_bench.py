@@ -14,7 +14,7 @@ from gateway.northbound.client import Received
 from gateway.northbound.commands import Reply
 from gateway.northbound.formats.json import RadioState
 from gateway.northbound.forwarder import Forwarder
-from gateway.northbound.sending import Commands
+from gateway.northbound.needs import Commands
 from gateway.records import Event, Reading, Record
 from gateway.store.buffer import Batch
 
@@ -28,15 +28,22 @@ class MemoryBuffer:
         self.waiting: deque[Record] = deque(reading(n) for n in range(records))
         self.out: dict[int, Batch] = {}
         self.done: list[Record] = []
+        self.kept: list[Record] = []  # parked
         self.asked: list[tuple[int, float]] = []
         self._changed = asyncio.Event()
         self._number = 0
 
     @property
     def backlog(self) -> int:
-        return len(self.waiting) + sum(len(batch.records) for batch in self.out.values())
+        return (
+            len(self.waiting) + sum(len(batch.records) for batch in self.out.values()) + self.parked
+        )
 
-    async def next_batch(self, limit: int, linger: float) -> Batch:
+    @property
+    def parked(self) -> int:
+        return len(self.kept)
+
+    async def next_batch(self, limit: int, linger: float, **_: Any) -> Batch:
         self.asked.append((limit, linger))
         await self.until(lambda: bool(self.waiting))
         kind = type(self.waiting[0])
@@ -56,6 +63,17 @@ class MemoryBuffer:
     def returned(self, batch: Batch) -> None:
         self.waiting.extendleft(reversed(self.out.pop(batch.number).records))
         self._changed.set()
+
+    def park(self, batch: Batch) -> None:
+        self.kept.extend(self.out.pop(batch.number).records)
+        self._changed.set()
+
+    def retry_parked(self) -> int:
+        count = self.parked
+        self.waiting.extend(self.kept)
+        self.kept.clear()
+        self._changed.set()
+        return count
 
     def add(self, record: Record) -> None:
         self.waiting.append(record)

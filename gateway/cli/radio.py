@@ -122,9 +122,9 @@ def _scan(args: argparse.Namespace, bench: "Bench") -> int:
 
 
 def _clock(bench: "Bench") -> "Clock":
-    from gateway.clock import Clock, boot_id, trust
+    from gateway.clock import Clock, Trust, boot_id, was_synchronised
 
-    return Clock(trust(bench.configuration.clock.source), boot_id())
+    return Clock(Trust(bench.configuration.clock.source, was_synchronised()), boot_id())
 
 
 def _port(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The broker as [mqtt] describes it: where it is, who we are, which protocol it speaks.
+"""One broker of [mqtt]: where it is, who we are, which protocol it speaks.
 
 `protocol = "auto"` tries MQTT 5 and then, at once, 3.1.1: where the server says that it does not
 know version 5 (CONNACK 0x84, or 0x01 of an old one), closes without a CONNACK twice (once is a
@@ -8,12 +8,12 @@ access list forbids would be lost. After a close or a silence the next connect b
 again; a server that is always silent thus costs `CONNACK_SECONDS` at each. Once MQTT 5 has worked
 a close or a silence says nothing about it: it is an outage.
 
-Chain, dates and name of the broker's certificate are checked alike on every Python: that RFC 5280
-is kept to the letter is not asked (Python 3.13 would), or a new operating system would lock out
-every gateway of a city whose CA is older; an intermediate CA may be what is trusted.
+The password is read at each connect; without `password_file` it is the systemd credential
+`mqtt-password`, if there is one.
 """
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -26,37 +26,55 @@ from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.config import Mqtt
+from gateway.northbound import reasons
 from gateway.northbound.client import Client
 from gateway.northbound.connection import NoConnack
+from gateway.northbound.tls import Certificates, plain
 
 _VERSIONS: Final = {"5": ProtocolVersion.V5, "3.1.1": ProtocolVersion.V311}
 _DEFAULT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 _UNSUPPORTED_VERSION: Final = 0x84
 _WHO_ARE_YOU: Final = (0x86, 0x87)  # bad user name or password, not authorised; 4 and 5 in 3.1.1
+CREDENTIAL: Final = "mqtt-password"  # systemd's LoadCredential=
+_LISTENS_SECONDS: Final = 5.0
 
 
 class Unreachable(MqttError):
     """There is no connection, in words for a technician.
 
-    `answered`: the broker is there and does not want us, so asking again soon will not help.
+    `soon`: asking again soon may help. `elsewhere`: this is not the server any more. `kind` is a
+    word for counting: unreachable, tls, closed, silent, garbage, refused, files.
     """
 
-    def __init__(self, text: str, answered: bool = False) -> None:
+    def __init__(
+        self, text: str, kind: str = "unreachable", soon: bool = True, elsewhere: bool = False
+    ) -> None:
         super().__init__(text)
-        self.answered = answered
+        self.kind, self.soon, self.elsewhere = kind, soon, elsewhere
 
 
 class Broker:
     """`protocol` is the one that the last connection spoke, "" before the first."""
 
-    def __init__(self, mqtt: Mqtt, client_id: str) -> None:
-        url = urlsplit(mqtt.url)
-        self._mqtt, self._client_id = mqtt, client_id
-        self._host = url.hostname or ""
-        self._port = url.port or _DEFAULT_PORTS[url.scheme]
-        self._tls = url.scheme == "mqtts"
+    def __init__(self, mqtt: Mqtt, url: str, client_id: str, certificates: Certificates) -> None:
+        parts = urlsplit(url)
+        self.url = url
+        self._mqtt, self._client_id, self._certificates = mqtt, client_id, certificates
+        self._host = parts.hostname or ""
+        self._port = parts.port or _DEFAULT_PORTS[parts.scheme]
+        self._tls = parts.scheme == "mqtts"
         self.protocol = ""
         self._said_older = False  # by a CONNACK
+
+    async def listens(self) -> bool:
+        """Whether somebody is there at all; nothing is said to them."""
+        try:
+            async with asyncio.timeout(_LISTENS_SECONDS):
+                _, writer = await asyncio.open_connection(self._host, self._port)
+        except (OSError, TimeoutError, UnicodeError):
+            return False
+        writer.transport.abort()
+        return True
 
     @asynccontextmanager
     async def connected(self, will: Will, beat: Callable[[], None]) -> AsyncIterator[Client]:
@@ -77,7 +95,7 @@ class Broker:
             try:
                 await stack.enter_async_context(client)
             except MqttError as error:
-                protocol = self._next(tried, error)
+                protocol = self._next(tried, error, client.server_reference)
             else:
                 self.protocol = protocol
                 return client
@@ -87,20 +105,21 @@ class Broker:
             return self._mqtt.protocol
         return "3.1.1" if self._said_older else "5"
 
-    def _next(self, tried: list[str], error: MqttError) -> str:
+    def _next(self, tried: list[str], error: MqttError, reference: str) -> str:
         """What to speak after `error` ended the last of `tried`; raises `Unreachable`: nothing."""
         auto = self._mqtt.protocol == "auto"
         if tried[-1] == "5" and _says_older(error):
             if not auto:
                 raise Unreachable(
-                    f"{self._mqtt.url} does not speak MQTT 5: set mqtt.protocol to 3.1.1 or auto",
-                    answered=True,
+                    f"{self.url} does not speak MQTT 5: set mqtt.protocol to 3.1.1 or auto",
+                    "refused",
+                    soon=False,
                 ) from error
             self._said_older = True
             return "3.1.1"
         if tried[-1] == "5" and auto and isinstance(error, NoConnack) and self.protocol != "5":
             return "3.1.1" if error.silent or len(tried) == 2 else "5"
-        raise self._explained(error) from error
+        raise self._explained(error, reference) from error
 
     async def _client(self, protocol: str, will: Will) -> Client:
         password, tls_context = await asyncio.to_thread(self._secrets)
@@ -121,48 +140,66 @@ class Broker:
         return self._password(), self._tls_context() if self._tls else None
 
     def _password(self) -> str | None:
-        file = self._mqtt.password_file
-        if not file:
+        file = password_file(self._mqtt)
+        if file is None:
             return None
         try:
-            return (Path(file).read_text(encoding="utf-8").splitlines() or [""])[0]
+            return (file.read_text(encoding="utf-8").splitlines() or [""])[0]
         except (OSError, UnicodeError) as error:
             raise Unreachable(
-                f"mqtt.password_file {file} cannot be read ({_plain(error)}): "
-                "put the broker's password in its first line, readable for the service"
+                f"the password's file {file} cannot be read ({plain(error)}): "
+                "put the broker's password in its first line, readable for the service",
+                "files",
             ) from error
 
     def _tls_context(self) -> ssl.SSLContext:
         mqtt = self._mqtt
         try:
-            context = ssl.create_default_context(cafile=mqtt.ca_file or None)
-            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-            if mqtt.cert_file:
-                context.load_cert_chain(mqtt.cert_file, mqtt.key_file)
+            return self._certificates.context()
         except OSError as error:
             names = ", ".join(filter(None, (mqtt.ca_file, mqtt.cert_file, mqtt.key_file)))
             raise Unreachable(
-                f"the certificates for the broker cannot be used ({_plain(error)}): check {names}"
+                f"the certificates for the broker cannot be used ({plain(error)}): check {names}",
+                "files",
             ) from error
-        return context
 
-    def _explained(self, error: MqttError) -> Unreachable:
-        url, mqtt = self._mqtt.url, self._mqtt
+    def _explained(self, error: MqttError, reference: str) -> Unreachable:
         if isinstance(error, MqttConnectError):
-            if _code(error) in _WHO_ARE_YOU:
-                user = f"user {mqtt.username!r}" if mqtt.username else "a client without a name"
-                where = f"in {mqtt.password_file}" if mqtt.password_file else "(none is set)"
-                return Unreachable(
-                    f"{url} refuses {user} ({error.rc}): check mqtt.username and the password "
-                    f"{where}, then the broker's access list",
-                    answered=True,
-                )
-            return Unreachable(f"{url} refuses the connection: {error.rc}", answered=True)
+            return self._refused(error, reference)
         if isinstance(error, NoConnack):
             hint = "is it an MQTT port" + ("?" if self._tls else ", and does it want mqtts://?")
-            return Unreachable(f"{url} {error}: {hint}")
-        return Unreachable(f"{url} cannot be reached: {error}{_certificate_hint(error)}")
+            # silent: it may have more to do than it can
+            return Unreachable(f"{self.url} {error}: {hint}", error.kind, soon=not error.silent)
+        cause = error.__context__  # aiomqtt tells its text only
+        kind = "tls" if isinstance(cause, ssl.SSLError) else "unreachable"
+        hint = _certificate_hint(cause)
+        return Unreachable(f"{self.url} cannot be reached: {error}{hint}", kind)
+
+    def _refused(self, error: MqttConnectError, reference: str) -> Unreachable:
+        code, mqtt = _code(error), self._mqtt
+        if code in _WHO_ARE_YOU:
+            user = f"user {mqtt.username!r}" if mqtt.username else "a client without a name"
+            file = password_file(mqtt)
+            where = f"in {file}" if file else "(none is set)"
+            told = (
+                f"{user} ({error.rc}): check mqtt.username and the password {where}, then the "
+                "broker's access list"
+            )
+        else:
+            told = f"the connection: {reasons.named(str(error.rc), code, reasons.CONNACK)}"
+        if reference:
+            told += f" (it names {reference!r})"
+        elsewhere = code in reasons.ELSEWHERE
+        return Unreachable(f"{self.url} refuses {told}", "refused", False, elsewhere)
+
+
+def password_file(mqtt: Mqtt) -> Path | None:
+    """Where the password stands: mqtt.password_file, else systemd's credential."""
+    if mqtt.password_file:
+        return Path(mqtt.password_file)
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    credential = Path(directory) / CREDENTIAL if directory else None
+    return credential if credential and credential.exists() else None
 
 
 def _says_older(error: MqttError) -> bool:
@@ -173,12 +210,7 @@ def _code(error: MqttConnectError) -> int:
     return error.rc.value if isinstance(error.rc, ReasonCode) else -1
 
 
-def _certificate_hint(error: MqttError) -> str:
-    cause = error.__context__  # aiomqtt tells its text only
+def _certificate_hint(cause: BaseException | None) -> str:
     if not isinstance(cause, ssl.SSLCertVerificationError):
         return ""
     return "; check mqtt.ca_file, the name in mqtt.url and this gateway's clock"
-
-
-def _plain(error: OSError | UnicodeError) -> str:
-    return getattr(error, "strerror", None) or str(error)

@@ -31,16 +31,16 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from gateway.northbound.connection import Connection, Handshake, Lost
+from gateway.northbound.connection import Connection, Lost
 from gateway.northbound.formats import Content
 from gateway.northbound.properties import lasting_session, publish_properties, publish_size
+from gateway.northbound.reasons import TOO_LARGE
 
 KEEP_ALIVE: Final = 30  # seconds; a silent line is found dead within two of these
 CONNACK_SECONDS: Final = 10.0
 PUBACK_SILENCE: Final = 60.0  # seconds without any PUBACK while one is due: the broker is stuck
 RECEIVE_MAXIMUM: Final = 65_535  # where the server names none (MQTT 5 §3.2.2.3.3)
 MAXIMUM_PACKET_SIZE: Final = 268_435_460  # the most that its length can say (MQTT 5 §2.1.4)
-TOO_LARGE: Final = 0x95
 INCOMING_MESSAGES: Final = 1000  # in memory; QoS 0 and MQTT 3.1.1 know no other bound
 
 _SOCKET_OPTIONS: Final = (
@@ -87,8 +87,6 @@ class Client(Connection):
         tls_context: ssl.SSLContext | None = None,
         puback_silence: float = PUBACK_SILENCE,
     ) -> None:
-        if tls_context is not None:
-            tls_context.sslsocket_class = Handshake
         is_5 = protocol is ProtocolVersion.V5
         super().__init__(
             hostname,
@@ -111,6 +109,7 @@ class Client(Connection):
         self._client.manual_ack_set(True)
         self._is_5 = is_5
         self.window = in_flight
+        self.server_reference = ""  # of a CONNACK that refuses (MQTT 5 §3.2.2.3.16)
         self._largest = MAXIMUM_PACKET_SIZE
         self._slots = asyncio.Semaphore(in_flight)
         self._pubacks: dict[int, asyncio.Future[ReasonCode]] = {}
@@ -185,7 +184,11 @@ class Client(Connection):
                 raise self._why_lost()
             patience = max(began, self._last_puback) + self._puback_silence - self._loop.time()
             if patience <= 0:
-                raise Lost(f"the broker has acknowledged nothing for {self._puback_silence:.0f} s")
+                raise Lost(
+                    f"the broker has acknowledged nothing for {self._puback_silence:.0f} s: it "
+                    "takes connections and does not work; see its log, and its disk",
+                    kind="unacknowledged",
+                )
             await asyncio.wait(
                 (puback, self._disconnected),
                 timeout=patience,
@@ -204,6 +207,7 @@ class Client(Connection):
             self.window = min(self.window, getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM))
             self._slots = asyncio.Semaphore(self.window)
             self._largest = getattr(properties, "MaximumPacketSize", MAXIMUM_PACKET_SIZE)
+            self.server_reference = getattr(properties, "ServerReference", "")
         super()._on_connect(client, userdata, flags, reason_code, properties)
 
     def _on_publish(

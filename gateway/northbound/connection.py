@@ -16,7 +16,6 @@ It relies on these insides of aiomqtt 2.5 and paho-mqtt 2.2: `_client`, `_connec
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Awaitable
 from contextlib import suppress
 from types import TracebackType
@@ -28,36 +27,46 @@ from aiomqtt import MqttError
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from gateway.northbound import reasons
+
 T = TypeVar("T")
 
 GOODBYE_SECONDS: Final = 2.0
+_PROTOCOL_ERROR: Final = 0x82
+# what paho says of an end that the server did not announce: by its code, our kind and words
+_ENDS: Final = {
+    0x8D: (
+        "half_open",
+        "nothing comes back from the broker any more, not even the answer to a ping: the line "
+        "between here and there is dead",
+    ),
+    _PROTOCOL_ERROR: ("garbage", "the broker sent what is not MQTT: the connection was closed"),
+}
 
 
 class Lost(MqttError):
-    """The connection is gone; `reason_code` where the server's DISCONNECT gave one."""
+    """The connection is gone; `reason_code` where the server's DISCONNECT gave one, else 0.
 
-    def __init__(self, text: str, reason_code: int = 0) -> None:
+    `kind` is a word for counting: broke, half_open, garbage, disconnected, unacknowledged.
+    """
+
+    def __init__(self, text: str, reason_code: int = 0, kind: str = "broke") -> None:
         super().__init__(text)
-        self.reason_code = reason_code
+        self.reason_code, self.kind = reason_code, kind
 
 
 class NoConnack(MqttError):
-    """The server closed the connection, or was `silent`, instead of answering CONNECT."""
+    """Instead of a CONNACK the server closed the connection (`kind` "closed"), sent what is none
+    ("garbage"), or was `silent` ("silent").
+    """
 
-    def __init__(self, text: str, silent: bool = False) -> None:
+    def __init__(self, text: str, kind: str = "closed") -> None:
         super().__init__(text)
-        self.silent = silent
+        self.kind = kind
 
-
-class Handshake(ssl.SSLSocket):
-    """Closes itself when the handshake fails: paho 2.2 drops it open."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        try:
-            super().do_handshake(block)
-        except BaseException:
-            self.close()
-            raise
+    @property
+    def silent(self) -> bool:
+        return self.kind == "silent"
 
 
 class Connection(aiomqtt.Client):
@@ -65,6 +74,7 @@ class Connection(aiomqtt.Client):
 
     _connect_returned = False
     _abandoned = False
+    _said_goodbye = False  # the server, with a DISCONNECT
 
     async def __aenter__(self) -> Self:
         connected, disconnected = self._connected, self._disconnected
@@ -73,7 +83,7 @@ class Connection(aiomqtt.Client):
         except BaseException as error:  # aiomqtt leaves the socket open, and its tasks
             self._hang_up()
             if isinstance(error, MqttError) and connected.cancelled():  # by aiomqtt's time-out
-                raise NoConnack("gave no answer", silent=True) from error
+                raise NoConnack("gave no answer", "silent") from error
             raise
         self._disconnected = disconnected  # aiomqtt forgets an end that came with the CONNACK
         return self
@@ -100,9 +110,14 @@ class Connection(aiomqtt.Client):
     def _why_lost(self) -> Lost:
         error = self._disconnected.exception() if self._disconnected.done() else None
         reason = error.rc if isinstance(error, aiomqtt.MqttCodeError) else None
-        if isinstance(reason, ReasonCode) and reason.value != 0x80:  # 0x80: paho's "it broke"
-            return Lost(f"the connection to the broker ended: {reason.getName()}", reason.value)
-        return Lost("the connection to the broker broke")
+        code, name = 0, "Normal disconnection"
+        if isinstance(reason, ReasonCode):
+            code, name = reason.value, reason.getName()
+        if self._said_goodbye:
+            told = reasons.named(name, code, reasons.DISCONNECT)
+            return Lost(f"the broker ended the connection: {told}", code, "disconnected")
+        kind, text = _ENDS.get(code, ("broke", "the connection to the broker broke"))
+        return Lost(text, kind=kind)
 
     def _on_disconnect(
         self,
@@ -112,9 +127,10 @@ class Connection(aiomqtt.Client):
         reason_code: ReasonCode,
         properties: Properties | None = None,
     ) -> None:
+        self._said_goodbye = flags.is_disconnect_packet_from_server
         if not self._connected.done() and not self._abandoned:
             # aiomqtt would wait for its time-out
-            self._connected.set_exception(NoConnack("closed the connection without an answer"))
+            self._connected.set_exception(_no_connack(reason_code))
             return
         super()._on_disconnect(client, userdata, flags, reason_code, properties)
 
@@ -169,3 +185,9 @@ class Connection(aiomqtt.Client):
         if not self._disconnected.done():
             self._disconnected.set_result(None)
         self._disconnected.exception()  # seen: nobody else may have waited for it
+
+
+def _no_connack(reason: ReasonCode) -> NoConnack:
+    if reason.value == _PROTOCOL_ERROR:
+        return NoConnack("answered what is not MQTT", "garbage")
+    return NoConnack("closed the connection without an answer")

@@ -13,6 +13,7 @@ from gateway.northbound.client import Client, Refused
 from gateway.northbound.connection import GOODBYE_SECONDS
 from gateway.northbound.formats.json import RadioState
 from gateway.northbound.messages import Message, Messages
+from gateway.northbound.reasons import PUBACK, named
 from gateway.northbound.state import State
 from gateway.records import Moment
 
@@ -66,8 +67,9 @@ class Presence:
         try:
             await client.publish(status.topic, status.payload, retain=True)
         except Refused as refusal:
-            self._state.refused += 1
-            self._told("refused", f"the broker refused {status.topic}: {refusal}")
+            self._state.refuse(refusal.name)
+            reason = named(refusal.name, refusal.reason_code, PUBACK)
+            self._told("refused", f"the broker refused {status.topic}: {reason}")
 
     def _status(self, state: Literal["online", "offline"], since: Moment | None) -> Message:
         return self._messages.status(state, since, self._backlog(), self._radio())

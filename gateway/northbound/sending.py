@@ -3,49 +3,35 @@
 The rules of this file:
 
 - A batch leaves the buffer with `next_batch` and goes back into it with exactly one of `delivered`
-  (a PUBACK without a failure code) and `returned` (anything else: a refusal, a lost connection, an
-  end). So at least once, and never never.
+  (a PUBACK without a failure code), `park` and `returned` (anything else: a refusal, a lost
+  connection, an end). So at least once, and never never.
 - While less than half of the window is in flight a batch is sent as it is; beyond that it fills up.
-- A refusal (PUBACK ≥ 0x80) holds the sending back for a while; the connection stays.
-- A batch that is too large for the broker goes out again in halves, and so do all that follow on
-  this connection; one record that is too large is a refusal.
+- Live first: the backlog has its rates and its share of the window (pace.py). In strict order the
+  oldest go first, one batch at a time: only so none overtakes one that was refused.
+- What is refused: refusals.py.
 - The answer to a command is an event; where it is wanted on a response topic too it goes there
   afterwards.
 """
 
 import asyncio
+import math
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final
+
+import msgspec
 
 from gateway.config import Mqtt
-from gateway.northbound.backoff import Backoff
-from gateway.northbound.client import TOO_LARGE, Client, Received, Refused
-from gateway.northbound.commands import Reply
+from gateway.northbound.client import Client, Refused
 from gateway.northbound.messages import Messages
+from gateway.northbound.needs import Buffer, Commands
+from gateway.northbound.pace import Rate, Share
+from gateway.northbound.refusals import Refusals
 from gateway.northbound.state import State
-from gateway.records import Event
+from gateway.records import Event, Moment
 from gateway.store.buffer import Batch
 
-
-class Buffer(Protocol):
-    """What the forwarder asks of gateway.store.buffer."""
-
-    @property
-    def backlog(self) -> int: ...
-
-    async def next_batch(self, limit: int, linger: float) -> Batch: ...
-
-    def delivered(self, batch: Batch) -> None: ...
-
-    def returned(self, batch: Batch) -> None: ...
-
-
-class Commands(Protocol):
-    """What the forwarder asks of gateway.northbound.commands."""
-
-    async def take(self, message: Received) -> None: ...
-
-    def reply_to(self, event: Event) -> Reply | None: ...
+# what encoding raises for a value that no message can carry: a lone surrogate, an endless integer
+_UNSPEAKABLE: Final = (msgspec.MsgspecError, ValueError, TypeError, OverflowError)
 
 
 class Sender:
@@ -59,17 +45,21 @@ class Sender:
         messages: Messages,
         state: State,
         *,
+        now: Callable[[], Moment],
         random: Callable[[], float],
         told: Callable[[str, str], None],
         went_through: Callable[[], None],
     ) -> None:
         self._mqtt, self._buffer, self._commands = mqtt, buffer, commands
-        self._messages, self._state = messages, state
-        self._told, self._went_through = told, went_through
-        self._retry = Backoff(random)
-        self._hold_until = self._fills_until = 0.0  # on the loop's clock
-        self._most = mqtt.batch_readings  # records in a batch of this connection
+        self._messages, self._state, self._went_through = messages, state, went_through
+        self._refusals = Refusals(
+            mqtt.batch_readings, buffer, state, now=now, random=random, told=told
+        )
+        self._fills_until = 0.0  # on the loop's clock
         self._in_flight: dict[int, Batch] = {}  # by number
+        self._messages_rate = Rate(mqtt.backlog_messages_per_s)
+        self._bytes_rate = Rate(mqtt.backlog_kib_per_s * 1024)
+        self._share = Share(mqtt.in_flight)
 
     @property
     def in_flight(self) -> int:
@@ -78,48 +68,75 @@ class Sender:
     @property
     def may_rest(self) -> bool:
         """Whether there is no reason to deliver just now."""
-        waits = asyncio.get_running_loop().time() < max(self._hold_until, self._fills_until)
-        return waits or bool(self._in_flight) or not self._buffer.backlog
+        waits = _time() < max(self._refusals.hold_until, self._fills_until)
+        idle = self._buffer.backlog <= self._buffer.parked
+        return waits or bool(self._in_flight) or idle or self._backlog_wait() > 0
 
     async def send(self, client: Client, protocol: str, tasks: asyncio.TaskGroup) -> None:
         """For as long as this connection lasts; afterwards call `give_back`."""
-        self._most = self._mqtt.batch_readings
-        room = asyncio.Semaphore(client.window)
+        strict = self._mqtt.order == "strict"
+        window = 1 if strict or self._refusals.searching else client.window
+        room = asyncio.Semaphore(window)
+        self._share = Share(window)
+        self._refusals.connected()
         while True:
-            await asyncio.sleep(max(0.0, self._hold_until - asyncio.get_running_loop().time()))
+            await asyncio.sleep(max(0.0, self._refusals.hold_until - _time()))
             await room.acquire()
-            idle = 2 * len(self._in_flight) < client.window
+            idle = 2 * len(self._in_flight) < window
             linger = 0.0 if idle else self._mqtt.batch_seconds
-            self._fills_until = asyncio.get_running_loop().time() + linger
-            batch = await self._buffer.next_batch(self._most, linger)
+            self._fills_until = _time() + linger
+            batch = await self._buffer.next_batch(
+                self._refusals.most, linger, backlog_wait=self._backlog_wait, in_order=strict
+            )
             # noted before the task exists: one that is cancelled before its first step does nothing
             self._in_flight[batch.number] = batch
-            sending = tasks.create_task(
-                self._deliver(client, protocol, batch), name="forward.batch"
-            )
+            if batch.historical:
+                self._messages_rate.spend(1, _time())
+            delivering = self._deliver(client, protocol, batch)
+            sending = tasks.create_task(delivering, name="forward.batch")
             sending.add_done_callback(lambda _: room.release())
 
-    def give_back(self) -> None:
-        """The connection is gone: what was in flight goes out again."""
+    def give_back(self, reason_code: int = 0) -> None:
+        """The connection is gone, by the server's DISCONNECT if it gave a code: what was in flight
+        goes out again.
+        """
+        parked = self._refusals.ended(reason_code, tuple(self._in_flight.values()))
+        if parked is not None:
+            del self._in_flight[parked.number]
         while self._in_flight:  # the newest first, so that the buffer has them in order
             self._buffer.returned(self._in_flight.popitem()[1])
 
+    def _backlog_wait(self) -> float:
+        """Seconds until the backlog has its turn."""
+        if sum(batch.historical for batch in self._in_flight.values()) >= self._share.size:
+            return math.inf
+        return max(self._messages_rate.wait(_time()), self._bytes_rate.wait(_time()))
+
     async def _deliver(self, client: Client, protocol: str, batch: Batch) -> None:
-        topic, payload, content = self._messages.of(batch, protocol)
+        try:
+            topic, payload, content = self._messages.of(batch, protocol)
+        except _UNSPEAKABLE as error:
+            del self._in_flight[batch.number]
+            topic = self._messages.topic("readings")
+            self._refusals.split(batch, topic, f"it cannot be written in this format ({error})")
+            return
+        began = _time()
+        if batch.historical:
+            self._bytes_rate.spend(len(payload), began)
         try:
             await client.publish(topic, payload, content=content)
         except Refused as refusal:
-            self._buffer.returned(self._in_flight.pop(batch.number))
-            if refusal.reason_code == TOO_LARGE and len(batch.records) > 1:
-                self._most = min(self._most, len(batch.records) // 2)
-            else:
-                self._hold(topic, refusal)
-        else:
-            self._buffer.delivered(self._in_flight.pop(batch.number))
-            self._state.published += 1
-            self._retry.reset()
-            self._went_through()
-            await self._reply(client, batch)
+            del self._in_flight[batch.number]
+            self._refusals.refused(batch, topic, refusal)
+            return
+        del self._in_flight[batch.number]
+        if batch.historical:
+            self._share.answered(_time() - began)
+        self._buffer.delivered(batch)
+        self._state.published += 1
+        self._refusals.passed(batch)
+        self._went_through()
+        await self._reply(client, batch)
 
     async def _reply(self, client: Client, batch: Batch) -> None:
         """The answers among the events, on the response topics of their commands."""
@@ -130,25 +147,9 @@ class Sender:
             message = self._messages.events([event])
             try:
                 await client.publish(reply.topic, message, correlation_data=reply.correlation_data)
-            except Refused:
-                self._state.refused += 1
+            except Refused as refusal:
+                self._state.refuse(refusal.name)
 
-    def _hold(self, topic: str, refusal: Refused) -> None:
-        """Stop sending for a while; several refusals of one moment count once."""
-        self._state.refused += 1
-        now = asyncio.get_running_loop().time()
-        if now < self._hold_until:
-            return
-        wait = self._retry.next(quick=False)
-        self._hold_until = now + wait
-        advice = "check the broker's access list and quota for this gateway"
-        if refusal.reason_code == TOO_LARGE:
-            advice = (
-                "this is one record, a smaller mqtt.batch_readings does not help: raise the "
-                "broker's Maximum Packet Size"
-            )
-        self._told(
-            "refused",
-            f"the broker refused {topic}: {refusal}. Nothing is lost, it is sent again "
-            f"in {wait:.0f} s; {advice}",
-        )
+
+def _time() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,19 +1,38 @@
 """How the line to the city is: for `kogge status`."""
 
 import msgspec
+from msgspec import field
 
 from gateway.records import Moment
 
 
 class State(msgspec.Struct):
-    """`since` is the moment of the last change of `connected`; `commands`: they can reach us."""
+    """`since` is the moment of the last change of `connected`; `commands`: they can reach us.
+
+    `refusals` are counted by their names, `ends` (connections, and tries to have one) by their
+    kinds; `paused` is seconds, None while it is not; `warnings` are sentences.
+    """
 
     since: Moment
     connected: bool = False
     commands: bool = False
+    url: str = ""
+    is_fallback: bool = False
     protocol: str = ""
     reason: str = "not yet connected"
     published: int = 0
     refused: int = 0
     connections: int = 0
     in_flight: int = 0
+    parked: int = 0
+    paused: float | None = None
+    refusals: dict[str, int] = field(default_factory=dict)
+    ends: dict[str, int] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def refuse(self, name: str) -> None:
+        self.refused += 1
+        self.refusals[name] = self.refusals.get(name, 0) + 1
+
+    def end(self, kind: str) -> None:
+        self.ends[kind] = self.ends.get(kind, 0) + 1

@@ -62,7 +62,7 @@ class Batch:
 
 
 class Buffer:
-    """For one forwarder, which calls `next_batch`, then `delivered` or `returned`, in any order."""
+    """For one forwarder: it calls `next_batch`, then one of `delivered`, `returned` and `park`."""
 
     def __init__(
         self,
@@ -124,6 +124,11 @@ class Buffer:
         return self._lanes.undelivered
 
     @property
+    def parked(self) -> int:
+        """Of the backlog: refused for good, and kept."""
+        return len(self._lanes.parked)
+
+    @property
     def lost_records(self) -> int:
         """Given up undelivered by this run, each told to the city in a gap event."""
         return self._giving_up.lost_records
@@ -183,28 +188,43 @@ class Buffer:
 
     # records go out
 
-    async def next_batch(self, limit: int, linger: float) -> Batch:
+    async def next_batch(
+        self,
+        limit: int,
+        linger: float,
+        *,
+        backlog_wait: Callable[[], float] = lambda: 0.0,
+        in_order: bool = False,
+    ) -> Batch:
         """Waits for something to send: at most `limit` records of one kind.
 
         Live records go first, as soon as `limit` of them wait or the oldest has waited `linger`
         seconds (never so long that it would have to be written for want of an acknowledgement).
         Until then the backlog on disk has its turn, oldest first, and when there is none what the
-        city wants once more. May be cancelled at any time.
+        city wants once more; both `backlog_wait` seconds from now (it is asked again when a batch
+        came back). `in_order`: live records go when no backlog is left. May be cancelled at any
+        time.
         """
         await self._reserve_batch_number()
-        while not self._is_ripe(limit, linger):
-            if self._lanes.unread and len(self._lanes.late) < limit:
+        while True:
+            backlog = self._lanes.has_backlog
+            ripe_in = math.inf if in_order and backlog else self._ripe_in(limit, linger)
+            if ripe_in <= 0:
+                return self._hand_out(self._lanes.live, limit, historical=False)
+            again = self.replays.is_hungry(limit) or self.replays.has_readings
+            backlog_in = backlog_wait() if backlog or again else math.inf
+            if backlog_in > 0:
+                self._arrived.clear()
+                await _wait(self._arrived, min(ripe_in, backlog_in))
+            elif self._lanes.unread and len(self._lanes.late) < limit:
                 await self._read_backlog()
             elif self._lanes.late:
                 return self._hand_out(self._lanes.late, limit, historical=True)
             elif self.replays.is_hungry(limit):
                 await self.replays.read()
                 self._wake_run()
-            elif self.replays.has_readings:
-                return self._replay(limit)
             else:
-                await self._wait_for_live(linger)
-        return self._hand_out(self._lanes.live, limit, historical=False)
+                return self._replay(limit)
 
     def delivered(self, batch: Batch) -> None:
         """The broker has acknowledged it, without a failure code."""
@@ -212,6 +232,7 @@ class Buffer:
             self.replays.delivered(batch.number)
         else:
             self._delivered(batch)
+        self._arrived.set()
         self._wake_run()
 
     def _delivered(self, batch: Batch) -> None:
@@ -229,6 +250,24 @@ class Buffer:
         self._arrived.set()
         self._wake_run()
 
+    def park(self, batch: Batch) -> None:
+        """The broker will never take it: it is kept, bounded as all, and not handed out again by
+        this run, unless `retry_parked` is called. What the city wanted once more stays archived.
+        """
+        if batch.replayed:
+            self.replays.delivered(batch.number)
+        else:
+            self._lanes.parked.extend(self._out.pop(batch.number))
+        self._wake_run()
+
+    def retry_parked(self) -> int:
+        """How many go out again."""
+        count = len(self._lanes.parked)
+        self._lanes.give_back(self._lanes.parked)
+        self._lanes.parked.clear()
+        self._arrived.set()
+        return count
+
     def _hand_out(self, lane: deque[Entry], limit: int, *, historical: bool) -> Batch:
         entries = take(lane, limit)
         batch = Batch(tuple(entry.record for entry in entries), historical, self._batches.take())
@@ -241,18 +280,14 @@ class Buffer:
             self.replays.take(number, limit), historical=True, number=number, replayed=True
         )
 
-    def _is_ripe(self, limit: int, linger: float) -> bool:
+    def _ripe_in(self, limit: int, linger: float) -> float:
+        """Seconds until live records are sent. Half of the time until the oldest is written is left
+        to the broker.
+        """
         live = self._lanes.live
-        return len(live) >= limit or (bool(live) and self._ripe_at(linger) <= self._now())
-
-    def _ripe_at(self, linger: float) -> float:
-        """Half of the time until it is written is left to the broker."""
-        live = self._lanes.live
-        return live[0].at + min(linger, self._slack / 2) if live else math.inf
-
-    async def _wait_for_live(self, linger: float) -> None:
-        self._arrived.clear()
-        await _wait(self._arrived, self._ripe_at(linger) - self._now())
+        if not live or len(live) >= limit:
+            return 0.0 if live else math.inf
+        return live[0].at + min(linger, self._slack / 2) - self._now()
 
     async def _read_backlog(self) -> None:
         after, damaged = self._lanes.cursor, False

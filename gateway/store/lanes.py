@@ -5,6 +5,7 @@ A record that is not delivered is at exactly one of these places:
 - `live`: waits in memory, received lately; on disk or not yet.
 - `late`: the part of the backlog that has been read from disk, oldest first.
 - out: in a batch that the forwarder has.
+- `parked`: refused for good; not handed out by this run.
 - `unread`: on disk only; counted, not held. This is what keeps memory bounded.
 
 A record that is given up (D3) leaves them all. What is live or out is not given up, nor is the
@@ -65,11 +66,16 @@ class Lanes:
     def __init__(self, unread: int) -> None:
         self.live: deque[Entry] = deque()
         self.late: deque[Entry] = deque()
+        self.parked: list[Entry] = []
         self.unread = unread
         self.cursor = 0
         self.undelivered = unread
         self.deletions = 0
         self._segments: dict[int, Segment] = {}
+
+    @property
+    def has_backlog(self) -> bool:
+        return bool(self.late or self.unread)
 
     def enter(self, entries: Iterable[Entry]) -> None:
         """New records, into the live lane."""
@@ -129,15 +135,16 @@ class Lanes:
 
     def give_up(self, rows: Iterable[tables.Segment]) -> list[tuple[Segment, list[Record]]]:
         """Which of these segments, just read, are to be deleted, and the records lost with each."""
-        late = Counter(entry.segment for entry in self.late)
+        waiting = Counter(entry.segment for entry in (*self.late, *self.parked))
         given_up = []
         for row in rows:
             known = self._segments.get(row.first)
             segment = known or Segment(row.first, len(row.records))
-            if len(segment.held) == late[segment] and not segment.is_done:
+            if len(segment.held) == waiting[segment] and not segment.is_done:
                 self._segments[row.first] = segment
                 given_up.append((segment, self._lose(segment, row.records)))
         self.late = deque(e for e in self.late if e.segment is None or not e.segment.lost)
+        self.parked = [e for e in self.parked if e.segment is None or not e.segment.lost]
         return given_up
 
     def _lose(self, segment: Segment, records: Sequence[Record]) -> list[Record]:

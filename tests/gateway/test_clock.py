@@ -57,8 +57,8 @@ def test_moment_of_this_boot_is_dated_from_the_monotonic_difference() -> None:
 
 
 def test_operator_may_vouch_for_a_battery_clock() -> None:
-    assert clock.trust("rtc")() in ("ntp", "rtc")
-    assert clock.trust("auto")() in ("ntp", "unsynchronised")
+    assert clock.Trust("rtc")() in ("ntp", "rtc")
+    assert clock.Trust("auto")() in ("ntp", "unsynchronised")
 
 
 def test_rfc3339_has_milliseconds_and_z() -> None:

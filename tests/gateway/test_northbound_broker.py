@@ -18,13 +18,15 @@ from kogge import HOUSE
 from gateway.config import Mqtt
 from gateway.northbound import client
 from gateway.northbound.broker import Broker, Unreachable
+from gateway.northbound.tls import Certificates
 
 WILL = Will("kogge/x/status", b"gone", qos=1, retain=True)
 
 
 def broker_at(port: int, **settings: str) -> Broker:
     url = f"mqtt://127.0.0.1:{port}"
-    return Broker(Mqtt(**({"url": url} | settings)), "kogge-x")  # type: ignore[arg-type]
+    mqtt = Mqtt(**({"url": url} | settings))  # type: ignore[arg-type]
+    return Broker(mqtt, mqtt.url, "kogge-x", Certificates(mqtt, lambda: True, lambda: 0.0))
 
 
 async def spoken(broker: Broker) -> str:
@@ -139,7 +141,7 @@ async def test_protocol_5_alone_does_not_fall_back() -> None:
     async with fake_broker(server) as port:
         with pytest.raises(Unreachable, match=r"set mqtt\.protocol to 3\.1\.1 or auto") as error:
             await spoken(broker_at(port, protocol="5"))
-        assert error.value.answered
+        assert not error.value.soon
     assert server.levels == [5]
 
 
@@ -151,7 +153,7 @@ async def test_wrong_password_says_what_to_do(tmp_path: Path, protocol: str) -> 
         await asyncio.to_thread(secret.write_text, "wrong\n")
         with pytest.raises(Unreachable, match=r"refuses user 'gw'.*check mqtt\.username") as error:
             await spoken(broker)
-        assert error.value.answered
+        assert not error.value.soon
         assert str(secret) in str(error.value)
         await asyncio.to_thread(secret.write_text, "right\n")  # read anew at each connect
         assert await spoken(broker) == protocol

@@ -1,7 +1,6 @@
 """gateway.northbound.connection, as a Client has it: how it begins and ends, what stays open."""
 
 import asyncio
-import ssl
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,10 @@ from aiomqtt import MqttError, Will
 from broker import Wire, fake_broker, free_port, mosquitto
 from client_bench import CONNACK, V5, client
 
+from gateway.config import Mqtt
 from gateway.northbound.client import Client
 from gateway.northbound.connection import Lost, NoConnack
+from gateway.northbound.tls import Certificates
 
 
 async def test_disconnect_of_the_server_is_named() -> None:
@@ -105,9 +106,10 @@ async def test_failed_tls_handshake_closes_the_socket() -> None:
         finally:  # it may be a reset
             closed.set()
 
+    certificates = Certificates(Mqtt(), lambda: True, lambda: 0.0)
     async with fake_broker(serve) as port, asyncio.timeout(5):
         with pytest.raises(MqttError) as failed:
-            await client(port, tls_context=ssl.create_default_context()).__aenter__()
+            await client(port, tls_context=certificates.context()).__aenter__()
         await closed.wait()
     assert "SSL" in str(failed.value)  # until here it keeps paho's frame, and what that holds
 

@@ -1,6 +1,7 @@
 """The forwarder's beats: signs of life as long as nothing hangs."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from broker import Wire, fake_broker
@@ -49,10 +50,10 @@ class Watched(MemoryBuffer):
         self.looks += 1
         return super().backlog
 
-    async def next_batch(self, limit: int, linger: float) -> Batch:
+    async def next_batch(self, limit: int, linger: float, **more: Any) -> Batch:
         if self.stuck or linger:
             await asyncio.Event().wait()
-        return await super().next_batch(limit, linger)
+        return await super().next_batch(limit, linger, **more)
 
     async def looked(self, times: int) -> None:
         until = self.looks + times

@@ -75,7 +75,7 @@ async def test_gateway_that_is_pushed_out_by_another_says_so() -> None:
 
     async with fake_broker(serve) as port, running(port, MemoryBuffer()) as gateway:
         text = await gateway.words.wait("disconnected")
-        assert text.endswith(f"Session taken over; is another gateway using the EUI {EUI}?")
+        assert text.endswith(f"is another gateway using this EUI? ({EUI})")
 
 
 async def test_stop_that_meets_a_lost_connection_still_stops(

@@ -66,14 +66,17 @@ async def test_refused_batch_arrives_once_the_broker_takes_it(
         assert [record.f_cnt for record in buffer.done if isinstance(record, Reading)] == [0, 1, 2]
 
 
-async def test_record_that_is_too_large_for_the_broker_is_held_and_said(tmp_path: Path) -> None:
+async def test_record_that_is_too_large_for_the_broker_is_parked_and_said(tmp_path: Path) -> None:
     buffer = MemoryBuffer(2)
     async with (
         mosquitto(tmp_path, settings=["max_packet_size 400"]) as broker,
         running(broker.port, buffer) as gateway,
     ):
-        text = await gateway.words.wait("refused")
-        assert re.search(r"readings: \d+ bytes, and the broker takes 400 \(0x95\)", text)
-        assert "a smaller mqtt.batch_readings does not help" in text
-        assert (buffer.backlog, buffer.done) == (2, [])
+        text = await gateway.words.wait("parked", 2)
+        assert re.search(r"is parked.*\d+ bytes, and the broker takes 400 \(0x95\)", text)
+        assert "raise the broker's largest packet" in text
+        assert "kogge forward retry" in text
+        await buffer.until(lambda: len(buffer.done) == 2)  # the city is told of both
+        assert {event.type for event in buffer.done} == {"parked"}  # type: ignore[union-attr]
         assert gateway.forwarder.state.connected
+        assert (buffer.backlog, gateway.forwarder.state.parked) == (2, 2)

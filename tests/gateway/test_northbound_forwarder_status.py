@@ -51,8 +51,8 @@ from gateway.northbound.forwarder import Forwarder
 from gateway.records import Moment
 
 class Empty:
-    backlog = 0
-    async def next_batch(self, limit, linger):
+    backlog = parked = 0
+    async def next_batch(self, limit, linger, **more):
         await asyncio.Event().wait()
 
 moment = Moment(0.0, "ntp", "b", 0.0)

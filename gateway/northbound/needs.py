@@ -1,0 +1,46 @@
+"""What the forwarder asks of the rest of the gateway."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from gateway.northbound.client import Received
+from gateway.northbound.commands import Reply
+from gateway.records import Event, Record
+from gateway.store.buffer import Batch
+
+
+class Buffer(Protocol):
+    """gateway.store.buffer."""
+
+    @property
+    def backlog(self) -> int: ...
+
+    @property
+    def parked(self) -> int: ...
+
+    async def next_batch(
+        self,
+        limit: int,
+        linger: float,
+        *,
+        backlog_wait: Callable[[], float],
+        in_order: bool,
+    ) -> Batch: ...
+
+    def delivered(self, batch: Batch) -> None: ...
+
+    def returned(self, batch: Batch) -> None: ...
+
+    def park(self, batch: Batch) -> None: ...
+
+    def retry_parked(self) -> int: ...
+
+    def add(self, record: Record) -> None: ...
+
+
+class Commands(Protocol):
+    """gateway.northbound.commands."""
+
+    async def take(self, message: Received) -> None: ...
+
+    def reply_to(self, event: Event) -> Reply | None: ...
