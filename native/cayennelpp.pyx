@@ -56,6 +56,9 @@ _RAK_TYPES = {
     0xCB: ("light", ((None, 1, False, 1),)),
 }
 
+cdef enum:
+    _PRECISE_GPS = 0x89
+
 cdef struct Part:
     int size
     bint is_signed
@@ -97,6 +100,42 @@ def cayennelpp(int f_port, bytes payload not None):
 def cayennelpp_rak(int f_port, bytes payload not None):
     """Decode the basic, the extended and RAKwireless's own types; the port does not matter."""
     return _decode(payload, True)
+
+
+def rak_standard(int f_port, bytes payload not None):
+    """Decode as RAKwireless's published codec says it: one object, `temperature_3` of channel 3.
+
+    Its quirks: a cut-off or unknown type is an error for the whole; 4-byte numbers are signed; the
+    precise position is one millionth short of a positive angle, and stands there as text too.
+    """
+    cdef dict output = _decode(payload, True), data = {}
+    cdef int number
+    if "errors" in output:
+        return {"errors": output["errors"]}
+    for entry in output["data"]:
+        number, value, suffix = entry["type"], entry["value"], f"_{entry['channel']}"
+        if number == _PRECISE_GPS:
+            value = {key: _short(key, angle) for key, angle in value.items()}
+            data["location" + suffix] = f"({_text(value['latitude'])},{_text(value['longitude'])})"
+            data["altitude" + suffix] = value["altitude"]
+        elif _types[number].count == 1 and _types[number].size == 4:
+            value = _signed(value, _types[number].parts[0].divisor)
+        data[_names[number] + suffix] = value
+    return {"data": data}
+
+
+cdef object _short(str key, double angle):
+    return (angle * 1000000 - 1) / 1000000 if angle > 0 and key != "altitude" else angle
+
+
+cdef object _signed(value, int divisor):
+    cdef double limit = (1LL << 31) / <double>divisor
+    return value - 2 * limit if value >= limit else value
+
+
+cdef str _text(double number):
+    """As ECMAScript writes a number."""
+    return f"{int(number)}" if number == int(number) else repr(round(number, 6))
 
 
 cdef dict _decode(bytes payload, bint rak):

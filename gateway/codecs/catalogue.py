@@ -13,23 +13,24 @@ codecs a file has is its first `codecs = [...]` that begins a line.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from gateway import config, files
 from gateway.codecs import native_codecs, vocabulary
+from gateway.codecs.decentlab import DecentlabTable
+from gateway.codecs.layouts import Decode, LayoutTable
 from gateway.codecs.mapping import Row, Rows
+from gateway.codecs.milesight import MilesightTable
+from gateway.codecs.netvox import NetvoxTable
 from gateway.codecs.vocabulary import Vocabulary
 from gateway.errors import ConfigError, GatewayError
 from gateway.records import Value
-from native.decentlab import Decoder
-
-Decode: TypeAlias = Callable[[int, bytes], dict[str, Any]]
 
 
 class UnknownCodecError(GatewayError):
@@ -49,25 +50,6 @@ class Decoded:
     error: str | None = None
 
 
-class DecentlabValue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    name: str
-    label: str
-    formula: str
-    unit: str | None = None
-
-
-class DecentlabGroup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    words: int
-    values: list[DecentlabValue]
-
-
-class Decentlab(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A payload of the Decentlab family as data: see native/decentlab.pyx."""
-
-    group: list[DecentlabGroup]
-    constants: dict[str, float] = {}
-
-
 class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"class_": "class"}):
     """One file of config/devices: what the device is, what its codec is, what its fields mean."""
 
@@ -81,7 +63,10 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"c
     measurement: list[Row]
     channels: bool = False
     error_field: str | None = None
-    decentlab: Decentlab | None = None
+    decentlab: DecentlabTable | None = None
+    layout: LayoutTable | None = None
+    milesight: MilesightTable | None = None
+    netvox: NetvoxTable | None = None
 
 
 class Codec:
@@ -113,6 +98,10 @@ class Codec:
         """The data as a whole, or one part a channel with the channel's suffix."""
         if not self.device.channels:
             yield data or {}, ""
+        elif isinstance(data, dict):
+            for key, value in data.items():
+                name, _, channel = key.rpartition("_")
+                yield {name: value}, f"_{channel}"
         else:
             for entry in data or []:
                 yield {entry["name"]: entry["value"]}, f"_{entry['channel']}"
@@ -200,17 +189,17 @@ def _codecs_of(file: Path, words: Vocabulary) -> Iterator[Codec]:
 
 
 def _decode_of(name: str, device: Device, file: Path) -> Decode:
-    """The native function of that name, or the Decentlab engine with this file's table."""
-    if device.decentlab is None:
+    """The engine of the file's table, or the native function of that name."""
+    tables = (device.decentlab, device.layout, device.milesight, device.netvox)
+    given = [table for table in tables if table is not None]
+    if not given:
         if name not in native_codecs.BY_NAME:
             known = ", ".join(sorted(native_codecs.BY_NAME))
             raise ConfigError(file, "codecs", name, f"is no native codec; known are {known}")
-        return native_codecs.BY_NAME[name]
-    groups = [
-        (group.words, [(v.name, v.label, v.unit, v.formula) for v in group.values])
-        for group in device.decentlab.group
-    ]
+        return native_codecs.load(name)
+    if len(given) > 1:
+        raise ConfigError(file, "codecs", name, "has more than one table of its payload; keep one")
     try:
-        return Decoder(groups, device.decentlab.constants).decode
+        return given[0].decode()
     except ValueError as error:
-        raise ConfigError(file, "decentlab", None, str(error)) from None
+        raise ConfigError(file, "the payload's table", None, str(error)) from None

@@ -2,8 +2,8 @@
 
 A row takes the first of its fields that is there and makes it the kind that the vocabulary says:
 number and integer are scaled and shifted, text such as "2000 mm" is read as a number of its
-declared unit, boolean is the value's truth or its being one of `true_if`. What does not fit is
-left out.
+declared unit, boolean is the value's truth, its being one of `true_if` or its text having
+`contains` in it. What does not fit is left out.
 """
 
 import math
@@ -30,6 +30,7 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     offset: float = 0.0
     text_unit: str | None = None
     true_if: list[str | int] | None = None
+    contains: str = ""
 
 
 Read: TypeAlias = Callable[[Any], Value | None]
@@ -86,13 +87,15 @@ def _reader(row: Row, kind: Kind) -> Read:
         return lambda value: value if isinstance(value, str) else None
     if kind == "boolean":
         true_if = row.true_if
+        if row.contains:
+            return lambda value: row.contains in str(value)
         if true_if is not None:
             return lambda value: value in true_if
         return lambda value: bool(value) if isinstance(value, bool | int | float) else None
     whole = kind == "integer"
 
     def number(value: Any) -> float | int | None:
-        if row.text_unit is not None:
+        if row.text_unit is not None and isinstance(value, str):
             value = _number_of(value, row.text_unit)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
@@ -104,9 +107,9 @@ def _reader(row: Row, kind: Kind) -> Read:
     return number
 
 
-def _number_of(text: Any, unit: str) -> float | None:
+def _number_of(text: str, unit: str) -> float | None:
     """ "2000 mm" in "mm" is 2000; None if the text is no number of that unit."""
-    if not isinstance(text, str) or not text.endswith(unit):
+    if not text.endswith(unit):
         return None
     try:
         return float(text[: len(text) - len(unit)])

@@ -45,6 +45,18 @@ PARSERS: dict[str, tuple[str, str]] = {
         "payloads",
         "native/test_elsys.py::test_any_bytes_decode_to_something_finite",
     ),
+    "native/dragino.pyx": (
+        "payloads",
+        "native/test_dragino.py::test_any_bytes_decode_to_something_finite",
+    ),
+    "native/layout.pyx": (
+        "payloads",
+        "native/test_layout.py::test_any_bytes_decode_to_something_finite",
+    ),
+    "native/milesight.pyx": (
+        "payloads",
+        "native/test_milesight.py::test_any_bytes_decode_to_something_finite",
+    ),
     "native/nwave.pyx": (
         "payloads",
         "native/test_nwave.py::test_any_bytes_decode_to_something_finite",

@@ -30,7 +30,7 @@ def measured(row: Row, kind: Kind, data: dict[str, Any]) -> Value | None:
         (Row("it", "f", text_unit=""), "54.0924", 54.0924),
         (Row("it", "f", text_unit="mm"), "2000 cm", None),
         (Row("it", "f", text_unit="mm"), "full mm", None),
-        (Row("it", "f", text_unit="mm"), 2000, None),
+        (Row("it", "f", text_unit="mm", scale=0.001), 2000, 2.0),
         (Row("it", "f", text_unit=""), "nan", None),
         (Row("it", "f", text_unit=""), "1e999", None),
         (Row("it", "f"), "3", None),
@@ -60,6 +60,8 @@ def test_integer_is_whole() -> None:
         (Row("it", "f", true_if=["low", "critical"]), "low", True),
         (Row("it", "f", true_if=["low", "critical"]), "normal", False),
         (Row("it", "f", true_if=[2]), 2, True),
+        (Row("it", "f", contains="low"), "2.9(low battery)", True),
+        (Row("it", "f", contains="low"), 3.6, False),
     ],
 )
 def test_boolean(row: Row, value: object, expected: bool | None) -> None:

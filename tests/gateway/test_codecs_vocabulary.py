@@ -9,7 +9,7 @@ WORDS = vocabulary.load(shipped() / "vocabulary.toml")
 REGISTERED = {
     *("m", "kg", "A", "V", "W", "Hz", "Cel", "lx", "dB", "count", "pH", "lat", "lon"),
     *("m/s", "m/s2", "W/m2", "S/m", "%RH", "%EL", "deg"),
-    *("/100", "hPa", "mm", "ppm", "ppb", "ug/m3", "kWh"),
+    *("/100", "hPa", "mm", "ppm", "ppb", "ug/m3", "kWh", "kPa"),
 }
 
 

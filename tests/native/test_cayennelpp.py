@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vectors import finite
+from vectors import finite, same
 
-from native.cayennelpp import cayennelpp, cayennelpp_rak
+from native.cayennelpp import cayennelpp, cayennelpp_rak, rak_standard
 
 # IPSO object: name, bytes, resolution, signed
 SCALARS = {
@@ -115,10 +115,38 @@ def test_empty_frame_has_no_entries() -> None:
     assert cayennelpp(2, b"") == {"data": []}
 
 
+@pytest.mark.parametrize(
+    ("frame", "data"),
+    [
+        ("03670110056700ff", {"temperature_3": 27.2, "temperature_5": 25.5}),
+        ("0187010203", {"colour_1": {"r": 1, "g": 2, "b": 3}}),
+        ("0185ffffffff", {"time_1": -1}),
+        (
+            "018903396270ff46cdb2ffffce",
+            {
+                "location_1": "(54.092399,-12.137038)",
+                "altitude_1": -0.5,
+                "gps_1": {"latitude": 54.092399, "longitude": -12.137038, "altitude": -0.5},
+            },
+        ),
+    ],
+)
+def test_rak_standard_is_one_object(frame: str, data: dict[str, Any]) -> None:
+    found = rak_standard(2, bytes.fromhex(frame))["data"]
+    assert found.keys() == data.keys()
+    assert all(same(data[key], found[key]) for key in data)
+
+
+def test_rak_standard_refuses_what_it_cannot_read_whole() -> None:
+    assert "data" not in rak_standard(2, bytes.fromhex("0367011005fa00"))
+    assert "data" not in rak_standard(2, bytes.fromhex("036701"))
+
+
 @given(st.binary(max_size=242))
 def test_any_bytes_decode_to_something_finite(payload: bytes) -> None:
     assert finite(cayennelpp(2, payload))
     assert finite(cayennelpp_rak(2, payload))
+    assert finite(rak_standard(2, payload))
 
 
 @given(st.lists(st.sampled_from(sorted(SCALARS)), min_size=1, max_size=20))

@@ -1,0 +1,3 @@
+from typing import Any
+
+def vs121(f_port: int, payload: bytes) -> dict[str, Any]: ...
