@@ -9,13 +9,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
-from . import card, codecs, decode, end_to_end, lorawan, simulation, store, wire
+from . import answers, card, codecs, decode, end_to_end, lorawan, simulation, store, wire
 from .row import Row
 
 BENCHES: tuple[Callable[[], Row], ...] = (
     *decode.BENCHES,
     *codecs.BENCHES,
     *lorawan.BENCHES,
+    *answers.BENCHES,
     *simulation.BENCHES,
     *store.BENCHES,
     *wire.BENCHES,

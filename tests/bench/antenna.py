@@ -51,11 +51,17 @@ class Antenna:
 
     async def _note_fates(self, shots: Sequence[Shot]) -> None:
         for _ in shots:
-            done = await self._hear()
+            done = await self._hear_fate()
             if done.get("received"):
                 self.ended[shots[done["id"]].key] = self._zero + self._unwrapped(done["counter_us"])
             else:
                 self.lost[str(done["reason"])] += 1
+
+    async def _hear_fate(self) -> dict[str, Any]:
+        """What became of a frame; the downlinks of the others on the air are passed over."""
+        while (heard := await self._hear())["op"] != "uplink_done":
+            pass
+        return heard
 
     def _unwrapped(self, counter_us: int) -> float:
         """Seconds since the counter's zero of a value that passed lately."""

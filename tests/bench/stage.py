@@ -85,12 +85,12 @@ class Stage:
     async def status(self, daemon: cabinet.Daemon, holds: Callable[[dict[str, Any]], bool]) -> None:
         """Ask the daemon until `holds` is true of its status."""
         deadline = time.monotonic() + PATIENCE
-        while not await self._asked(holds):
+        while not await self.asked(holds):
             await asyncio.sleep(0.01)
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the daemon is not there yet. {await daemon.last_words()}")
 
-    async def _asked(self, holds: Callable[[dict[str, Any]], bool]) -> bool:
+    async def asked(self, holds: Callable[[dict[str, Any]], bool]) -> bool:
         with suppress(OSError):
             reader, writer = await asyncio.open_unix_connection(self.socket)
             writer.write(b'{"op":"status"}\n')
