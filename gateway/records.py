@@ -30,10 +30,11 @@ class Radio(msgspec.Struct, frozen=True):
     frequency: int
 
 
-class Reading(msgspec.Struct, frozen=True, tag_field="kind", tag="reading"):
+class Reading(msgspec.Struct, frozen=True, tag_field="kind", tag="reading", omit_defaults=True):
     """One uplink, decoded. `id` is D2's identity; hex is lower case, most significant byte first.
 
-    `units` are SenML units by measurement name; `payload` (hex) is kept when there is an `error`.
+    `units` are SenML units by measurement name; `payload` (hex) is kept when there is an `error`,
+    and while it is `undecoded`: until its codec has answered, on its way out at the latest (D1d).
     """
 
     id: str
@@ -49,6 +50,7 @@ class Reading(msgspec.Struct, frozen=True, tag_field="kind", tag="reading"):
     radio: Radio
     payload: str | None = None
     error: str | None = None
+    undecoded: bool = False
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="event"):

@@ -28,11 +28,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from weakref import WeakValueDictionary
 
 from gateway.clock import Clock
 from gateway.errors import StoreError
 from gateway.lorawan.session import Changes, Session
-from gateway.records import Event, Record
+from gateway.records import Event, Reading, Record
 from gateway.replay import Command
 from gateway.store import tables
 from gateway.store.archive import Archive
@@ -85,6 +86,7 @@ class Buffer:
         self._archive_seconds = archive
         self._out: dict[int, list[Entry]] = {}
         self._unwritten: deque[Entry] = deque()
+        self._undecoded: WeakValueDictionary[str, Entry] = WeakValueDictionary()
         self._arrived = asyncio.Event()
         self._hurry = asyncio.Event()
         self._alarm = math.inf
@@ -139,7 +141,7 @@ class Buffer:
         """A live record, to the forwarder at once, safe within W. `session` has changed with it."""
         entry = Entry(record, self._now())
         self._unwritten.append(entry)
-        self._lanes.enter([entry])
+        self._enter([entry])
         self._arrived.set()
         if session is None:
             self._wake_run()
@@ -167,9 +169,23 @@ class Buffer:
 
     def _kept(self, entries: Sequence[Entry], error: StoreError | None) -> None:
         if error is None:
-            self._lanes.enter(entries)
+            self._enter(entries)
             self._arrived.set()
             self._wake_run()
+
+    def _enter(self, entries: Sequence[Entry]) -> None:
+        self._lanes.enter(entries)
+        for entry in entries:
+            if isinstance(entry.record, Reading) and entry.record.undecoded:
+                self._undecoded[entry.record.id] = entry
+
+    def replace(self, decoded: Reading) -> None:
+        """D1d: its codec has answered. Without effect on what has left memory meanwhile: that is
+        decoded on its way out.
+        """
+        entry = self._undecoded.pop(decoded.id, None)
+        if entry is not None:
+            entry.record = decoded
 
     async def _tell(
         self,

@@ -40,7 +40,7 @@ class Segment:
         return len(self.delivered) + len(self.lost) == self.count
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Entry:
     """One record in memory. `at` is monotonic; `segment` is None until it is on disk."""
 
