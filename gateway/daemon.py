@@ -117,6 +117,7 @@ class Daemon:
             self._concentrator,
             DutyCycle(settings.region.sub_bands, known.airtime, store.spend, self._clock.now),
             self._downlinks.told,
+            self._downlinks.stands,
         )
         self._uplinks = Uplinks(
             network,
@@ -224,6 +225,7 @@ class Daemon:
             keep=lambda events, commands: self._buffer.keep(events, Changes(), commands),
             now=self._clock.now,
             devices={device.dev_eui for device in settings.devices},
+            listening={one.dev_eui for one in settings.devices if one.device_class == "C"},
             largest=largest_payload(settings.region),
             replays=self._buffer.replays,
             archives=settings.config.store.archive_days > 0,

@@ -84,6 +84,15 @@ class Downlinks:
             self._watch.tell("downlink", **event.detail)
         return found
 
+    def stands(self, answer: Answer) -> bool:
+        """Whether an answer may still be sent: what was handed over without an uplink goes only
+        as long as its device was not heard since.
+        """
+        number = answer.downlink
+        if number is None or number not in self._sent:
+            return True
+        return self._network.stands(number, lorawan_moment(self._clock.now()))
+
     def told(self, answer: Answer, status: TxStatus | None, ahead_us: int) -> None:
         """The transmitter's word: what became of an answer, and when it is on the air."""
         if answer.downlink is None:
@@ -92,6 +101,7 @@ class Downlinks:
         dev_eui = self._sent.pop(answer.downlink, None)
         if dev_eui is not None and status is not TxStatus.OK:
             self._retry_at[dev_eui] = now.monotonic_s + RETRY_SECONDS
+        self._news.set()  # the next one may go
         on_air = _later(now, ahead_us / 1e6)
         ends_at = on_air.monotonic_s + _airtime(answer) - CLOCKS_APART
         step = self._network.downlinks.sent(answer.downlink, status, ends_at)
@@ -121,7 +131,6 @@ class Downlinks:
         if found.answer is not None and found.answer.downlink is not None:
             self._sent[found.answer.downlink] = dev_eui
             await transmitter.send_now(found.answer)
-            self._news.set()  # the next one may go too
 
     async def _keep(self, step: Step, moment: Moment) -> None:
         if step.downlinks:

@@ -6,10 +6,19 @@ and could be then; else nothing has aged.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from typing import NamedTuple
 
 from gateway.lorawan.duty_cycle import Ledger, Spent
 from gateway.lorawan.region import SubBand
 from gateway.records import Moment
+
+
+class Claim(NamedTuple):
+    """Airtime in µs on a frequency in Hz, and the second of the ledger that it is booked in."""
+
+    frequency: int
+    airtime_us: int
+    second: int
 
 
 class DutyCycle:
@@ -30,14 +39,18 @@ class DutyCycle:
     def allows(self, frequency: int, airtime_us: int) -> bool:
         return self._ledger.allows(frequency, airtime_us, self._now().monotonic_s)
 
-    async def claim(self, frequency: int, airtime_us: int, ahead_us: int) -> None:
+    async def claim(self, frequency: int, airtime_us: int, ahead_us: int) -> Claim:
         """Count airtime that begins in `ahead_us`; on disk when this returns."""
         moment = self._now()
-        self._ledger.add(frequency, airtime_us, moment.monotonic_s + ahead_us / 1e6)
-        if not self._ledger.limits(frequency):
-            return
-        spent = self._ledger.spent(frequency)
-        await self._keep(spent._replace(at=_wall(spent, moment)))
+        second = self._ledger.add(frequency, airtime_us, moment.monotonic_s + ahead_us / 1e6)
+        if self._ledger.limits(frequency):
+            spent = self._ledger.spent(frequency)
+            await self._keep(spent._replace(at=_wall(spent, moment)))
+        return Claim(frequency, airtime_us, second)
+
+    def give_back(self, claim: Claim) -> None:
+        """It certainly never left; the disk hears of that with the next claim."""
+        self._ledger.give_back(*claim)
 
     def seconds_left(self) -> dict[str, float]:
         """Airtime left by the sub-band's name, where the law sets a limit."""

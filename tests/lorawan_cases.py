@@ -420,6 +420,10 @@ CASES = (
                 "The windows of an uplink come first",
                 f"{DOWNLINKS}::test_windows_of_an_uplink_come_first",
             ),
+            Demand(
+                "What has not left by then goes again",
+                f"{DOWNLINKS}::test_immediate_downlink_stands_until_its_device_is_heard",
+            ),
         ),
     ),
     Case(

@@ -7,8 +7,9 @@ Rules:
   One that has joined has to be heard first, in whichever session: it may not have heard the
   Join-Accept, and in the session that it has left nobody would hear a downlink.
 - One that was just asked to move RX2 has to be heard once more: nobody knows whether it did.
-- After an uplink its windows come first: while they are open nothing else is sent, and the order of
-  the downlink counters is that of the air.
+- After an uplink its windows come first: while they are open nothing else is sent. What was
+  composed before it and has not left until then does not stand any more: an answer may have taken
+  the next counter, and the order of the downlink counters is that of the air.
 """
 
 from gateway.lorawan.activations import Activation
@@ -22,7 +23,7 @@ from gateway.lorawan.downlink import (
 )
 from gateway.lorawan.moment import Moment
 from gateway.lorawan.plan import Plan
-from gateway.lorawan.queue import DownlinkQueue, Step
+from gateway.lorawan.queue import DownlinkQueue, Queued, Step
 from gateway.lorawan.requests import windows_in_doubt
 
 
@@ -33,6 +34,14 @@ def listens(activation: Activation, moment: Moment) -> bool:
     is_c = activation.device.device_class == "C" and known
     says_so = session.version == "1.0" or session.mac.class_c
     return is_c and says_so and moment.monotonic_s >= activation.windows_until
+
+
+def stands(activation: Activation, queued: Queued, moment: Moment) -> bool:
+    """Whether a downlink that was composed in this session may still be sent: it listens, and
+    nothing was composed since that counts on from it.
+    """
+    following = activation.session.next_f_cnt_down(queued.order.f_port)
+    return listens(activation, moment) and queued.f_cnt == following - 1
 
 
 def downlink_now(

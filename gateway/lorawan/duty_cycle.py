@@ -6,8 +6,8 @@ Rules:
   the moment it is claimed until an hour after its end.
 - Time is an argument: seconds on any axis that only rises. What is claimed may lie ahead.
 - Bounds err on the safe side: ends are rounded up to whole seconds, what is claimed stays claimed
-  even if it is not sent, and of an earlier run only the sum is known, as sent at its last moment,
-  or just now where that moment is unknown.
+  unless it is given back because it certainly never left, and of an earlier run only the sum is
+  known, as sent at its last moment, or just now where that moment is unknown.
 - A frequency outside all sub-bands is not this ledger's to allow.
 """
 
@@ -50,12 +50,19 @@ class _Account:
         while self.seconds and self.seconds[0][0] + HOUR <= now:
             self.used_us -= self.seconds.popleft()[1]
 
-    def add(self, airtime_us: int, end: float) -> None:
+    def add(self, airtime_us: int, end: float) -> int:
         second, same = ceil(end), 0
         if self.seconds and self.seconds[-1][0] >= second:
             second, same = self.seconds.pop()
         self.seconds.append((second, same + airtime_us))
         self.used_us += airtime_us
+        return second
+
+    def give_back(self, airtime_us: int, second: int) -> None:
+        for index, (one, used) in enumerate(self.seconds):
+            if one == second:
+                self.seconds[index] = one, used - airtime_us
+                self.used_us -= airtime_us
 
 
 class Ledger:
@@ -78,11 +85,19 @@ class Ledger:
         account.age(now)
         return account.used_us + airtime_us <= account.budget_us
 
-    def add(self, frequency: int, airtime_us: int, at: float) -> None:
-        """Claim airtime that begins at `at`, which `allows` has just allowed."""
+    def add(self, frequency: int, airtime_us: int, at: float) -> int:
+        """Claim airtime that begins at `at`, which `allows` has just allowed; returns the second
+        that it is booked in.
+        """
         account = self._account(frequency)
         assert account is not None
-        account.add(airtime_us, at + airtime_us / US)
+        return account.add(airtime_us, at + airtime_us / US)
+
+    def give_back(self, frequency: int, airtime_us: int, second: int) -> None:
+        """What was claimed, and booked in that second, has certainly not been sent."""
+        account = self._account(frequency)
+        assert account is not None
+        account.give_back(airtime_us, second)
 
     def spent(self, frequency: int) -> Spent:
         """What the next run has to know about this sub-band."""

@@ -80,6 +80,15 @@ class Network:
                 return Immediate(answer, changes, step.results)
         return Immediate(None, Changes(), ())
 
+    def stands(self, number: int, moment: Moment) -> bool:
+        """Whether what `downlink_now` has composed of this downlink may still be sent."""
+        queued = self.downlinks.handed_over(number)
+        if queued is None:
+            return False
+        found = self._activations.of_dev_eui(queued.order.dev_eui)
+        mine = (one for one in found if one.session.id == queued.session)
+        return any(class_c.stands(one, queued, moment) for one in mine)
+
     def receive(self, packet: RxPacket, moment: Moment = UNTIMED) -> Outcome:
         """Judge one packet off the air, which ended at `moment`; sessions that it alters are
         altered in place.

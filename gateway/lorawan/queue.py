@@ -4,7 +4,11 @@ Rules:
 
 - A downlink goes waiting → handed over → (confirmed: awaits ack →) done. That it is handed over,
   and with which FCnt, is on disk before it is programmed.
-- Of a device's waiting ones the highest priority goes first, then the oldest.
+- Of a device's waiting ones the highest priority goes first, then the oldest; none while another is
+  handed over: what comes of that one may be that it goes again, and they must not change places.
+- `at` is Unix time: before that moment it does not go, for a device that can be sent to at any
+  time. An order whose moment has passed when it comes is REFUSED, and so is one while nobody knows
+  the time.
 - None is sent twice: a device may have acted on what it did not acknowledge. What a run that ended
   has handed over may have been on the air: it is not sent again. A confirmed one still gets its
   ACK, of any other nobody will know: NOT_ACKED.
@@ -51,7 +55,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A downlink as the city wants it; `expires_at` in Unix seconds."""
+    """A downlink as the city wants it; `expires_at`, and `at` which it waits for, are Unix time."""
 
     correlation: str
     dev_eui: int
@@ -60,6 +64,7 @@ class Order:
     confirmed: bool = False
     priority: int = 0
     expires_at: float | None = None
+    at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +145,8 @@ class DownlinkQueue:
             return NOTHING
         queued = Queued(self._last + 1, order)
         waiting = self._open.get(order.dev_eui, {})
-        if _has_expired(order, now):
-            return self._end(queued, Verdict.REFUSED, "expires_at had passed when it came")
+        if stale := _stale(order, now):
+            return self._end(queued, Verdict.REFUSED, stale)
         if len(waiting) >= PER_DEVICE:
             return self._end(
                 queued, TxStatus.QUEUE_FULL, f"{PER_DEVICE} downlinks wait for this device"
@@ -172,12 +177,17 @@ class DownlinkQueue:
         return any(
             one != beside and not _has_expired(one.order, now)
             for one in self._open.get(dev_eui, {}).values()
-            if one.state is State.WAITING and not _is_undatable(one.order, now)
+            if one.state is State.WAITING and _is_time(one.order, now)
         )
 
     def waiting(self) -> list[int]:
         """The DevEUIs that something waits for."""
         return list({one.order.dev_eui: None for one in self._all() if one.state is State.WAITING})
+
+    def handed_over(self, number: int) -> Queued | None:
+        """That one, as long as nobody has told what became of its transmission."""
+        found = (one for one in self._all() if one.number == number)
+        return next((one for one in found if one.state is State.HANDED_OVER), None)
 
     def hand_over(self, queued: Queued, session: bytes, f_cnt: int) -> Step:
         """It is about to be sent, in that session with that counter: commit, then send."""
@@ -186,8 +196,8 @@ class DownlinkQueue:
 
     def sent(self, number: int, status: TxStatus | None, ends_at: float = -inf) -> Step:
         """What became of its transmission, and when it ends (s); None: nobody knows."""
-        queued = next((one for one in self._all() if one.number == number), None)
-        if queued is None or queued.state is not State.HANDED_OVER:
+        queued = self.handed_over(number)
+        if queued is None:
             return NOTHING  # its session ended meanwhile, and its result with it
         queued = replace(queued, ends_at=ends_at)
         if status is None:
@@ -227,10 +237,12 @@ class DownlinkQueue:
     def _sendable(self, dev_eui: int, now: float | None) -> Iterator[Queued]:
         """In the order in which they go."""
         known = list(self._open.get(dev_eui, {}).values())
+        if any(one.state is State.HANDED_OVER for one in known):
+            return
         busy = any(one.order.confirmed for one in known if one.state is not State.WAITING)
         for queued in sorted(known, key=lambda one: (-one.order.priority, one.number)):
             order = queued.order
-            free = not (busy and order.confirmed) and not _is_undatable(order, now)
+            free = not (busy and order.confirmed) and _is_time(order, now)
             if queued.state is State.WAITING and free:
                 yield queued
 
@@ -291,8 +303,25 @@ def _told(queued: Queued, status: TxStatus | Verdict, reason: str | None, *, fin
     return Result(queued.order, status, queued.f_cnt, reason, final)
 
 
-def _is_undatable(order: Order, now: float | None) -> bool:
-    return order.expires_at is not None and now is None
+def _stale(order: Order, now: float | None) -> str:
+    """Why it is refused as soon as it comes; "" if it is not."""
+    if _has_expired(order, now):
+        return "expires_at had passed when it came"
+    if order.at is None:
+        return ""
+    if now is None:
+        return "it has a moment (at), and the gateway does not know the time"
+    if order.at <= now:
+        return "at had passed when it came"
+    is_late = order.expires_at is not None and order.expires_at <= order.at
+    return "it would expire before its moment (at)" if is_late else ""
+
+
+def _is_time(order: Order, now: float | None) -> bool:
+    """Whether it may go now, as far as that is known."""
+    if now is None:
+        return order.expires_at is None and order.at is None
+    return order.at is None or order.at <= now
 
 
 def _has_expired(order: Order, now: float | None) -> bool:

@@ -9,8 +9,9 @@ Rules:
 - The chip holds one transmission. So two downlinks keep apart by the first one's time on air plus
   42.5 ms (programming ahead, start delay, margin); else the newcomer is a COLLISION_PACKET.
   That holds against what is queued and what was programmed until it is off the air.
-- What need not wait for a window (class C) is placed at the first free moment from now on, at most
-  8 s ahead: by then the air belongs to others.
+- What need not wait for a window (class C) is placed at the first free moment from 300 ms ahead on:
+  what is programmed before it, and its claim on the disk, must not make it late. At most 8 s ahead:
+  by then the air belongs to others. It is withdrawn when its device was heard meanwhile.
 - At most 32 wait: QUEUE_FULL.
 - A packet is due `lead_us` ahead, as its concentrator likes it (40 ms for a chip that holds one
   packet, more where a queue lies before it), and may be programmed until 2.5 ms ahead. What missed
@@ -22,6 +23,7 @@ Rules:
 Figures: sx1302_hal 2.1.0, just-in-time queue (TX_START_DELAY, TX_MARGIN_DELAY, TX_JIT_DELAY).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -36,7 +38,8 @@ TOO_LATE_US = TX_START_DELAY_US + TX_MARGIN_US + TX_JIT_US
 TOO_EARLY_US = 512_000_000
 LAST_MOMENT_US = TX_START_DELAY_US + TX_MARGIN_US
 QUEUE_SIZE = 32
-NOW_US = 8_000_000
+NOW_US = 300_000
+NOW_AT_MOST_US = 8_000_000
 
 
 class Planned(NamedTuple):
@@ -110,10 +113,9 @@ class Scheduler:
             return Placement(TxStatus.QUEUE_FULL)
         window = answer.windows[0]
         taken = self._waiting + self._programmed
-        ends = (_signed(one.start + one.airtime - now_us) for one in taken)
-        for ahead in sorted([0, *(end for end in ends if 0 < end <= NOW_US)]):
-            start = now_us + ahead + TOO_LATE_US + 1 - window.delay_us
-            slot = _slot(answer, window, start, chip_session)
+        free = (_signed(one.start + one.airtime - now_us) + TOO_LATE_US + 1 for one in taken)
+        for ahead in sorted([NOW_US, *(at for at in free if NOW_US < at <= NOW_AT_MOST_US)]):
+            slot = _slot(answer, window, now_us + ahead - window.delay_us, chip_session)
             if self._refusal(slot, now_us) is TxStatus.OK:
                 return self._place((slot,), now_us)
         return Placement(TxStatus.COLLISION_PACKET)
@@ -153,6 +155,12 @@ class Scheduler:
 
     def _placed_later(self, slot: _Slot, now_us: int) -> bool:
         return self._place(slot.later, now_us).status is TxStatus.OK
+
+    def withdraw(self, unwanted: Callable[[Answer], bool]) -> list[Planned]:
+        """Take out what waits and is no longer to be sent."""
+        out = [slot for slot in self._waiting if unwanted(slot.answer)]
+        self._waiting = [slot for slot in self._waiting if slot not in out]
+        return [slot.planned for slot in out]
 
     def late(self) -> list[Planned]:
         """The packets that `due` found too late since the last call; to be reported."""

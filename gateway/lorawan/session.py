@@ -49,16 +49,19 @@ class Session:
     rj_count_0: int = -1
     mac: Mac = FACTORY
 
+    def next_f_cnt_down(self, f_port: int | None) -> int:
+        """The counter that the next downlink on `f_port` takes."""
+        return self.a_f_cnt_down if self.version == "1.1" and f_port else self.f_cnt_down
+
     def take_f_cnt_down(self, f_port: int | None = None) -> int:
         """The next counter for a downlink on `f_port`. The caller commits this session before it
         is on the air.
         """
+        f_cnt = self.next_f_cnt_down(f_port)
         if self.version == "1.1" and f_port:
-            f_cnt = self.a_f_cnt_down
             self.a_f_cnt_down += 1
             self.a_f_cnt_down_reserved = _reserved(self.a_f_cnt_down, self.a_f_cnt_down_reserved)
         else:
-            f_cnt = self.f_cnt_down
             self.f_cnt_down += 1
             self.f_cnt_down_reserved = _reserved(self.f_cnt_down, self.f_cnt_down_reserved)
         return f_cnt

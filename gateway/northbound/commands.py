@@ -50,6 +50,7 @@ class _Down(msgspec.Struct, forbid_unknown_fields=True):
     confirmed: bool = False
     priority: Annotated[int, Meta(ge=0, le=255)] = 0
     expires_at: Annotated[datetime, Meta(tz=True)] | None = None
+    at: Annotated[datetime, Meta(tz=True)] | None = None
 
 
 class _Replay(msgspec.Struct, forbid_unknown_fields=True):
@@ -95,9 +96,10 @@ class Replays(Protocol):
 
 
 class Commands:
-    """`order` takes a downlink: on disk when it returns. `devices` are DevEUIs, `largest` bytes fit
-    a downlink at the best data rate. `archives`: there is something to replay. `config` is told to
-    whoever asks: without secrets. `set_log_level` takes a level and minutes.
+    """`order` takes a downlink: on disk when it returns. `devices` are DevEUIs, `listening` those of
+    class C; `largest` bytes fit a downlink at the best data rate. `archives`: there is something to
+    replay. `config` is told to whoever asks: without secrets. `set_log_level` takes a level and
+    minutes.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class Commands:
         keep: Keep,
         now: Callable[[], Moment],
         devices: Collection[int],
+        listening: Collection[int],
         largest: int,
         replays: Replays,
         archives: bool,
@@ -116,7 +119,7 @@ class Commands:
     ) -> None:
         self.topic = topic
         self._order, self._keep, self._now = order, keep, now
-        self._devices, self._largest = devices, largest
+        self._devices, self._listening, self._largest = devices, listening, largest
         self._replays, self._archives, self._config = replays, archives, config
         self._set_log_level = set_log_level
         self._replies: dict[str, Reply] = {}
@@ -170,6 +173,8 @@ class Commands:
             raise Refusal("no device in devices.toml has this DevEUI")
         if not 1 <= down.f_port <= 223:
             raise Refusal(f"f_port is {down.f_port}: applications have 1 to 223")
+        if down.at is not None and dev_eui not in self._listening:
+            raise Refusal('at is for devices with class = "C": others listen after their uplinks')
         payload = _payload(down)
         if len(payload) > self._largest:
             raise Refusal(f"{len(payload)} bytes: at no data rate fit more than {self._largest}")
@@ -180,7 +185,8 @@ class Commands:
             payload=payload,
             confirmed=down.confirmed,
             priority=down.priority,
-            expires_at=None if down.expires_at is None else down.expires_at.timestamp(),
+            expires_at=_unix(down.expires_at),
+            at=_unix(down.at),
         )
 
     async def _replay(self, wanted: _Replay) -> None:
@@ -270,6 +276,10 @@ def _as(shape: Any, value: object) -> str | None:
 
 def _span(wanted: _Replay) -> Span:
     return Span(wanted.begins.timestamp(), wanted.ends.timestamp(), wanted.device)
+
+
+def _unix(moment: datetime | None) -> float | None:
+    return None if moment is None else moment.timestamp()
 
 
 def _payload(down: _Down) -> bytes:

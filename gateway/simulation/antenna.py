@@ -11,12 +11,18 @@ from typing import Any
 
 from drivers.concentrator import COUNTER_MODULUS, TxPacket, TxStatus
 from gateway import records
-from gateway.duty_cycle import DutyCycle
+from gateway.duty_cycle import Claim, DutyCycle
 from gateway.lorawan.airtime import airtime_us
 from gateway.lorawan.downlink import Answer, Window
 from gateway.lorawan.duty_cycle import Spent
 from gateway.lorawan.region import SubBand
-from gateway.lorawan.scheduler import LAST_MOMENT_US, Placement, Planned, Scheduler
+from gateway.lorawan.scheduler import (
+    LAST_MOMENT_US,
+    NOW_AT_MOST_US,
+    Placement,
+    Planned,
+    Scheduler,
+)
 from gateway.simulation.agenda import Agenda
 from gateway.simulation.disk import Disk, Write
 from gateway.simulation.said import Said
@@ -25,6 +31,8 @@ Send = Callable[[TxPacket, int, Said], None]
 """What the chip sends, the µs at which it starts, and what it answers."""
 Told = Callable[[Answer, TxStatus, int], None]
 """What became of an answer, and the µs at which it is off the air."""
+Stands = Callable[[Answer], bool]
+"""Whether it may still be sent."""
 
 
 class Antenna:
@@ -41,19 +49,21 @@ class Antenna:
         airtime: Iterable[Spent],
         send: Send,
         told: Told,
+        stands: Stands,
     ) -> None:
         self._disk, self._agenda, self._counter, self._send = disk, agenda, counter, send
-        self._chip_session, self._told = chip_session, told
+        self._chip_session, self._told, self._stands = chip_session, told, stands
         self._scheduler = Scheduler()
         self._duty_cycle = DutyCycle(sub_bands, airtime, self._keep, now)
         self._said: dict[bytes, Said] = {}
-        self._claimed: set[TxPacket] = set()
+        self._claimed: dict[TxPacket, Claim] = {}
         self._next_round = 0
         self._spent: Spent | None = None
         self.alive = True
 
     def answer(self, answer: Answer, ended_us: int, said: Said) -> None:
         """In a window whose airtime may be claimed."""
+        self._refuse(self._scheduler.withdraw(self._overtaken), TxStatus.COLLISION_PACKET)
         allowed = self._with_airtime(answer)
         if allowed is not None:
             now, chip_session = self._counter(self._agenda.now), self._chip_session
@@ -63,9 +73,32 @@ class Antenna:
     def send_now(self, answer: Answer, said: Said) -> None:
         """To a device that always listens."""
         allowed = self._with_airtime(answer)
-        if allowed is not None:
-            now, chip_session = self._counter(self._agenda.now), self._chip_session
-            self._take(allowed, self._scheduler.place_now(allowed, chip_session, now), said)
+        if allowed is None:
+            return
+        window = allowed.windows[0]
+        needed = airtime_us(len(answer.phy_payload), window.sf, window.bandwidth)
+
+        def claimed(claim: Claim) -> None:
+            self._place_now(allowed, claim, said)
+
+        self._claim(window.frequency, needed, NOW_AT_MOST_US, claimed)
+
+    def _place_now(self, answer: Answer, claim: Claim, said: Said) -> None:
+        if not self.alive:
+            return
+        placed, now = Placement(TxStatus.COLLISION_PACKET), self._counter(self._agenda.now)
+        if self._stands(answer):
+            placed = self._scheduler.place_now(answer, self._chip_session, now)
+        if placed.packet is None:
+            self._duty_cycle.give_back(claim)
+            self._told(answer, placed.status, self._agenda.now)
+            return
+        self._said[answer.phy_payload] = said
+        self._claimed[placed.packet] = claim
+        self._round()
+
+    def _overtaken(self, answer: Answer) -> bool:
+        return not self._stands(answer)
 
     def _with_airtime(self, answer: Answer) -> Answer | None:
         allowed = tuple(window for window in answer.windows if self._has_airtime(answer, window))
@@ -83,19 +116,22 @@ class Antenna:
             self._told(answer, placed.status, self._agenda.now)
             return
         self._said[answer.phy_payload] = said
-        packet = placed.packet
+        self._claim_for(placed.packet, self._round)
 
-        def claimed() -> None:
-            self._claimed.add(packet)
-            self._round()
+    def _claim_for(self, packet: TxPacket, then: Callable[[], None]) -> None:
+        def claimed(claim: Claim) -> None:
+            self._claimed[packet] = claim
+            then()
 
-        self._claim(packet, claimed)
+        airtime, ahead = _airtime_us(packet), self._ahead_us(packet)
+        self._claim(packet.frequency, airtime, ahead, claimed)
 
-    def _claim(self, packet: TxPacket, then: Callable[[], None]) -> None:
-        airtime = _airtime_us(packet)
+    def _claim(
+        self, frequency: int, airtime: int, ahead_us: int, then: Callable[[Claim], None]
+    ) -> None:
         self._spent = None
-        _finished(self._duty_cycle.claim(packet.frequency, airtime, self._ahead_us(packet)))
-        self._disk.write(Write(airtime=self._spent), then)
+        claim = _finished(self._duty_cycle.claim(frequency, airtime, ahead_us))
+        self._disk.write(Write(airtime=self._spent), partial(then, claim))
 
     async def _keep(self, spent: Spent) -> None:
         self._spent = spent
@@ -109,9 +145,8 @@ class Antenna:
             if planned.packet in self._claimed:
                 self._program(planned)
             else:  # it has moved to a later window
-                self._claim(planned.packet, partial(self._program, planned))
-        for _, answer in self._scheduler.late():
-            self._end(answer, TxStatus.TOO_LATE)
+                self._claim_for(planned.packet, partial(self._program, planned))
+        self._refuse(self._scheduler.late(), TxStatus.TOO_LATE)
         next_due = self._scheduler.next_due_us()
         if next_due is None:
             return
@@ -123,15 +158,25 @@ class Antenna:
     def _program(self, planned: Planned) -> None:
         """The chip takes what is in time."""
         packet, answer = planned
-        self._claimed.discard(packet)
+        claim = self._claimed.pop(packet)
         ahead_us, now = self._ahead_us(packet), self._agenda.now
-        if LAST_MOMENT_US < ahead_us < COUNTER_MODULUS // 2:
+        stands = self._stands(answer)
+        if stands and LAST_MOMENT_US < ahead_us < COUNTER_MODULUS // 2:
             self._send(packet, now + ahead_us, self._said[packet.payload])
             self._end(answer, TxStatus.OK, ahead_us + _airtime_us(packet))
-        elif self._scheduler.refused(packet, self._counter(now)):
+            return
+        self._duty_cycle.give_back(claim)
+        if self._scheduler.refused(packet, self._counter(now)):
             self._round()
         else:
-            self._end(answer, TxStatus.TOO_LATE)
+            self._end(answer, TxStatus.TOO_LATE if stands else TxStatus.COLLISION_PACKET)
+
+    def _refuse(self, lost: Iterable[Planned], status: TxStatus) -> None:
+        for packet, answer in lost:
+            claim = self._claimed.pop(packet, None)
+            if claim is not None:
+                self._duty_cycle.give_back(claim)
+            self._end(answer, status)
 
     def _end(self, answer: Answer, status: TxStatus, ends_us: int = 0) -> None:
         """`ends_us` from now it is off the air."""
@@ -147,10 +192,11 @@ def _airtime_us(packet: TxPacket) -> int:
     return airtime_us(len(packet.payload), packet.sf, packet.bandwidth)
 
 
-def _finished(claim: Coroutine[Any, Any, None]) -> None:
+def _finished(claim: Coroutine[Any, Any, Claim]) -> Claim:
     """Run a coroutine that waits for nothing here: when it is on disk is the disk's model's."""
     try:
         claim.send(None)
-    except StopIteration:
-        return
+    except StopIteration as end:
+        claimed: Claim = end.value
+        return claimed
     raise RuntimeError("the claim waits for something")

@@ -54,7 +54,7 @@ class Box:
         self._network = Network(devices, known, EU868, random.randbytes, heard=HEARD)
         self._antenna = Antenna(
             disk, agenda, self._now, self.counter, chip_session, EU868.sub_bands, known.airtime,
-            send, self._told,
+            send, self._told, self._stands,
         )  # fmt: skip
         self._class_c = {one.dev_eui for one in devices if one.device_class == "C"}
         self._touched: dict[tuple[int, bytes], Session] = {}
@@ -138,6 +138,13 @@ class Box:
             self._disk.write(
                 Write(Changes(downlinks=step.downlinks), results=step.results), lambda: None
             )
+
+    def _stands(self, answer: Answer) -> bool:
+        """Whether it may still be sent (`Downlinks.stands`)."""
+        number = answer.downlink
+        if number is None or number not in self._sent_now:
+            return True
+        return self._network.stands(number, self._moment(self._agenda.now))
 
     def _told(self, answer: Answer, status: TxStatus, ends: int) -> None:
         """What became of an answer (`Downlinks.told`)."""

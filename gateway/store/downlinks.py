@@ -11,7 +11,7 @@ Row: TypeAlias = tuple[object, ...]
 
 # a downlink only goes on, in whatever order commits come: with each attempt from waiting to done
 _WRITE = """
-    INSERT INTO downlink VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO downlink VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (number) DO UPDATE SET state = excluded.state, attempts = excluded.attempts,
         session = excluded.session, f_cnt = excluded.f_cnt
     WHERE downlink.state <> 'done' AND
@@ -34,6 +34,7 @@ def row(queued: Queued) -> Row:
         queued.attempts,
         queued.session.hex(),
         queued.f_cnt,
+        order.at,
     )
 
 
@@ -54,8 +55,8 @@ def load(connection: sqlite3.Connection) -> Iterator[Queued]:
 
 
 def _queued(number: int, correlation: str, dev_eui: str, *values: Any) -> Queued:
-    f_port, payload, confirmed, priority, expires_at, state, attempts, session, f_cnt = values
+    f_port, payload, confirmed, priority, expires_at, state, attempts, session, f_cnt, at = values
     order = Order(
-        correlation, int(dev_eui, 16), f_port, payload, bool(confirmed), priority, expires_at
+        correlation, int(dev_eui, 16), f_port, payload, bool(confirmed), priority, expires_at, at
     )
     return Queued(number, order, State(state), attempts, bytes.fromhex(session), f_cnt)

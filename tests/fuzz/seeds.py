@@ -32,7 +32,7 @@ SEEDS: tuple[bytes, ...] = (
     b'{"op":"join","open":true,"minutes":15}',
     b"\x00" + json.dumps(
         {"correlation": "a", "device": f"{AIR.dev_addr:016x}", "f_port": 1, "payload": "YQ==",
-         "expires_at": "2026-11-22T12:00:00+01:00"}
+         "expires_at": "2026-11-22T12:00:00+01:00", "at": "2026-11-22T11:00:00Z"}
     ).encode(),
     b'\x01{"correlation":"a","level":"debug","minutes":5}',
     b"\x10\x0e\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x01k\x30\x06\x00\x01t\x00hi",

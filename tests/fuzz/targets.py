@@ -223,6 +223,7 @@ def city_command(data: bytes) -> None:
         keep=keep,
         now=lambda: MOMENT,
         devices=[ABP.dev_eui],
+        listening=[ABP.dev_eui],
         largest=242,
         replays=NoReplays(),
         archives=True,

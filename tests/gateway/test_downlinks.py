@@ -7,15 +7,15 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from lorawan_network import ABP, network
+from lorawan_network import ABP, AIR, network, packet
 from messages import EUI, check
 
-from drivers.concentrator import TxStatus
+from drivers.concentrator import RxPacket, TxStatus
 from gateway import downlinks
 from gateway.clock import Clock
 from gateway.diagnostics.log import LogLevel
 from gateway.diagnostics.watch import Watch
-from gateway.downlinks import Downlinks
+from gateway.downlinks import Downlinks, lorawan_moment
 from gateway.lorawan.airtime import airtime_us
 from gateway.lorawan.downlink import Answer
 from gateway.lorawan.queue import Order, Queued, State
@@ -40,15 +40,16 @@ class Bench:
         self.disk = asyncio.Event()
         self.disk.set()
         self.news = asyncio.Event()
-        self.seconds = 100.0
+        self.seconds, self.rounds = 100.0, 0
         self.says: list[TxStatus | None] = []
-        clock = Clock(lambda: "ntp", "boot", lambda: WALL + self.seconds, lambda: self.seconds)
+        self.crossing: RxPacket | None = None
+        self.clock = Clock(lambda: "ntp", "boot", lambda: WALL + self.seconds, lambda: self.seconds)
         self.network = network([LAMP], KnownState(downlinks=known))
         self.downlinks = Downlinks(
             self.network,
             [LAMP.dev_eui],
             self,
-            clock,
+            self.clock,
             Watch(),
             tasks.create_task,
         )
@@ -64,6 +65,11 @@ class Bench:
 
     async def send_now(self, answer: Answer) -> None:
         self.done.append("sent")
+        assert self.downlinks.stands(answer)
+        if self.crossing is not None:
+            self.network.receive(self.crossing, lorawan_moment(self.clock.now()))
+            self.crossing = None
+            assert not self.downlinks.stands(answer)
         self.news.set()
         self.downlinks.told(answer, self.says.pop(0) if self.says else TxStatus.OK, 42_501)
 
@@ -73,6 +79,17 @@ class Bench:
                 self.news.clear()
                 await self.news.wait()
         assert self.done == list(done)
+
+    def beat(self) -> None:
+        self.rounds += 1
+        self.news.set()
+
+    async def goes_round(self, times: int = 2) -> None:
+        goal = self.rounds + times
+        async with asyncio.timeout(10):
+            while self.rounds < goal:
+                self.news.clear()
+                await self.news.wait()
 
     @property
     def statuses(self) -> list[object]:
@@ -84,7 +101,7 @@ async def running(*known: Queued) -> AsyncIterator[Bench]:
     async with asyncio.TaskGroup() as tasks:
         bench = Bench(tasks, *known)
         await bench.downlinks.open()
-        task = tasks.create_task(bench.downlinks.run(bench, lambda: None))
+        task = tasks.create_task(bench.downlinks.run(bench, bench.beat))
         yield bench
         task.cancel()
 
@@ -126,6 +143,28 @@ async def test_refused_transmission_is_tried_again_after_a_while() -> None:
         assert bench.statuses == ["DUTY_CYCLE_OVERFLOW", "OK"]
 
 
+async def test_downlink_does_not_stand_once_its_device_was_heard() -> None:
+    async with running() as bench:
+        bench.crossing, bench.says = packet(AIR.uplink(0)), [TxStatus.COLLISION_PACKET]
+        await bench.downlinks.order(order())
+        first = ("waiting", "handed_over", "sent", "waiting")
+        await bench.until(*first)
+        bench.seconds += downlinks.RETRY_SECONDS
+        await bench.until(*first, "handed_over", "sent", "done")
+        assert bench.statuses == ["COLLISION_PACKET", "OK"]
+
+
+async def test_timed_downlink_goes_at_its_moment() -> None:
+    async with running() as bench:
+        await bench.downlinks.order(order(at=WALL + 200))
+        await bench.until("waiting")
+        bench.seconds = 199.9
+        await bench.goes_round()
+        assert bench.done == ["waiting"]
+        bench.seconds = 200.0
+        await bench.until("waiting", "handed_over", "sent", "done")
+
+
 async def test_transmission_that_nobody_knows_of_is_not_tried_again() -> None:
     async with running() as bench:
         bench.says = [None]
@@ -164,6 +203,7 @@ async def test_what_an_earlier_run_left_in_doubt_ends_first() -> None:
 
 async def test_answer_without_a_downlink_is_nobodys_result() -> None:
     async with running() as bench:
+        assert bench.downlinks.stands(Answer(b"\x60", ()))
         bench.downlinks.told(Answer(b"\x60", ()), TxStatus.OK, 0)
         assert (bench.done, bench.events) == ([], [])
 

@@ -393,6 +393,36 @@ def test_class_c_that_joins_again_is_sent_to_where_it_is_heard_next(
     assert air.hears(answer.phy_payload, 1) is not None
 
 
+@BOTH
+def test_immediate_downlink_stands_until_its_device_is_heard(keys: far.Keys, entry: Device) -> None:
+    """Its windows come first; and an answer has the next counter, in 1.1 of another kind."""
+    street = Street(keys, replace(entry, device_class="C"))
+    street.hears(street.speaks(confirmed=True).answer)
+    street.now += 60
+    street.order()
+    street.order("b")
+    answer = street.listens()
+    assert answer is not None
+    assert answer.downlink is not None
+    assert street.network.stands(answer.downlink, street.moment)
+    street.now += 1
+    later = street.speaks(confirmed=True).answer
+    assert not street.network.stands(answer.downlink, street.moment)
+    street.now += 5
+    assert street.network.stands(answer.downlink, street.moment) is (entry is ABP_1_1)
+    assert later is not None
+    assert later.downlink is None, "it does not change places with what waits behind it"
+
+
+def test_downlink_that_was_told_of_stands_no_more() -> None:
+    street = Street(entry=CLASS_C)
+    street.order()
+    answer = street.listens()
+    assert answer is not None
+    street.sent(answer)
+    assert not street.network.stands(1, street.moment)
+
+
 def test_nothing_waits_and_nothing_changes() -> None:
     found = Street(entry=CLASS_C).network.downlink_now(ABP.dev_eui, Moment(100.0))
     assert (found.answer, found.changes, found.results) == (None, Changes(), ())

@@ -101,11 +101,47 @@ def test_confirmed_downlink_ends_with_the_next_uplink(
 def test_ack_is_for_one_confirmed_downlink_only() -> None:
     found = queue_with(order("a", confirmed=True), order("b", confirmed=True), order("c"))
     first = handed_over(found)
-    assert next_of(found).order.correlation == "c"
     found.sent(first.number, TxStatus.OK)
     assert next_of(found).order.correlation == "c"
     found.heard(DEVICE, SESSION, 7)
     assert next_of(found).order.correlation == "b"
+
+
+def test_nothing_overtakes_what_may_have_to_go_again() -> None:
+    found = queue_with(order("open"), order("close"))
+    first = handed_over(found)
+    assert found.next_for(DEVICE, ROOM, NOW) == (None, NOTHING)
+    found.sent(first.number, TxStatus.COLLISION_PACKET)
+    assert next_of(found).order.correlation == "open"
+
+
+def test_downlink_waits_for_its_moment() -> None:
+    found = queue_with(order("later", at=NOW + 60, priority=9), order("now"))
+    assert next_of(found).order.correlation == "now"
+    assert found.has_more(DEVICE, NOW, next_of(found)) is False
+    assert next_of(found, now=None).order.correlation == "now"
+    assert next_of(found, now=NOW + 60).order.correlation == "later"
+
+
+@pytest.mark.parametrize(
+    ("at", "expires_at", "now", "reason"),
+    [
+        (NOW, None, NOW, "had passed"),
+        (NOW + 60, None, None, "does not know the time"),
+        (NOW + 60, NOW + 60, NOW, "expire before"),
+    ],
+)
+def test_downlink_with_an_impossible_moment_is_refused(
+    at: float, expires_at: float | None, now: float | None, reason: str
+) -> None:
+    (result,) = DownlinkQueue().put(order(at=at, expires_at=expires_at), now).results
+    assert (result.status, result.final) == (Verdict.REFUSED, True)
+    assert reason in (result.reason or "")
+
+
+def test_timed_downlink_that_comes_again_after_its_moment_is_the_same_one() -> None:
+    found = queue_with(order(at=NOW + 60))
+    assert found.put(order(at=NOW + 60), NOW + 61) == NOTHING
 
 
 def test_refused_transmission_is_tried_again_and_then_ends() -> None:

@@ -221,15 +221,26 @@ def test_device_that_always_listens_is_sent_to_at_once(start: int) -> None:
     scheduler = Scheduler()
     placed = scheduler.place_now(ALWAYS, SESSION, start)
     assert placed.packet is not None
-    assert placed.packet.counter_us == at(start + 42_501)
-    assert scheduler.due(at(start + 3_000)) == [(placed.packet, ALWAYS)]
+    assert placed.packet.counter_us == at(start + 300_000)
+    assert scheduler.due(at(start + 250_000)) == []
+    assert scheduler.due(at(start + 265_000)) == [(placed.packet, ALWAYS)]
+
+
+def test_what_is_withdrawn_leaves_its_place_to_others() -> None:
+    scheduler = Scheduler()
+    assert scheduler.place_now(ALWAYS, SESSION, 700_000).status is TxStatus.OK
+    assert scheduler.place(ANSWER, 0, SESSION, 700_000).window == 2
+    scheduler.clear()
+    placed = scheduler.place_now(ALWAYS, SESSION, 700_000)
+    assert packets(scheduler.withdraw(lambda answer: answer is ALWAYS)) == [placed.packet]
+    assert scheduler.place(ANSWER, 0, SESSION, 700_000).window == 1
 
 
 @nearly_wrapping
 def test_immediate_downlink_goes_behind_what_it_would_meet(start: int) -> None:
     scheduler = Scheduler()
-    assert scheduler.place(ANSWER, start, SESSION, at(start + 950_000)).window == 1
-    placed = scheduler.place_now(ALWAYS, SESSION, at(start + 950_000))
+    assert scheduler.place(ANSWER, start, SESSION, at(start + 690_000)).window == 1
+    placed = scheduler.place_now(ALWAYS, SESSION, at(start + 690_000))
     assert placed.packet is not None
     assert placed.packet.counter_us == at(start + 1_000_000 + AIRTIME_RX1 + 42_501)
 
@@ -239,7 +250,7 @@ def test_immediate_downlink_fits_into_a_gap(start: int) -> None:
     scheduler = Scheduler()
     for ends in (0, 200_000):
         assert scheduler.place(ANSWER, at(start + ends), SESSION, start).window == 1
-    now = at(start + 960_000)
+    now = at(start + 720_000)
     placed = scheduler.place_now(ALWAYS, SESSION, now)
     assert placed.packet is not None
     assert placed.packet.counter_us == at(start + 1_000_000 + AIRTIME_RX1 + 42_501)

@@ -29,6 +29,9 @@ REPLAY = {
 LOG_LEVEL = {"correlation": "l-1", "level": "debug", "minutes": 5}
 
 
+LAMP = 0x70B3D57ED00000C0
+
+
 class City:
     """Sends commands; has what followed from them."""
 
@@ -44,7 +47,8 @@ class City:
             order=self._order,
             keep=self._keep,
             now=lambda: MOMENT,
-            devices={int(DEVICE, 16)},
+            devices={int(DEVICE, 16), LAMP},
+            listening={LAMP},
             largest=242,
             replays=self,
             archives=archives,
@@ -96,6 +100,12 @@ async def test_down_becomes_an_order() -> None:
     assert (city.events, city.commands.counts) == ([], {"taken": 1, "refused": 0})
 
 
+async def test_down_to_a_device_that_listens_may_have_its_moment() -> None:
+    city = City()
+    await city.sends(DOWN | {"device": f"{LAMP:016x}", "at": "2026-11-22T12:00:00+01:00"})
+    assert [order.at for order in city.orders] == [1_795_345_200.0]
+
+
 async def test_down_needs_four_keys_only() -> None:
     city = City()
     await city.sends(DOWN)
@@ -116,6 +126,8 @@ REFUSED = [
     ({"confirmed": 1}, "Expected `bool`, got `int` - at `$.confirmed`"),
     ({"expires_at": "tomorrow"}, "$.expires_at"),
     ({"expires_at": "2026-11-22T12:00:00"}, "$.expires_at"),
+    ({"at": "2026-11-22T12:00:00Z"}, 'at is for devices with class = "C"'),
+    ({"at": "2026-11-22T12:00:00"}, "$.at"),
     ({"urgent": True}, "Object contains unknown field `urgent`"),
 ]
 

@@ -9,7 +9,7 @@ from gateway.lorawan.queue import Order, Queued, State
 from gateway.lorawan.session import Changes
 from gateway.store import downlinks
 
-WAITS = Queued(1, Order("a", 0xFFFF_FFFF_FFFF_FFFF, 223, bytes(242), priority=255))
+WAITS = Queued(1, Order("a", 0xFFFF_FFFF_FFFF_FFFF, 223, bytes(242), priority=255, at=9.25))
 SENT = Queued(2, Order("b", 1, 1, b"", True, 0, 0.5), State.AWAITS_ACK, 2, b"\0\1", 0xFFFF_FFFF)
 
 

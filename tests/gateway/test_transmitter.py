@@ -33,12 +33,16 @@ class Bench:
 
     def __init__(self, chip: FakeConcentrator, bands: Sequence[SubBand] = EU868.sub_bands) -> None:
         self.chip = chip
+        self.stands = True
         self.asked, self.kept = 0, list[Spent]()
         self.told: list[tuple[TxStatus | None, int]] = []
         self.disk = asyncio.Event()
         self.disk.set()
         self.transmitter = Transmitter(
-            chip, DutyCycle(bands, (), self.keep, self.moment), self.tell
+            chip,
+            DutyCycle(bands, (), self.keep, self.moment),
+            self.tell,
+            lambda answer: self.stands,
         )
         self.beats = 0
         self.news = asyncio.Event()
@@ -353,6 +357,54 @@ async def test_answer_that_would_move_where_no_airtime_is_left_is_not_sent() -> 
 
 
 ALWAYS = replace(ANSWER, windows=(replace(RX2, delay_us=0),))
+AHEAD = 300_000
+
+
+@pytest.mark.parametrize("sends", [TxStatus.TOO_LATE, TxStatus.TX_FREQ])
+@pytest.mark.parametrize("counter_unknown", [False, True])
+async def test_airtime_of_what_certainly_never_left_is_given_back(
+    sends: TxStatus, counter_unknown: bool
+) -> None:
+    chip = FakeConcentrator(sends=[sends])
+    async with transmitting(chip, [EU868.sub_bands[2], RX2_BAND]) as bench:
+        chip.counter_unknown = counter_unknown
+        await send_now(bench)
+        chip.now_us += AHEAD - 30_000
+        await chip.until("send")
+        await bench.rounds(1)
+        assert bench.told == [(sends, 0)]
+        assert bench.transmitter.duty_cycle()["869.4-869.65"] == 1.08
+
+
+async def test_airtime_of_what_missed_its_time_is_given_back() -> None:
+    async with transmitting(FakeConcentrator(), [EU868.sub_bands[2], RX2_BAND]) as bench:
+        await bench.answer_at(UPLINK.counter_us, replace(ANSWER, windows=(RX1,)))
+        bench.chip.now_us = UPLINK.counter_us + 2 * SECOND
+        await bench.rounds(2)
+        assert bench.told == [(TxStatus.TOO_LATE, 0)]
+        assert bench.transmitter.duty_cycle()["868-868.6"] == 36.0
+
+
+async def test_airtime_of_a_window_that_was_missed_is_given_back_when_the_next_is_taken() -> None:
+    async with transmitting(FakeConcentrator(), [EU868.sub_bands[2], RX2_BAND]) as bench:
+        await bench.answer_at(UPLINK.counter_us)
+        bench.chip.now_us = UPLINK.counter_us + SECOND
+        await bench.rounds(2)
+        bench.chip.now_us = DUE + SECOND
+        await bench.chip.until("send")
+        await bench.rounds(2)
+        assert bench.transmitter.duty_cycle() == {"868-868.6": 36.0, "869.4-869.65": 0.089}
+
+
+async def test_airtime_of_what_may_have_left_stays_claimed() -> None:
+    chip = FakeConcentrator(sends=[LinkLost("unplugged")])
+    async with transmitting(chip, [EU868.sub_bands[2], RX2_BAND]) as bench:
+        await bench.answer_at(UPLINK.counter_us, replace(ANSWER, windows=(RX1,)))
+        chip.now_us = DUE
+        await chip.until("send")
+        await bench.rounds(1)
+        assert bench.told == [(None, 0)]
+        assert bench.transmitter.duty_cycle()["868-868.6"] == 35.856
 
 
 async def send_now(bench: Bench, now_us: int = 10 * SECOND) -> None:
@@ -363,12 +415,52 @@ async def send_now(bench: Bench, now_us: int = 10 * SECOND) -> None:
 async def test_immediate_downlink_goes_out_at_once() -> None:
     async with transmitting(FakeConcentrator()) as bench:
         await send_now(bench)
-        bench.chip.now_us += 5_000
+        bench.chip.now_us += AHEAD - 37_501
         await bench.chip.until("send")
-        assert bench.chip.sent[0].counter_us == 10 * SECOND + 42_501
+        assert bench.chip.sent[0].counter_us == 10 * SECOND + AHEAD
         assert bench.kept[0].low == 869_400_000
         await bench.rounds(1)
         assert bench.told == [(TxStatus.OK, 37_501)]
+
+
+async def test_immediate_downlink_waits_for_a_slow_disk_and_is_not_late() -> None:
+    async with transmitting(FakeConcentrator()) as bench:
+        bench.disk.clear()
+        sending = asyncio.create_task(send_now(bench))
+        await bench.claims(1)
+        bench.chip.now_us = 13 * SECOND
+        bench.disk.set()
+        await sending
+        bench.chip.now_us += AHEAD - 30_000
+        await bench.chip.until("send")
+        assert bench.chip.sent[0].counter_us == 13 * SECOND + AHEAD
+
+
+async def test_downlink_whose_device_was_heard_meanwhile_makes_way_for_the_answer() -> None:
+    """It would be in the way of RX1, and have the lower downlink counter."""
+    async with transmitting(FakeConcentrator(), [EU868.sub_bands[2], RX2_BAND]) as bench:
+        await send_now(bench, UPLINK.counter_us + 500_000)
+        full = {"868-868.6": 36.0, "869.4-869.65": 1.08}
+        assert bench.transmitter.duty_cycle() != full
+        bench.stands = False
+        await bench.answer_at(UPLINK.counter_us + 600_000, replace(ANSWER, windows=(RX1,)))
+        assert bench.told == [(TxStatus.COLLISION_PACKET, 0)]
+        assert bench.transmitter.duty_cycle() == {**full, "868-868.6": 35.856}
+        bench.stands, bench.chip.now_us = True, DUE
+        await bench.chip.until("send")
+        assert bench.chip.sent[0].counter_us == UPLINK.counter_us + SECOND
+
+
+@pytest.mark.parametrize("placed", [True, False])
+async def test_downlink_whose_device_was_heard_meanwhile_is_not_sent(placed: bool) -> None:
+    async with transmitting(FakeConcentrator(), [EU868.sub_bands[2], RX2_BAND]) as bench:
+        bench.stands = placed
+        await send_now(bench)
+        bench.stands = False
+        bench.chip.now_us += AHEAD - 30_000
+        await bench.rounds(2)
+        assert (bench.told, bench.chip.sent) == ([(TxStatus.COLLISION_PACKET, 0)], [])
+        assert bench.transmitter.duty_cycle()["869.4-869.65"] == 1.08
 
 
 async def test_immediate_downlink_is_sent_unplanned_while_the_counter_is_unknown() -> None:
