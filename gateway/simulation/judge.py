@@ -51,7 +51,8 @@ class Judge:
     """The last FCnt taken in each session; what a kill took back is not counted."""
     _nonces: set[Nonce] = field(default_factory=set)
     _join_nonces: set[tuple[int, int]] = field(default_factory=set)
-    _f_cnt_downs: set[tuple[int, bytes, bool, int]] = field(default_factory=set)
+    _f_cnt_downs: dict[tuple[int, bytes, bool], int] = field(default_factory=dict)
+    """The last on the air of each session, and kind in 1.1."""
     _durable: set[str] = field(default_factory=set)
     _on_disk: dict[tuple[int, bytes], int] = field(default_factory=dict)
     _audit: DutyCycleAudit = field(default_factory=DutyCycleAudit)
@@ -162,10 +163,12 @@ class Judge:
     def _data_sent(self, phy_payload: bytes, said: Said, key: Key) -> None:
         """1.1 counts an application's frames apart."""
         is_app = said.one.mac.keys.lorawan == "1.1" and is_application(phy_payload)
-        used = (*key[:2], is_app, int.from_bytes(phy_payload[6:8], "little"))
-        if used in self._f_cnt_downs:
-            self.violated(f"FCntDown {used[-1]} was used twice in {_told(key)}")
-        self._f_cnt_downs.add(used)
+        whose, f_cnt = (*key[:2], is_app), int.from_bytes(phy_payload[6:8], "little")
+        last = self._f_cnt_downs.get(whose, -1)
+        if f_cnt <= last:
+            how = "was used twice" if f_cnt == last else f"is sent after {last}"
+            self.violated(f"FCntDown {f_cnt} {how} in {_told(key)}")
+        self._f_cnt_downs[whose] = f_cnt
         if phy_payload[5] & ACK and reading_id(key) not in self._durable:
             self.violated(f"{_told(key)} is acknowledged and not on disk")
 

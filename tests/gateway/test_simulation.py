@@ -119,7 +119,7 @@ def test_an_f_cnt_down_that_starts_anew_after_a_kill_is_seen(monkeypatch: Monkey
         return replace(known, sessions=tuple(sessions))
 
     after_a_kill(monkeypatch, anew)
-    assert told("was used twice in")
+    assert told("is sent after")
     assert told("FCntDown was used before")
 
 
