@@ -96,7 +96,7 @@ class Replays(Protocol):
 
 
 class Commands:
-    """`order` takes a downlink: on disk when it returns. `devices` are DevEUIs, `listening` those of
+    """`order` takes a downlink: on disk when it returns. `devices` are DevEUIs, `listening` of
     class C; `largest` bytes fit a downlink at the best data rate. `archives`: there is something to
     replay. `config` is told to whoever asks: without secrets. `set_log_level` takes a level and
     minutes.

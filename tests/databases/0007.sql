@@ -1,5 +1,6 @@
 -- A database of schema 7: one joined session, its keys sealed under the key 00 01 … 1f; two readings,
--- one event, one note, airtime, one downlink, an archived block of two readings, two commands.
+-- one event, one note, airtime, one downlink, an archived block of two readings, two commands,
+-- the counter of a quiet uplink.
 BEGIN TRANSACTION;
 CREATE TABLE accepted_join (
     dev_eui TEXT NOT NULL,
@@ -68,10 +69,14 @@ CREATE TABLE downlink (
     state TEXT NOT NULL,
     attempts INTEGER NOT NULL,
     session TEXT NOT NULL,
-    f_cnt INTEGER,
-    at REAL
+    f_cnt INTEGER
 );
-INSERT INTO "downlink" VALUES(3,'valve-17','0000000000000001',10,X'6F70656E',1,2,1790000060.5,'awaits_ack',1,'0000010002',4711,1790000030.25);
+INSERT INTO "downlink" VALUES(3,'valve-17','0000000000000001',10,X'6F70656E',1,2,1790000060.5,'awaits_ack',1,'0000010002',4711);
+CREATE TABLE f_cnt_up (
+    number INTEGER PRIMARY KEY,
+    counts BLOB NOT NULL
+);
+INSERT INTO "f_cnt_up" VALUES(1,X'0000000000000001000001000200001268');
 CREATE TABLE note (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL

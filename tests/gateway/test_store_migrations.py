@@ -33,7 +33,7 @@ SINCE_5 = (
         f_cnt=4711,
     ),
 )
-SINCE_7 = tuple(replace(one, order=replace(one.order, at=1_790_000_030.25)) for one in SINCE_5)
+SINCE_8 = tuple(replace(one, order=replace(one.order, at=1_790_000_030.25)) for one in SINCE_5)
 BROKEN = "CREATE TABLE half_done (x);\nCREATE TABLE more (no such syntax;"
 
 
@@ -78,7 +78,7 @@ async def test_old_database_is_read(world: World, old: Path) -> None:
     (session,) = known.sessions
     link = Link(3, 2) if old.stem >= "0004" else None
     assert (session.mac.link, session.version) == (link, "1.1" if link else "1.0")
-    downlinks = SINCE_7 if old.stem >= "0007" else SINCE_5 if old.stem >= "0005" else ()
+    downlinks = SINCE_8 if old.stem >= "0008" else SINCE_5 if old.stem >= "0005" else ()
     assert known.downlinks == downlinks
     assert known.airtime == (since_2 if old.stem >= "0002" else ())
     assert await world.stored() == [1, 2, 3]
