@@ -6,24 +6,26 @@
   answered in has its keys, its counters, and an f_cnt_down above all that may have been on the air
   (D1a).
 - Numbers of batches and records rise for ever (D2). Airtime that was spent stays spent.
+- What was archived can be read (none is pruned here); a replay that was accepted is known.
 - The database is whole by SQLite's own check; a migrated one has its backup beside it.
 """
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bounds_tools import gaps, missing
-from power_cut.life import GENERATION, KEYS, NAME, REMEMBERED
+from power_cut.life import ARCHIVE, GENERATION, KEYS, NAME, REMEMBERED
 from store_tools import FAR, World, next_batch, number_of, reading
 
 from gateway.lorawan.queue import State
 from gateway.lorawan.session import Changes, KnownState
 from gateway.records import Reading, Record
+from gateway.store.buffer import Buffer
 
 Identity = tuple[int, str]
 
@@ -46,15 +48,19 @@ class Promises:
     ending: set[Identity] = field(default_factory=set)
     remembered: int = 0
     airtime: int = 0
+    archived: int = 0
+    commands: set[str] = field(default_factory=set)
     backup: str = ""
 
     def hear(self, note: dict[str, Any]) -> None:
         self.safe |= set(note.get("safe", ()))
         self.delivered |= set(note.get("delivered", ()))
         self.missing += note.get("missing", 0)
-        for name in ("old", "batch", "sequence", "remembered", "airtime"):
+        for name in ("old", "batch", "sequence", "remembered", "airtime", "archived"):
             setattr(self, name, max(getattr(self, name), note.get(name, 0)))
         self.ending |= {(dev_eui, id_) for dev_eui, id_ in note.get("ending", ())}
+        if "command" in note:
+            self.commands.add(note["command"])
         if "join" in note:
             self.joins.add(tuple(note["join"]))
         if "rejoin" in note:
@@ -79,15 +85,20 @@ class Found:
     records: list[Record]
     batch: int
     sequence: int
+    archived: int
+    unreadable: int
+    knows: Callable[[str], bool]
 
 
 async def look(directory: Path) -> Found:
     """Starts a run, and delivers all that there is. A new record's numbers are above all others."""
     world = World(directory / NAME)
-    async with world.buffer() as buffer:
+    async with world.buffer(archive=ARCHIVE) as buffer:
         store, backlog = buffer._store, buffer.backlog
         check = await store._ask(lambda: store._run(_check))
         known, remembered = await store.load(), int(await store.recall(REMEMBERED) or 0)
+        archived, unreadable = await _archive(buffer)
+        knows = buffer.replays.knows
         records: list[Record] = []
         batch = 0
         while buffer.backlog:
@@ -98,7 +109,25 @@ async def look(directory: Path) -> Found:
         await buffer.keep([reading(int(FAR))], Changes())
         sequence = buffer._sequence.next - 1
         batch = batch or (await next_batch(buffer)).number
-    return Found(check, known, remembered, _backups(directory), backlog, records, batch, sequence)
+    return Found(
+        check,
+        known,
+        remembered,
+        _backups(directory),
+        backlog,
+        records,
+        batch,
+        sequence,
+        archived,
+        unreadable,
+        knows,
+    )
+
+
+async def _archive(buffer: Buffer) -> tuple[int, int]:
+    """How many readings it has, and how many blocks that cannot be read."""
+    blocks = [await buffer._store.read_archived(b.number) for b in buffer.archive._blocks]
+    return sum(len(block or ()) for block in blocks), sum(block is None for block in blocks)
 
 
 def complaints(promised: Promises, found: Found) -> Iterator[str]:
@@ -113,6 +142,10 @@ def complaints(promised: Promises, found: Found) -> Iterator[str]:
             yield f"{name} number {getattr(found, name)} is used again"
     if found.remembered < promised.remembered:
         yield f"{found.remembered} is remembered instead of {promised.remembered}"
+    if found.archived < promised.archived or found.unreadable:
+        yield f"archived {found.archived} of {promised.archived}, {found.unreadable} unreadable"
+    if forgotten := [each for each in promised.commands if not found.knows(each)]:
+        yield f"commands are forgotten: {forgotten}"
     if promised.backup and found.backups.get(promised.backup) != "ok":
         yield f"{promised.backup} is {found.backups.get(promised.backup)}"
     if sum(spent.airtime_us for spent in found.known.airtime) < promised.airtime:

@@ -19,13 +19,14 @@ from pathlib import Path
 
 from bounds_tools import gaps, missing
 from power_cut.mutations import mutate
-from store_tools import World, event, next_batch, number_of, reading
+from store_tools import MOMENT, World, event, next_batch, number_of, reading
 
 from drivers.concentrator import TxStatus
 from gateway.lorawan.duty_cycle import Spent
 from gateway.lorawan.queue import DownlinkQueue, Order, Step
 from gateway.lorawan.session import Changes, Join, Rejoin, Session
-from gateway.records import Record
+from gateway.records import Event, Record, Value
+from gateway.replay import Command, Span
 from gateway.store.bounds import MARK, Bounds
 from gateway.store.buffer import Batch, Buffer
 from gateway.store.database import Store
@@ -35,10 +36,11 @@ NAME = "kogge.db"
 REMEMBERED = "number"
 WINDOW = 1.0
 MONTH = 1_000_000.0  # seconds
+ARCHIVE = 100 * MONTH
 DEVICES = (1, 2, 3)
 NEWER = 3  # speaks LoRaWAN 1.1
 KEYS = (b"1" * 16, b"2" * 16, b"3" * 16, b"4" * 16)
-BULKY = 8_000  # bytes of a payload: the write-ahead log has to begin anew in the middle of it all
+BULKY = 8_000  # bytes of an event: the write-ahead log has to begin anew in the middle of it all
 
 
 def note(**promise: object) -> None:
@@ -60,12 +62,22 @@ class Life(World):
     def say_safe(self, records: Sequence[Record]) -> None:
         note(safe=[number for number in map(number_of, records) if number >= 0])
 
-    def new(self, count: int = 1, payload: int = 20) -> list[Record]:
+    def new(self, count: int = 1) -> list[Record]:
         """Every fifth is an event."""
         made: list[Record] = []
         for number in range(self.number + 1, self.number + count + 1):
-            payload_hex = self.random.randbytes(payload).hex()
-            made.append(reading(number, payload=payload_hex) if number % 5 else event(number))
+            payload = self.random.randbytes(20).hex()
+            made.append(reading(number, payload=payload) if number % 5 else event(number))
+        self.number += count
+        return made
+
+    def bulky(self, count: int) -> list[Record]:
+        """Events: they are not archived, or the archive would be most of the trial."""
+        made: list[Record] = []
+        for number in range(self.number + 1, self.number + count + 1):
+            detail: dict[str, Value | None] = {"number": number}
+            detail["reason"] = self.random.randbytes(BULKY).hex()
+            made.append(Event("join", MOMENT, detail))
         self.number += count
         return made
 
@@ -151,6 +163,16 @@ class Life(World):
         note(batch=batch.number)
         return batch
 
+    async def archive(self, buffer: Buffer) -> None:
+        """The block in memory goes to disk with what the city asks for; another one is begun."""
+        buffer.archive.ripen()
+        await self.window_ends(buffer)
+        note(archived=buffer.archive.archived().readings)
+        correlation = f"replay {self.number}"
+        span = Span(0.0, 1.0)
+        await buffer.keep([], Changes(), [Command(correlation, "replay", span, done=False)])
+        note(command=correlation)
+
     async def drain(self, buffer: Buffer, backlog: int = 0) -> None:
         while buffer.backlog > backlog:
             await self.publish(buffer, 50)
@@ -164,6 +186,7 @@ class Life(World):
             await self.answer(buffer, dev_eui)
         await self.remember(store)
         await self.broker_comes_and_goes(buffer)
+        await self.archive(buffer)
         await self.all_at_once(store, buffer)
         await self.card_is_written_over(buffer)
         await self.month_goes_by(buffer)
@@ -177,6 +200,7 @@ class Life(World):
             await self.answer(buffer, dev_eui)
         await self.drain(buffer, backlog=3)
         await self.broker_comes_and_goes(buffer)
+        await self.archive(buffer)
         await self.remember(store)
 
     async def broker_comes_and_goes(self, buffer: Buffer) -> None:
@@ -215,7 +239,7 @@ class Life(World):
     async def card_is_written_over(self, buffer: Buffer) -> None:
         for _ in range(2):
             for _ in range(12):
-                await self.keep(buffer, self.new(10, BULKY), Changes())
+                await self.keep(buffer, self.bulky(10), Changes())
             await self.drain(buffer, backlog=25)
             await self.window_ends(buffer)
             self.time += 60
@@ -254,6 +278,7 @@ async def live(path: Path, generation: int) -> None:
                 lambda: life.time,
                 bounds=Bounds(max_age=MONTH),
                 clock=life.clock(),
+                archive=ARCHIVE,
             )
             await buffer.open()
             await life.restart(store, buffer)

@@ -1,5 +1,6 @@
 """Defects that the power cuts must find: each breaks one promise of the store."""
 
+import asyncio
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -7,7 +8,8 @@ from pathlib import Path
 
 from gateway.errors import StoreError
 from gateway.lorawan import session
-from gateway.records import Event
+from gateway.records import Event, Record
+from gateway.replay import Command
 from gateway.store import database, migrations, numbers
 from gateway.store.buffer import Buffer
 from gateway.store.database import Store
@@ -62,6 +64,22 @@ def _gap_told_later() -> None:
     Buffer._tell = apart  # type: ignore[method-assign]
 
 
+def _accepted_before_the_commit() -> None:
+    keep = Buffer.keep
+
+    async def early(
+        self: Buffer,
+        records: Sequence[Record],
+        changes: session.Changes,
+        commands: Sequence[Command] = (),
+    ) -> None:
+        await keep(self, records, changes)
+        if commands:
+            asyncio.get_running_loop().call_later(60, keep, self, [], changes, commands)
+
+    Buffer.keep = early  # type: ignore[method-assign]
+
+
 def _python_never_syncs() -> None:
     os.fsync = lambda fd: None
 
@@ -74,6 +92,7 @@ MUTATIONS: dict[str, Callable[[], None]] = {
     "f_cnt_down not reserved": _f_cnt_down_not_reserved,
     "key not synced": _python_never_syncs,
     "copy before a migration not synced": _copy_not_synced,
+    "replay accepted before the commit": _accepted_before_the_commit,
     "gap told after the deletion": _gap_told_later,
 }
 
