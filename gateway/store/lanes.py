@@ -105,10 +105,11 @@ class Lanes:
         self._sort_late()
 
     def _hold(self, segment: Segment, records: Sequence[Record], at: float) -> list[Entry]:
+        known = segment.held | segment.delivered | segment.lost
         unread = [
             Entry(record, at, segment, position, safe=True)
             for position, record in enumerate(records)
-            if position not in segment.held | segment.delivered | segment.lost
+            if position not in known
         ]
         segment.held.update(entry.position for entry in unread)
         self.unread -= len(unread)

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
-from . import answers, card, codecs, decode, end_to_end, lorawan, simulation, store, wire
+from . import answers, card, codecs, decode, end_to_end, lorawan, outage, simulation, store, wire
 from .row import Row
 
 BENCHES: tuple[Callable[[], Row], ...] = (
@@ -42,6 +42,7 @@ def main() -> int:
 def _rows(seconds: int) -> Iterator[Row]:
     for bench in BENCHES:
         yield bench()
+    yield from outage.rows()
     yield from card.rows()
     yield from end_to_end.rows(seconds)
 

@@ -146,12 +146,13 @@ class _Buffer(Buffer):
 
     def delivered(self, batch: Batch) -> None:
         super().delivered(batch)
+        if batch.historical:
+            self.watched.drained += len(batch.records)
+            return
         now = time.perf_counter()
         for record in batch.records:
-            if isinstance(record, Reading) and record.id in self.begun:
-                self.watched.live.append(now - self.begun.pop(record.id))
-            else:
-                self.watched.drained += 1
+            assert isinstance(record, Reading)
+            self.watched.live.append(now - self.begun.pop(record.id))
 
 
 async def _drain(path: Path, mqtt: Mqtt) -> Watched:
@@ -159,9 +160,9 @@ async def _drain(path: Path, mqtt: Mqtt) -> Watched:
     buffer = _Buffer(store, 1.0, lambda _: None)
     buffer.begun, buffer.watched = {}, found
     await buffer.open()
+    number, one = 0, readings()[0]
     before, began = resident_mib("self"), time.perf_counter()
     async with _running(buffer, mqtt):
-        number, one = 0, readings()[0]
         while buffer.backlog > len(buffer.begun):
             live = replace(one, id=f"{number:032x}", f_cnt=number)
             buffer.begun[live.id] = time.perf_counter()
