@@ -35,6 +35,7 @@ class Reading(msgspec.Struct, frozen=True, tag_field="kind", tag="reading", omit
 
     `units` are SenML units by measurement name; `payload` (hex) is kept when there is an `error`,
     and while it is `undecoded`: until its codec has answered, on its way out at the latest (D1d).
+    `flags` by measurement name: "out_of_range", "blind_zone" (docs/codecs.md); None without any.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Reading(msgspec.Struct, frozen=True, tag_field="kind", tag="reading", omit
     payload: str | None = None
     error: str | None = None
     undecoded: bool = False
+    flags: dict[str, str] | None = None
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="event"):

@@ -152,6 +152,7 @@ class Uplinks:
             radio=_radio(packet),
             payload=uplink.frm_payload.hex() if error else None,
             error=error,
+            flags=(decoded.flags or None) if decoded else None,
         )
 
     def _joined(self, joined: Joined, packet: RxPacket, moment: Moment) -> None:
@@ -236,6 +237,7 @@ def _shown(reading: Reading) -> dict[str, Any]:
         "f_cnt": reading.f_cnt,
         "measurements": reading.measurements,
         "units": reading.units,
+        "flags": reading.flags,
         "error": reading.error,
         "radio": {"rssi": reading.radio.rssi, "snr": reading.radio.snr, "sf": reading.radio.sf},
     }

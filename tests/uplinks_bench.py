@@ -21,8 +21,8 @@ from gateway.records import Reading, Record
 from gateway.rhythm import Rhythm
 from gateway.uplinks import Uplinks
 
-CATALOGUE = Catalogue.load(files.shipped())
 LEVEL = "dingtek/df702"
+CODECS = {LEVEL: Catalogue.load(files.shipped()).codec(LEVEL)}
 LEVEL_PAYLOAD = bytes.fromhex("80000101110190001e002d100100000081")  # 400 mm
 GAUGE = replace(ABP, codec=LEVEL, depth=2.0)
 
@@ -64,7 +64,7 @@ class Bench:
         self.watch = Watch()
         self.uplinks = Uplinks(
             network([device, otaa()]),
-            {LEVEL: CATALOGUE.codec(LEVEL)},
+            CODECS,
             self.buffer,
             self.send,
             Clock(lambda: "ntp", "boot", lambda: 1_777_636_800.0, lambda: 12.5),

@@ -6,6 +6,7 @@ Rules of `Codec.decode`:
 - It never raises on content: what cannot be decoded is an error in words (D5).
 - A codec with channels (CayenneLPP) names every measurement with its channel, `temperature_3`, for
   it cannot know how many channels the device has in its other frames.
+- What is not plausible, or nearer than the sensor can see (`blind_zone`), is there and has a flag.
 - A `distance` becomes a `fill_level` too when the depth of its bin or shaft is known.
 
 A device file is read when one of its codecs is asked for: a daemon holds those that it uses. What
@@ -14,7 +15,7 @@ codecs a file has is its first `codecs = [...]` that begins a line.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -32,6 +33,8 @@ from gateway.codecs.vocabulary import Vocabulary
 from gateway.errors import ConfigError, GatewayError
 from gateway.records import Value
 
+BLIND_ZONE = "blind_zone"
+
 
 class UnknownCodecError(GatewayError):
     """No device file has this codec; `allowed` says what comes near."""
@@ -43,15 +46,22 @@ class UnknownCodecError(GatewayError):
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Measurements by vocabulary name with their SenML units, or what went wrong, or both."""
+    """Measurements by vocabulary name with their SenML units, or what went wrong, or both.
+
+    `flags`: of which measurements there is doubt, and why.
+    """
 
     measurements: dict[str, Value]
     units: dict[str, str]
     error: str | None = None
+    flags: dict[str, str] = field(default_factory=dict)
 
 
 class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"class_": "class"}):
-    """One file of config/devices: what the device is, what its codec is, what its fields mean."""
+    """One file of config/devices: what the device is, what its codec is, what its fields mean.
+
+    `blind_zone`: the sensor sees nothing that is nearer, metres.
+    """
 
     vendor: str
     model: str
@@ -63,6 +73,7 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"c
     measurement: list[Row]
     channels: bool = False
     error_field: str | None = None
+    blind_zone: Annotated[float, Meta(gt=0)] | None = None
     decentlab: DecentlabTable | None = None
     layout: LayoutTable | None = None
     milesight: MilesightTable | None = None
@@ -88,11 +99,14 @@ class Codec:
         data = output.get("data")
         measurements: dict[str, Value] = {}
         units: dict[str, str] = {}
+        flags: dict[str, str] = {}
         for part, suffix in self._parts(data):
-            self._rows.measure(part, measurements, units, suffix)
+            self._rows.measure(part, measurements, units, flags, suffix)
+        if self.device.blind_zone:
+            _flag_blind(measurements, flags, self.device.blind_zone)
         if depth:
-            _add_fill_levels(measurements, units, depth)
-        return Decoded(measurements, units, self._error(output, f_port, payload))
+            _add_fill_levels(measurements, units, flags, depth)
+        return Decoded(measurements, units, self._error(output, f_port, payload), flags)
 
     def _parts(self, data: Any) -> Iterator[tuple[dict[str, Any], str]]:
         """The data as a whole, or one part a channel with the channel's suffix."""
@@ -117,13 +131,35 @@ class Codec:
         return None
 
 
-def _add_fill_levels(measurements: dict[str, Value], units: dict[str, str], depth: float) -> None:
-    """How full a bin of `depth` metres is, %, where a sensor in its lid measures a distance."""
-    for name, distance in list(measurements.items()):
-        if isinstance(distance, float) and re.fullmatch(r"distance(_\d+)?", name):
-            level = "fill_level" + name.removeprefix("distance")
-            measurements[level] = round(min(max(1 - distance / depth, 0), 1) * 100, 1)
-            units[level] = "/100"
+def _distances(measurements: dict[str, Value]) -> list[tuple[str, float]]:
+    return [
+        (name, value)
+        for name, value in measurements.items()
+        if isinstance(value, float) and re.fullmatch(r"distance(_\d+)?", name)
+    ]
+
+
+def _flag_blind(measurements: dict[str, Value], flags: dict[str, str], blind_zone: float) -> None:
+    for name, distance in _distances(measurements):
+        if distance < blind_zone:
+            flags[name] = BLIND_ZONE
+
+
+def _add_fill_levels(
+    measurements: dict[str, Value], units: dict[str, str], flags: dict[str, str], depth: float
+) -> None:
+    """How full a bin of `depth` metres is, %, where a sensor in its lid measures a distance.
+
+    What the device says of its level itself stays; doubt in the distance is doubt in the level.
+    """
+    for name, distance in _distances(measurements):
+        level = "fill_level" + name.removeprefix("distance")
+        if level in measurements:
+            continue
+        measurements[level] = round(min(max(1 - distance / depth, 0), 1) * 100, 1)
+        units[level] = "/100"
+        if name in flags:
+            flags[level] = flags[name]
 
 
 class Catalogue:

@@ -14,10 +14,11 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from gateway.codecs.vocabulary import Kind, Vocabulary, look_up
+from gateway.codecs.vocabulary import Kind, Measurement, Vocabulary, look_up
 from gateway.errors import ConfigError
 from gateway.records import Value
 
+OUT_OF_RANGE = "out_of_range"
 DECIMALS = 6  # no city sensor resolves more, and 0.1 + 0.2 shall read 0.3
 
 
@@ -40,7 +41,7 @@ class Rows:
     """The rows of one device, ready to be used."""
 
     def __init__(self, rows: Iterable[Row], vocabulary: Vocabulary, file: Path) -> None:
-        self._rows: list[tuple[str, str, list[tuple[str, list[str]]], Read]] = []
+        self._rows: list[tuple[Measurement, str, list[tuple[str, list[str]]], Read]] = []
         for row in rows:
             entry = look_up(vocabulary, row.name)
             if entry is None:
@@ -49,17 +50,18 @@ class Rows:
                 )
             fields = [row.field] if isinstance(row.field, str) else row.field
             paths = [(head, rest) for head, *rest in (field.split(".") for field in fields)]
-            self._rows.append((row.name, entry.unit, paths, _reader(row, entry.kind)))
+            self._rows.append((entry, row.name, paths, _reader(row, entry.kind)))
 
     def measure(
         self,
         data: dict[str, Any],
         measurements: dict[str, Value],
         units: dict[str, str],
+        flags: dict[str, str],
         suffix: str = "",
     ) -> None:
-        """Add what the rows find in `data` to `measurements` and `units`."""
-        for name, unit, paths, read in self._rows:
+        """Add what the rows find in `data`; what is not plausible is there and has a flag."""
+        for entry, name, paths, read in self._rows:
             for head, rest in paths:
                 found = data.get(head)
                 if rest:
@@ -68,8 +70,10 @@ class Rows:
                     value = read(found)
                     if value is not None:
                         measurements[name + suffix] = value
-                        if unit:
-                            units[name + suffix] = unit
+                        if entry.unit:
+                            units[name + suffix] = entry.unit
+                        if not entry.plausible(value):
+                            flags[name + suffix] = OUT_OF_RANGE
                     break
 
 

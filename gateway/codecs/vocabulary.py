@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from gateway import config, files
 from gateway.errors import ConfigError
+from gateway.records import Value
 
 Kind: TypeAlias = Literal["number", "integer", "boolean", "text"]
 
@@ -22,6 +23,12 @@ class Measurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     en: str
     unit: str = ""
     range: tuple[float, float] | None = None
+
+    def plausible(self, value: Value) -> bool:
+        """Whether a number is within the range, both ends included."""
+        if self.range is None or isinstance(value, bool | str):
+            return True
+        return self.range[0] <= value <= self.range[1]
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):

@@ -184,6 +184,61 @@ def test_distance_in_a_bin_becomes_its_fill_level(distance: int, level: float) -
     assert decoded.units == {"distance": "m", "fill_level": "/100"}
 
 
+@pytest.mark.parametrize(
+    ("codec", "f_port", "payload", "distance"),
+    [
+        ("cayennelpp", 1, "0782000001f4", 0.5),
+        ("decentlab/dl-lid", 1, "0211c90001" + "04d2" * 11, 1.234),
+        ("decentlab/dl-mbx", 1, "0211c9000104d20005", 1.234),
+        ("decentlab/dl-rad", 1, "0211c9000104d2000000000000", 1.234),
+        ("dingtek/dc410", 3, "800001021104d200160100000000010081", 1.234),
+        ("dingtek/df701", 3, "800001021204d20000000000000168000181", 1.234),
+        ("dingtek/df702", 3, "800001011104d200190000000000000081", 1.234),
+        ("dingtek/do200", 3, "800002011504d20000016f0079ffb0fff500000081", 1.234),
+        ("dingtek/do201", 3, "800002011704d20000016f0079ffb0fff5190000000081", 1.234),
+        ("dragino/ldds45", 2, "0d3b04d200000001", 1.234),
+        ("dragino/ldds75", 2, "0d3b04d200000001", 1.234),
+        ("elsys/elsys", 5, "0e04d2", 1.234),
+        ("milesight-iot/em310-udl", 85, "0382d204", 1.234),
+        ("milesight-iot/em400-tld", 85, "0482d204", 1.234),
+        ("milesight-iot/em500-udl", 85, "0382d204", 1.234),
+        ("milesight-iot/ws201", 85, "0382d204", 1.234),
+        ("milesight/em400-tld", 85, "0482d204", 1.234),
+    ],
+)
+def test_every_distance_is_in_metres(
+    codec: str, f_port: int, payload: str, distance: float
+) -> None:
+    decoded = CATALOGUE.codec(codec).decode(f_port, bytes.fromhex(payload), depth=2.0)
+    (name,) = [name for name in decoded.measurements if name.startswith("distance")]
+    assert decoded.measurements[name] == distance
+    level = name.replace("distance", "fill_level")
+    assert decoded.measurements[level] == pytest.approx(100 * (1 - distance / 2), abs=0.051)
+    assert (decoded.units[name], decoded.units[level]) == ("m", "/100")
+
+
+def test_level_that_the_device_says_itself_stays() -> None:
+    dispenser = CATALOGUE.codec("milesight-iot/ws201")
+    decoded = dispenser.decode(85, bytes.fromhex("0382640004d62a"), depth=1.0)
+    assert decoded.measurements == {"distance": 0.1, "fill_level": 42.0}
+
+
+def test_doubt_is_flagged_and_the_value_sent() -> None:
+    hot = CATALOGUE.codec("elsys/elsys").decode(5, bytes.fromhex("01270f"))
+    assert hot.measurements == {"temperature": 999.9}
+    assert hot.flags == {"temperature": "out_of_range"}
+    ldds75 = CATALOGUE.codec("dragino/ldds75")
+    near = ldds75.decode(2, bytes.fromhex("0d3b011700000001"), depth=2.0)
+    assert near.measurements["distance"] == 0.279
+    assert near.flags == {"distance": "blind_zone", "fill_level": "blind_zone"}
+    assert ldds75.decode(2, bytes.fromhex("0d3b011800000001")).flags == {}
+
+
+def test_device_without_a_depth_has_no_level() -> None:
+    decoded = CATALOGUE.codec("elsys/elsys").decode(5, bytes.fromhex("0e04d2"))
+    assert decoded.measurements == {"distance": 1.234}
+
+
 def test_fill_level_keeps_the_channel_of_its_distance() -> None:
     decoded = CATALOGUE.codec("cayennelpp").decode(1, bytes.fromhex("0782000001f4"), depth=1.0)
     assert decoded.measurements == {"distance_7": 0.5, "fill_level_7": 50.0}
@@ -228,6 +283,7 @@ def test_any_payload_gives_what_json_can_say(
 ) -> None:
     decoded = CATALOGUE.codec(name).decode(f_port, payload, depth)
     assert set(decoded.units) <= set(decoded.measurements)
+    assert set(decoded.flags) <= set(decoded.measurements)
     for value in decoded.measurements.values():
         assert isinstance(value, bool | int | float | str)
         assert not isinstance(value, float) or math.isfinite(value)

@@ -14,7 +14,7 @@ def measured(row: Row, kind: Kind, data: dict[str, Any]) -> Value | None:
     words = {"it": Measurement("it", kind, "es", "it", unit="m")}
     measurements: dict[str, Value] = {}
     units: dict[str, str] = {}
-    Rows([row], words, Path("any.toml")).measure(data, measurements, units)
+    Rows([row], words, Path("any.toml")).measure(data, measurements, units, {})
     assert measurements.keys() == units.keys()
     return measurements.get("it")
 
@@ -82,3 +82,12 @@ def test_first_field_that_is_there_decides() -> None:
     row = Row("it", ["exact", "rough"])
     assert measured(row, "number", {"exact": 7.1, "rough": 7}) == 7.1
     assert measured(row, "number", {"rough": 7}) == 7
+
+
+@pytest.mark.parametrize(("value", "flags"), [(0, {}), (10, {}), (10.1, {"it": "out_of_range"})])
+def test_what_is_out_of_range_is_there_and_flagged(value: float, flags: dict[str, str]) -> None:
+    words = {"it": Measurement("it", "number", "es", "it", range=(0, 10))}
+    measurements: dict[str, Value] = {}
+    found: dict[str, str] = {}
+    Rows([Row("it", "f")], words, Path("any.toml")).measure({"f": value}, measurements, {}, found)
+    assert (measurements, found) == ({"it": value}, flags)

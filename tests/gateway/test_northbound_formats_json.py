@@ -49,6 +49,12 @@ def test_undecoded_reading_carries_payload_and_error() -> None:
     assert (sent["f_port"], sent["radio"]["snr"]) == (None, None)
 
 
+def test_doubtful_measurement_is_flagged() -> None:
+    (sent,) = reading_message(replaced(flags={"temperature_3": "out_of_range"}))["readings"]
+    assert sent["flags"] == {"temperature_3": "out_of_range"}
+    assert sent["measurements"]["temperature_3"] == 21.5
+
+
 def test_backlog_is_marked_historical() -> None:
     sent = reading_message(READING, READING, historical=True)["readings"]
     assert [reading["historical"] for reading in sent] == [True, True]

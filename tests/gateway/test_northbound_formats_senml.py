@@ -100,6 +100,12 @@ def test_uplink_is_what_the_id_is_the_hash_of(name: str) -> None:
     assert sha256(hashed).hexdigest()[:32] == ours
 
 
+def test_doubtful_measurement_is_flagged() -> None:
+    pack = packed(replaced(flags={"temperature_3": "out_of_range"}))
+    flags = {record.get("n"): record["flag"] for record in pack if "flag" in record}
+    assert flags == {"temperature_3": "out_of_range"}
+
+
 def test_base_fields_stand_where_they_change() -> None:
     later = msgspec.structs.replace(MOMENT, at=1_777_636_801.0)
     other = replaced(device="70b3d57ed0000002", name="bin-am-hafen-3", moment=later)

@@ -40,6 +40,13 @@ def test_measurement_that_is_no_number_is_left_out_and_holds_up_nothing(value: f
     assert unpack(pack([bad, good])) == [reading(1, measurements={"battery": 3.6}), good]
 
 
+def test_reading_of_a_version_without_flags_is_read() -> None:
+    flagged = reading(1, flags={"level": "out_of_range"})
+    assert unpack(pack([flagged])) == [flagged]
+    assert b"flags" not in zlib.decompress(pack([reading(1)]))
+    assert unpack(pack([reading(1)])) == [reading(1)]
+
+
 @given(st.data(), st.lists(readings, min_size=1))
 def test_flipped_bit_is_noticed(data: st.DataObject, records: list[Record]) -> None:
     blob = bytearray(pack(records))

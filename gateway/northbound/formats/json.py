@@ -35,6 +35,7 @@ class _Reading(msgspec.Struct):
     confirmed: bool
     measurements: dict[str, Value]
     units: dict[str, str]
+    flags: dict[str, str] | UnsetType
     payload: str | UnsetType
     error: str | UnsetType
     radio: Radio
@@ -90,6 +91,7 @@ def _reading(reading: Reading, historical: bool, moment: Moment) -> _Reading:
         reading.confirmed,
         reading.measurements,
         reading.units,
+        UNSET if reading.flags is None else reading.flags,
         UNSET if reading.payload is None else reading.payload,
         UNSET if reading.error is None else reading.error,
         reading.radio,

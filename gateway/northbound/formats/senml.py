@@ -11,6 +11,7 @@ The rules of this file:
   relative to the moment of sending (RFC 8428 §4.5.3). Else there is none; as that alone would mean
   "now", the labels `boot` and `monotonic` stand in each of the reading's records. A reader ignores
   labels that it does not know (RFC 8428 §4.4).
+- A value that is not to be believed has the label `flag`: `out_of_range`, `blind_zone`.
 - No number is NaN or infinite: SenML has no such values.
 """
 
@@ -99,8 +100,9 @@ def _of_reading(reading: Reading, introduce: bool) -> Iterator[Record]:
         yield {"n": "name", "vs": reading.name}
     for name, value in reading.measurements.items():
         if not isinstance(value, float) or math.isfinite(value):
-            unit = reading.units.get(name)
-            yield {"n": name} | ({"u": unit} if unit else {}) | _value(value)
+            unit, flag = reading.units.get(name), (reading.flags or {}).get(name)
+            marks = ({"u": unit} if unit else {}) | ({"flag": flag} if flag else {})
+            yield {"n": name} | marks | _value(value)
     if reading.error is not None:
         yield {"n": "error", "vs": reading.error}
     if reading.payload is not None:
