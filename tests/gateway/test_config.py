@@ -1,5 +1,7 @@
 """kogge.toml: every key has its place in the file, every wrong one an answer."""
 
+import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -159,3 +161,25 @@ def test_packet_forwarder_port_that_is_none_says_what_is_allowed(tmp_path: Path)
     error = refused(tmp_path, f'[concentrator]\nport = "udp://127.0.0.1"\n{PLAIN}')
     assert (error.key, error.value) == ("concentrator.port", "udp://127.0.0.1")
     assert "write udp://HOST:PORT" in str(error)
+
+
+SECRET = re.compile("pass|secret|token|key")
+
+
+def test_what_the_city_is_told_has_no_secret() -> None:
+    """The paths of files that hold one are told; no key of the configuration holds one itself."""
+    secret = [
+        f"{table}.{key}"
+        for table, values in config.told(config.Config()).items()
+        for key in values
+        if SECRET.search(key) and not key.endswith("_file")
+    ]
+    assert secret == []
+
+
+def test_contents_of_files_are_not_told(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("correct horse")
+    file = write(tmp_path, PLAIN + 'password_file = "password"\n')
+    tables = config.told(config.load(file))
+    assert tables["mqtt"]["password_file"] == str(tmp_path / "password")
+    assert "horse" not in json.dumps(tables)

@@ -302,7 +302,7 @@ async def test_config_is_told() -> None:
     (event,) = city.events
     (said,) = json.loads(wire.events(EUI, [event], lambda moment: moment))["events"]
     assert said["config"]["store"] == {"archive_days": 7}
-    assert (said["command"], said["status"], said["devices"]) == ("config", "OK", 1)
+    assert (said["command"], said["status"], said["devices"]) == ("config", "OK", 2)
     assert city.remembered == [Command("c-1", "config")]
 
 
