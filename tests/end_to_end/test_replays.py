@@ -21,7 +21,8 @@ from store_tools import World
 pytestmark = pytest.mark.xdist_group("real time")
 
 GAUGE_EUI = "70b3d57ed0000001"
-ARCHIVED = 12_000
+ARCHIVED = 8_000
+QUICK = "backlog_messages_per_s = 100\nbacklog_kib_per_s = 10000"
 EVER = {"from": "2000-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"}
 
 
@@ -143,7 +144,7 @@ async def test_replay_survives_a_kill_in_its_middle(tmp_path: Path) -> None:
         board(tmp_path / "tty"),
         city(broker.port) as one,
     ):
-        config = await asyncio.to_thread(write_files, tmp_path, broker.port)
+        config = await asyncio.to_thread(write_files, tmp_path, broker.port, QUICK)
         ids = await archive(tmp_path)
         async with daemon(config) as gateway:
             await ready(gateway)
