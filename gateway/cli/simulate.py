@@ -17,6 +17,7 @@ HELP = (
     "only if nothing happened that may not."
 )
 DAYS, DEVICES, MOST_DEVICES = 30, 200, 10_000
+REGIONS = ("EU868", "US915", "AU915", "AS923-1")
 
 
 def _number(text: str) -> int:
@@ -43,6 +44,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, metavar="N", help="the same month again (a new one each time)"
     )
+    parser.add_argument(
+        "--region",
+        choices=REGIONS,
+        default=REGIONS[0],
+        help=f"where the street is ({REGIONS[0]}); US915 in sub-band 2, AU915 in 1",
+    )
     parser.add_argument("--json", action="store_true", help="one object as the last line")
 
 
@@ -51,8 +58,12 @@ def run(args: argparse.Namespace) -> int:
 
     seed = secrets.randbelow(1 << 32) if args.seed is None else args.seed
     out = sys.stderr if args.json else sys.stdout
-    print(f"seed {seed}: {args.days} days of {args.devices} devices", file=out, flush=True)
-    report = simulate(args.days, args.devices, seed)
+    print(
+        f"seed {seed}: {args.days} days of {args.devices} devices in {args.region}",
+        file=out,
+        flush=True,
+    )
+    report = simulate(args.days, args.devices, seed, args.region)
     if args.json:
         print(json.dumps(report.json()))
     else:

@@ -147,7 +147,7 @@ class Device:
         f_cnt = session.f_cnt_up
         session.f_cnt_up += 1
         ask = self._count_unanswered()
-        room = self.plan.rates[self.settings.dr].max_payload - len(payload)
+        room = self.plan.uplink_room(self.settings.dr) - len(payload)
         self.commands.asked.clear()
         frame = Frame(
             m_type=MType.CONFIRMED_UP if confirmed else MType.UNCONFIRMED_UP,
@@ -262,7 +262,7 @@ class Device:
 
     def _slow_down(self, size: int) -> None:
         dr = self.settings.dr - 1
-        if self.settings.usable(dr) and self.plan.rates[dr].max_payload >= size:
+        if self.settings.usable(dr) and self.plan.uplink_room(dr) >= size:
             self.settings.dr = dr
 
     def _send(self, sending: Sending) -> Uplink:

@@ -6,7 +6,7 @@ Rules:
 - A LoRaWAN 1.1 device is of class C from its DeviceModeInd on, an older one as devices.toml says.
   One that has joined has to be heard first, in whichever session: it may not have heard the
   Join-Accept, and in the session that it has left nobody would hear a downlink.
-- One that was just asked to move RX2 has to be heard once more: nobody knows whether it did.
+- One that was just asked to move its windows has to be heard once more: nobody knows if it did.
 - After an uplink its windows come first: while they are open nothing else is sent. What was
   composed before it and has not left until then does not stand any more: an answer may have taken
   the next counter, and the order of the downlink counters is that of the air.

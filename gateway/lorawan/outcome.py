@@ -46,6 +46,8 @@ class DropReason(StrEnum):
     """A good Join-Request above lorawan.joins_per_minute: the device tries again by itself."""
     RJ_COUNT_REUSED = "rj_count_reused"
     """A Rejoin-Request whose counter does not rise."""
+    WINDOWS_IN_DOUBT = "windows_in_doubt"
+    """A Rejoin-Request of a device that was just asked to move its windows, and has not said."""
 
 
 @dataclass(frozen=True, slots=True)

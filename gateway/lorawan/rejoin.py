@@ -11,7 +11,9 @@ Rules:
   end, before the new one is opened.
 - The new session's id is JoinNonce ‖ RJcount (D2). It stays pending until its first uplink, or type
   0 or 2.
-- The answer is heard where the device listens now, after the delays of a Join-Accept.
+- The answer is heard where the device listens now, after the delays of a Join-Accept. In a session
+  where nobody knows that, type 0 and 2 wait: of type 2 the new session would have the same doubt,
+  and no answer would ever end it.
 """
 
 from dataclasses import replace
@@ -22,11 +24,15 @@ from gateway.lorawan.device import Device
 from gateway.lorawan.join import NOT_IN_FILE, Admission, JoinServer, refused
 from gateway.lorawan.mac_state import RxParams
 from gateway.lorawan.outcome import Drop, DropReason, Joined
+from gateway.lorawan.requests import windows_in_doubt
 from gateway.lorawan.session import Changes, Rejoin
 from native import join_1_1 as frames
 
 KEEPS_RADIO = 2
 NOT_1_1 = "a Rejoin-Request, but devices.toml does not describe an OTAA device of LoRaWAN 1.1"
+IN_DOUBT = (
+    "its receive windows are being moved: it rejoins once it was heard; nothing is to be done"
+)
 OLD_COUNT = "RJcount reused: replayed, or the device has lost its counter; it has to join anew"
 
 
@@ -92,6 +98,8 @@ def _in_session(
         return refused(DropReason.UNSUPPORTED, device.dev_eui, says)
     if count <= session.rj_count_0:
         return refused(DropReason.RJ_COUNT_REUSED, device.dev_eui, OLD_COUNT)
+    if windows_in_doubt(session):
+        return refused(DropReason.WINDOWS_IN_DOUBT, device.dev_eui, IN_DOUBT)
     session.rj_count_0 = count
     assert device.join_eui is not None
     rj_count_1 = server.nonces.last_rj_count_1(device.dev_eui, device.join_eui)

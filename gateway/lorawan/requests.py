@@ -6,6 +6,8 @@ Rules:
   because its mask can only name channels that the device has confirmed.
 - A device whose ADR bit is off is not commanded, but for the channels of a fixed plan: there it
   would send where nobody hears it. `adr = false` in devices.toml is the operator's same wish.
+- Windows are not asked for while the device repeats its answer about the last ones: it would pass
+  for the answer to the new request, which may be lost.
 - Only what is urgent is worth a downlink of its own: windows other than ours, the link, and
   channels for a device that we control; any other is told them with an answer that goes anyway.
 - DevStatusReq goes along when the device was never asked in its session, or 24 uplinks ago. A
@@ -36,13 +38,15 @@ from gateway.lorawan.mac_downlink import (
     RXParamSetupReq,
     RXTimingSetupReq,
 )
-from gateway.lorawan.mac_state import Mac
+from gateway.lorawan.mac_state import Mac, RxParams
 from gateway.lorawan.moment import Moment
 from gateway.lorawan.plan import Plan
 from gateway.lorawan.session import Session
 
 DAY_S = 86_400.0
 DAY_UPLINKS = 24
+WINDOWS = (RXParamSetupReq.CID, RXTimingSetupReq.CID)
+PATIENCE = 4
 LONGEST_WAIT = 10  # 2^10 uplinks
 
 BY_ITSELF = "the device adapts by itself (ADR bit off)"
@@ -93,9 +97,19 @@ def _first_heard(mac: Mac, dr: int) -> Mac:
 
 
 def requests(
-    activation: Activation, f_cnt: int, bits: Bits, moment: Moment, plan: Plan, *, goes: bool
+    activation: Activation,
+    f_cnt: int,
+    bits: Bits,
+    moment: Moment,
+    plan: Plan,
+    *,
+    goes: bool,
+    waits: bool,
 ) -> tuple[MacCommand, ...]:
-    """What to ask with the answer to a new uplink, which `goes` anyway or else only if urgent."""
+    """What to ask with the answer to a new uplink, which `goes` anyway or else only if urgent.
+
+    `waits`: the device says about its windows what it repeats until it hears a downlink.
+    """
     mac, device = activation.session.mac, activation.device
     controlled = bits.adr and device.adr
     if not controlled:
@@ -106,14 +120,15 @@ def requests(
     asks_status = _status_is_urgent(activation, moment)
     if not (goes or controlled or plan.region.fixed or has_other_windows or asks_status):
         return ()
-    windows = _unrefused(mac, _windows(mac, plan)) if has_other_windows else ()
+    asks_windows = has_other_windows and not waits
+    moves = _unrefused(mac, _windows(mac, plan)) if asks_windows else ()
     channels = _unrefused(mac, _channels(mac, plan)) if mac.channels != plan.extra else ()
     link = _link(activation, bits, plan) if controlled or plan.region.fixed else ()
-    if not (goes or asks_status or windows or link or (channels and controlled)):
+    if not (goes or asks_status or moves or link or (channels and controlled)):
         return ()
     asks_status = asks_status or _status_goes_along(mac, f_cnt)
     status = (DevStatusReq(),) if asks_status else ()
-    return (*windows, *channels, *(() if channels else link), *status)
+    return (*moves, *channels, *(() if channels else link), *status)
 
 
 def _unrefused(mac: Mac, commands: Iterable[MacCommand]) -> tuple[MacCommand, ...]:
@@ -125,15 +140,31 @@ def _waits(mac: Mac, f_cnt: int) -> bool:
     return mac.tries > 0 and f_cnt - mac.asked_at < 1 << min(mac.tries - 1, LONGEST_WAIT)
 
 
+def windows(mac: Mac, plan: Plan) -> RxParams:
+    """Where to answer a device: what it has confirmed, or what it was asked to have.
+
+    One that has moved and forgot to say so, its power lost meanwhile, would hear nothing
+    any more: after `PATIENCE` requests every other one goes where they would be.
+    """
+    has = plan.rx_of(mac)
+    if mac.tries < PATIENCE or mac.tries % 2:
+        return has
+    for raw in mac.requested:
+        if raw[0] == RXParamSetupReq.CID:
+            one = RXParamSetupReq.from_bytes(raw)
+            has = RxParams(one.rx1_dr_offset, one.frequency, one.rx2_data_rate, has.rx1_delay)
+        elif raw[0] == RXTimingSetupReq.CID:
+            has = replace(has, rx1_delay=RXTimingSetupReq.from_bytes(raw).delay)
+    return has
+
+
 def windows_in_doubt(session: Session) -> bool:
     """Whether the device may have other windows by now than it has confirmed.
 
     It was asked to with the answer to its last uplink; the next one tells whether it heard that.
     """
     mac = session.mac
-    return mac.asked_at == session.f_cnt_up and any(
-        raw[0] == RXParamSetupReq.CID for raw in mac.requested
-    )
+    return mac.asked_at == session.f_cnt_up and any(raw[0] in WINDOWS for raw in mac.requested)
 
 
 def repeated(mac: Mac, f_cnt: int) -> tuple[MacCommand, ...]:

@@ -225,12 +225,12 @@ class _Accepted:
         m_type, f_ctrl, f_cnt, *_ = self.frame
         confirmed = m_type == MType.CONFIRMED_DATA_UP
         activation, session = self.activation, self.activation.session
-        rx = self.plan.rx_of(session.mac)
+        rx = requests.windows(session.mac, self.plan)
         activation.windows_until = self.moment.monotonic_s + rx.rx1_delay + 1
         replies = self._replies(parsed)
         queued = None if retransmission else self._queued(rx)
         goes = bool(confirmed or f_ctrl & ADR_ACK_REQ or waits or replies or queued)
-        wanted = self._wanted(goes, retransmission)
+        wanted = self._wanted(goes, waits, retransmission)
         if not (goes or wanted):
             return None
         windows = data_windows(self.plan.region, rx, self.packet)
@@ -257,13 +257,13 @@ class _Accepted:
             return ()
         return mac.answers(parsed, self.packet, self.moment, self.activation.session.mac.class_c)
 
-    def _wanted(self, goes: bool, retransmission: bool) -> tuple[MacCommand, ...]:
+    def _wanted(self, goes: bool, waits: bool, retransmission: bool) -> tuple[MacCommand, ...]:
         """What the network asks the device, with an answer that `goes` anyway or for its sake."""
         _, f_ctrl, f_cnt, *_ = self.frame
         if retransmission:
             return requests.repeated(self.activation.session.mac, f_cnt)
         return requests.requests(
-            self.activation, f_cnt, _bits(f_ctrl), self.moment, self.plan, goes=goes
+            self.activation, f_cnt, _bits(f_ctrl), self.moment, self.plan, goes=goes, waits=waits
         )
 
     def _queued(self, rx: RxParams) -> Queued | None:

@@ -16,15 +16,14 @@ from gateway.lorawan.moment import Moment
 from gateway.lorawan.network import Network
 from gateway.lorawan.outcome import Drop, Joined, Outcome, Uplink
 from gateway.lorawan.queue import Order, Result, Step
-from gateway.lorawan.regions.europe import EU868
 from gateway.lorawan.session import Changes, Session
 from gateway.simulation.agenda import SECOND, Agenda
 from gateway.simulation.antenna import Antenna, Send
 from gateway.simulation.disk import Disk, Write
+from gateway.simulation.place import Place
 from gateway.simulation.said import Said
 from gateway.simulation.wall import Wall
 
-HEARD = tuple(100_000 * n for n in (8671, 8673, 8675, 8677, 8679, 8681, 8683, 8685))
 TOUCHED_S = 60
 """D1b: the counter of an unanswered uplink is on disk within this."""
 LOOK_S, EXPIRY_S, RETRY_S = 1, 60, 10
@@ -39,6 +38,7 @@ class Box:
 
     def __init__(
         self,
+        place: Place,
         devices: Iterable[Device],
         disk: Disk,
         agenda: Agenda,
@@ -51,10 +51,10 @@ class Box:
         self._disk, self._agenda, self._wall, self._unasked = disk, agenda, wall, unasked
         self._chip_session, self._started = chip_session, agenda.now - random.randrange(1 << 33)
         known, devices = disk.load(), tuple(devices)
-        self._network = Network(devices, known, EU868, random.randbytes, heard=HEARD)
+        self._network = Network(devices, known, place.region, random.randbytes, heard=place.heard)
         self._antenna = Antenna(
-            disk, agenda, self._now, self.counter, chip_session, EU868.sub_bands, known.airtime,
-            send, self._told, self._stands,
+            disk, agenda, self._now, self.counter, chip_session, place.region.sub_bands,
+            known.airtime, send, self._told, self._stands,
         )  # fmt: skip
         self._class_c = {one.dev_eui for one in devices if one.device_class == "C"}
         self._touched: dict[tuple[int, bytes], Session] = {}

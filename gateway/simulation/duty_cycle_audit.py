@@ -1,9 +1,7 @@
-"""Airtime by sub-band, counted a second time: to the µs, and for every hour there is.
-
-Figures: ERC/REC 70-03 annex 1 bands h1.3 to h1.7; 14 dBm e.r.p. is 16.15 dBm e.i.r.p. (27: 29.15).
-"""
+"""Airtime by sub-band, counted a second time: to the µs, and for every hour there is."""
 
 from collections import deque
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from gateway.simulation.agenda import HOUR
@@ -18,26 +16,16 @@ class Band(NamedTuple):
     power: float
 
 
-BANDS = (
-    Band(863.0, 865.0, 1, 16.15),
-    Band(865.0, 868.0, 10, 16.15),
-    Band(868.0, 868.6, 10, 16.15),
-    Band(868.7, 869.2, 1, 16.15),
-    Band(869.4, 869.65, 100, 29.15),
-    Band(869.7, 870.0, 10, 16.15),
-)
-
-
 class DutyCycleAudit:
     """`add` each transmission in the order of their ends; it says what is wrong with it."""
 
-    def __init__(self) -> None:
-        self._sent: dict[Band, deque[tuple[int, int]]] = {band: deque() for band in BANDS}
-        self._sum: dict[Band, int] = dict.fromkeys(BANDS, 0)
+    def __init__(self, bands: Iterable[Band]) -> None:
+        self._sent: dict[Band, deque[tuple[int, int]]] = {band: deque() for band in bands}
+        self._sum: dict[Band, int] = dict.fromkeys(self._sent, 0)
 
     def add(self, frequency: int, power: int, start: int, end: int) -> str | None:
         """Times in µs, frequency in Hz, power in dBm e.i.r.p."""
-        band = next((band for band in BANDS if band.low <= frequency / 1e6 < band.high), None)
+        band = next((band for band in self._sent if band.low <= frequency / 1e6 < band.high), None)
         if band is None:
             return f"{frequency} Hz is in no sub-band"
         if power > band.power:

@@ -15,15 +15,15 @@ itself:
 """
 
 import hashlib
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import InitVar, dataclass, field
 
 from drivers.concentrator import TxPacket
 from gateway.demo.end_device.activation import ACK, open_join_accept
 from gateway.demo.frames import MType
 from gateway.lorawan.outcome import Drop, DropReason, Joined, Outcome, Uplink
 from gateway.simulation.agenda import HOUR, SECOND, Agenda
-from gateway.simulation.duty_cycle_audit import DutyCycleAudit
+from gateway.simulation.duty_cycle_audit import Band, DutyCycleAudit
 from gateway.simulation.said import Key, Nonce, Said
 
 MOST_TOLD = 1000
@@ -41,6 +41,7 @@ class Judge:
     """Counts, and remembers what was said, heard and sent."""
 
     agenda: Agenda
+    bands: InitVar[Iterable[Band]]
     violations: list[str] = field(default_factory=list)
     count: int = 0
     readings: dict[str, Key] = field(default_factory=dict)
@@ -55,8 +56,11 @@ class Judge:
     """The last on the air of each session, and kind in 1.1."""
     _durable: set[str] = field(default_factory=set)
     _on_disk: dict[tuple[int, bytes], int] = field(default_factory=dict)
-    _audit: DutyCycleAudit = field(default_factory=DutyCycleAudit)
+    _audit: DutyCycleAudit = field(init=False)
     _silent_from: int = 0
+
+    def __post_init__(self, bands: Iterable[Band]) -> None:
+        self._audit = DutyCycleAudit(bands)
 
     def violated(self, text: str) -> None:
         self.count += 1

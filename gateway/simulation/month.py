@@ -29,10 +29,10 @@ class Report:
         return asdict(self)
 
 
-def simulate(days: int, devices: int, seed: int) -> Report:
+def simulate(days: int, devices: int, seed: int, region: str = "EU868") -> Report:
     """Run it; the same seed gives the same report, but for its speed."""
     began = perf_counter()
-    world = World(devices, seed)
+    world = World(devices, seed, region)
     world.run(days * DAY)
     world.close()
     judge, took_s = world.judge, perf_counter() - began

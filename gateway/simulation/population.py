@@ -15,13 +15,14 @@ from gateway.demo.end_device.activation import Version
 from gateway.demo.end_device.backoff import JoinBackoff
 from gateway.lorawan.device import Device
 from gateway.simulation.agenda import DAY
+from gateway.simulation.place import Place
 
 JOIN_EUI, DEV_EUI, DEV_ADDR = 0x70B3D57ED0030000, 0x70B3D57ED0040000, 0x00C00000
 VERSIONS: tuple[Version, ...] = ("1.0.4", "1.1", "1.0.3", "1.1", "1.0.4", "1.1", "1.0.2")
 ABP_VERSIONS: tuple[Version, ...] = ("1.0.4", "1.1", "1.0.3")
 FORGETFUL = ("1.0.2", "1.0.3")
 CLASS_C, CLASS_C_OF = (3, 14, 23, 39), 40
-SNR, NOISE_DBM = (-17, 12), -115
+NOISE_DBM = -115
 WEEK, FIRST_DAYS = 7 * DAY, 2 * DAY
 
 
@@ -68,12 +69,12 @@ class EndDevice:
         return self.began_at < end and (still or self.ended_at > start)
 
     def payload(self) -> bytes:
-        """A reading that nobody else has, ever."""
+        """A reading that nobody else has, ever; MAC commands fit beside it at any data rate."""
         self.measured += 1
-        return self.number.to_bytes(2, "big") + self.measured.to_bytes(4, "big") + b"level"
+        return self.number.to_bytes(2, "big") + self.measured.to_bytes(4, "big")
 
 
-def end_device(number: int, random: Random) -> EndDevice:
+def end_device(number: int, random: Random, place: Place) -> EndDevice:
     """The device of that number, with keys of its own."""
     turn, kind = divmod(number, 5)
     dev_eui = DEV_EUI + number
@@ -91,11 +92,12 @@ def end_device(number: int, random: Random) -> EndDevice:
         )
     mac = far.Device(
         keys,
+        place.plan,
         adr=number % 10 != 0,
         device_class="C" if number % CLASS_C_OF in CLASS_C else "A",
         random=Random(random.randbytes(8)),
     )
-    snr, power_cycle_at = random.uniform(*SNR), random.randrange(WEEK)
+    snr, power_cycle_at = random.uniform(*place.snr), random.randrange(WEEK)
     one = EndDevice(number, mac, snr, NOISE_DBM + snr, power_cycle_at, JoinBackoff())
     if one.begins_anew:
         one.power_cycle_at = max(FIRST_DAYS, power_cycle_at)

@@ -25,6 +25,7 @@ from gateway.simulation.box import Box
 from gateway.simulation.city import City
 from gateway.simulation.disk import Disk
 from gateway.simulation.judge import Judge
+from gateway.simulation.place import PLACES
 from gateway.simulation.population import end_device, entry
 from gateway.simulation.said import Said, nothing_said
 from gateway.simulation.street import LONGEST_US, Street
@@ -45,14 +46,15 @@ COMMIT_AND_A_BIT = 1.3
 class World:
     """`devices` and a gateway; `run` moves them until the end."""
 
-    def __init__(self, devices: int, seed: int) -> None:
-        self._random = random = Random(seed)
+    def __init__(self, devices: int, seed: int, region: str = "EU868") -> None:
+        self._random, self._place = Random(seed), PLACES[region]
+        random = self._random
         self.agenda = Agenda()
-        self.judge = Judge(self.agenda)
+        self.judge = Judge(self.agenda, self._place.bands)
         self._disk = Disk(self.agenda, Random(random.randbytes(8)))
         self._disk.saved, self._disk.commit_began = self.judge.saved, self._commit_began
         self._wall = Wall(self.agenda, Random(random.randbytes(8)))
-        population = [end_device(n, random) for n in range(devices)]
+        population = [end_device(n, random, self._place) for n in range(devices)]
         self._entries = [entry(one) for one in population]
         self._by_dev_eui = {one.dev_eui: one for one in population}
         city_random, street_random = (Random(random.randbytes(8)) for _ in range(2))
@@ -80,6 +82,7 @@ class World:
     def _started(self) -> Box:
         self._chip_session += 1
         return Box(
+            self._place,
             self._entries,
             self._disk,
             self.agenda,
@@ -162,13 +165,15 @@ class World:
             self._later(REPLAY_S, lambda: self._replay(again, packet))
 
     def _demodulated(self, said: Said, uplink: Frame) -> RxPacket | None:
-        """What a demodulator makes of it; None where it is too weak."""
+        """What a demodulator makes of it; None where none listens, or it is too weak."""
         fading = self._random.gauss(0, FADING_DB) - TX_POWER_STEP_DB * uplink.power
         sf, bandwidth, _ = uplink.rate
         snr, rssi = said.one.snr + fading, said.one.rssi + fading
         if snr < FLOOR_SF12_DB + FLOOR_STEP_DB * (12 - sf):
             return None
         payload, frequency = uplink.phy_payload, uplink.frequency
+        if frequency not in self._place.heard:
+            return None
         return RxPacket(payload, 0, 0, frequency, bandwidth, sf, 1, rssi, snr, Crc.OK)
 
     def _deaf(self, start: int, end: int) -> bool:

@@ -19,11 +19,12 @@ from lorawan_network import (
 )
 from lorawan_street import SETTLED, Street
 
+from drivers.concentrator import TxStatus
 from gateway.lorawan.device import Version
 from gateway.lorawan.mac_state import RxParams
 from gateway.lorawan.moment import Moment
 from gateway.lorawan.network import Network
-from gateway.lorawan.outcome import Uplink
+from gateway.lorawan.outcome import DropReason, Uplink
 from gateway.lorawan.queue import Order
 from gateway.lorawan.regions.europe import EU868
 from gateway.lorawan.session import KnownState
@@ -103,7 +104,21 @@ def test_half_an_answer_moves_half_the_windows() -> None:
     street.told()
     got = street.say("0507")
     assert windows(got) == [(1, 868_300_000, 10), (2, 869_800_000, 9)]
-    assert street.hears(got).commands.hex() == "0805"
+    street.hears(got)
+    assert street.told() == "0805"
+
+
+def test_repeated_answer_does_not_pass_for_one_to_a_later_request() -> None:
+    street = Street(rx=OTHER)
+    street.told()
+    street.rx = SF9
+    street.restart()
+    heard = street.say("050708")
+    assert street.hears(heard).commands == b"", "the device may not hear this downlink either"
+    again = street.say("050708")
+    assert windows(again) == WANTED
+    assert street.hears(again).commands == b""
+    assert street.told() == "0503d2ad840801", "it repeats itself no more: it has heard"
 
 
 def test_windows_that_are_refused_stay_and_are_not_asked_again() -> None:
@@ -137,10 +152,51 @@ def test_class_c_device_is_not_sent_to_while_nobody_knows_its_rx2() -> None:
     assert street.net.downlink_now(ABP_EUI, Moment(200.0)).answer is None
     got = street.say("0507", at=Moment(300.0))
     assert windows(got)[1] == (2, 869_525_000, 9)
+    assert got.answer is not None
+    assert got.answer.downlink is not None
+    street.net.downlinks.sent(got.answer.downlink, TxStatus.OK, 302.0)
     street.net.downlinks.put(Order("2", ABP_EUI, 1, b"off", confirmed=False), 0.0)
     now = street.net.downlink_now(ABP_EUI, Moment(400.0)).answer
     assert now is not None
     assert [(one.frequency, one.sf) for one in now.windows] == [(869_525_000, 9)]
+
+
+def test_device_that_forgot_to_say_that_it_has_moved_is_found_again() -> None:
+    """1.0.4, ABP: its windows outlive a power cut, its answers about them do not."""
+    days = Days("1.0.4", abp=True, seed=1, loss=0.0, snr=2.0)
+    days.speak(confirmed=True)
+    days.rx = replace(SF9, rx1_delay=3)
+    days.restart()
+    days.speak(confirmed=True)
+    assert windows_of(days) == days.rx
+    days.device.power_cycle()
+    for _ in range(40):
+        days.speak(confirmed=True)
+    days.device.violations.clear()
+    for _ in range(10):
+        days.speak(confirmed=True)
+        assert days.device.acked
+    assert days.device.violations == []
+
+
+@pytest.mark.parametrize("kind", [0, 2])
+def test_rejoin_waits_while_nobody_knows_the_windows(kind: int) -> None:
+    days = Days("1.1", abp=False, seed=1, loss=0.0, snr=2.0)
+    days.join()
+    days.speak(confirmed=False)
+    days.rx = replace(SF9, rx1_delay=3)
+    days.restart()
+    days.speak(confirmed=False)
+    before = days.device.activation
+    days.send(days.device.rejoin_request(kind))
+    assert days.drops == [DropReason.WINDOWS_IN_DOUBT]
+    assert days.device.activation is before
+    days.speak(confirmed=True)
+    days.send(days.device.rejoin_request(kind))
+    days.speak(confirmed=True)
+    assert days.device.activation is not before
+    days.speak(confirmed=True)
+    assert (windows_of(days), days.device.violations) == (days.rx, [])
 
 
 # --- told with a Join-Accept ---

@@ -9,9 +9,12 @@ import pytest
 from _pytest.monkeypatch import MonkeyPatch
 
 from drivers.concentrator import TxPacket
+from gateway.cli.simulate import REGIONS as REGION_NAMES
 from gateway.duty_cycle import DutyCycle
 from gateway.lorawan import queue, uplink
 from gateway.lorawan.queue import NOTHING, DownlinkQueue, State, Step, Verdict
+from gateway.lorawan.region import SubBand
+from gateway.lorawan.regions import REGIONS
 from gateway.lorawan.scheduler import Scheduler
 from gateway.lorawan.session import KnownState
 from gateway.simulation import city, population, street, world
@@ -19,6 +22,7 @@ from gateway.simulation.agenda import DAY, HOUR
 from gateway.simulation.box import Box
 from gateway.simulation.disk import Disk
 from gateway.simulation.month import Report, simulate
+from gateway.simulation.place import PLACES
 from gateway.simulation.world import World
 
 
@@ -56,7 +60,7 @@ def test_abp_device_that_may_begin_anew_does_so() -> None:
 
 
 def test_devices_speak_the_version_that_they_are_of() -> None:
-    street = [population.end_device(n, Random(1)) for n in range(70)]
+    street = [population.end_device(n, Random(1), PLACES["EU868"]) for n in range(70)]
     assert {one.mac.keys.lorawan for one in street} == {"1.0.2", "1.0.3", "1.0.4", "1.1"}
     world = World(70, 3)
     world.run(12 * HOUR)
@@ -68,10 +72,50 @@ def test_devices_speak_the_version_that_they_are_of() -> None:
                 assert not mac.commands.announces, "RekeyInd and ResetInd are confirmed by now"
 
 
+@pytest.mark.parametrize("region", ["US915", "AU915", "AS923-1"])
+def test_other_regions_are_served_alike(region: str) -> None:
+    world, place = World(20, 1, region), PLACES[region]
+    world.run(3 * DAY)
+    world.close()
+    assert world.judge.violations == []
+    assert world.judge.joins >= 16
+    macs = [one.mac for one in world.street.devices if one.mac.activation is not None]
+    assert len(macs) >= 18
+    heard = [mac for mac in macs if mac.activation and mac.activation.f_cnt_up > 20]
+    assert {frequency for mac in heard for frequency in mac.channels} == set(place.heard)
+
+
+@pytest.mark.parametrize(
+    ("region", "changes"),
+    [
+        ("US915", {"downlink_channels": REGIONS["US915"].downlink_channels[::-1]}),
+        ("AU915", {"rx1_data_rates": REGIONS["US915"].rx1_data_rates + ((8, 8, 8, 8),) * 2}),
+        ("AS923-1", {"rx2_frequency": 923_400_000}),
+        ("AS923-1", {"sub_bands": (SubBand(915_000_000, 928_000_000, 16.0, 1.0),)}),
+    ],
+)
+def test_wrong_table_of_a_region_is_seen(
+    region: str, changes: dict[str, Any], monkeypatch: MonkeyPatch
+) -> None:
+    place = PLACES[region]
+    wrong = replace(place, region=replace(place.region, **changes))
+    monkeypatch.setitem(PLACES, region, wrong)
+    if "sub_bands" in changes:
+        monkeypatch.setattr(street, "CONFIRMED", 1.0)
+        monkeypatch.setattr(street, "PAUSE_S", (20, 40))
+    world = World(20, 1, region)
+    world.run(DAY // 4)
+    assert world.judge.violations
+
+
+def test_every_place_that_can_be_asked_for_is_there() -> None:
+    assert set(REGION_NAMES) == set(PLACES)
+
+
 def test_one_seed_is_one_life() -> None:
     first, again = (replace(life(1, seed=5), real_time_factor=0) for _ in range(2))
     assert first == again
-    assert first.downlinks != life(1, seed=6).downlinks
+    assert first.uplinks != life(1, seed=6).uplinks
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-"""What an end device knows of its region: RP002-1.0.4 §2.4 (EU868), §2.5 (US915), §2.8 (AU915).
+"""What an end device knows of its region: RP002-1.0.4 §2.4 (EU868), §2.5 (US915), §2.8 (AU915),
+§2.10 (AS923-1).
 
 Rules:
 
@@ -6,10 +7,12 @@ Rules:
   plan numbers 64 channels of 125 kHz and 8 of 500 kHz and answers on 8 downlink channels.
 - A data rate that this device's modem lacks (FSK, LR-FHSS) is not in the table.
 - `max_payload` is N without repeater: FRMPayload and FOpts together may be that long.
+- UplinkDwellTime is on in AU915 and AS923 as long as nobody says otherwise: 400 ms for an uplink.
+  DownlinkDwellTime is off (§2.3).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from typing import NamedTuple
 
@@ -37,7 +40,10 @@ class Channel(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """`rx1[DR]` is RX1's data rate by RX1DROffset; `channels` those known without being told."""
+    """`rx1[DR]` is RX1's data rate by RX1DROffset; `channels` those known without being told.
+
+    `dwell` is N of uplinks by data rate where UplinkDwellTime makes it less, 0: none may be sent.
+    """
 
     name: str
     rates: Mapping[int, Rate]
@@ -48,6 +54,7 @@ class Plan:
     max_tx_power: int
     low: int
     high: int
+    dwell: Mapping[int, int] = field(default_factory=dict)
     fixed: bool = False
     knows_tx_param_setup: bool = False
 
@@ -58,6 +65,10 @@ class Plan:
             if (rate.sf, rate.bandwidth) == (sf, bandwidth):
                 return dr
         return None
+
+    def uplink_room(self, dr: int) -> int:
+        """Bytes of payload at most of an uplink."""
+        return self.dwell.get(dr, self.rates[dr].max_payload)
 
     def room(self, sf: int, bandwidth: int) -> int:
         """Bytes of payload at most of a downlink with these figures."""
@@ -145,7 +156,33 @@ AU915 = Plan(
     max_tx_power=14,
     low=915_000_000,
     high=928_000_000,
+    dwell={0: 0, 1: 0, 2: 11, 3: 53, 4: 125},
     fixed=True,
+    knows_tx_param_setup=True,
+)
+
+AS923_1 = Plan(
+    name="AS923-1",
+    rates={
+        0: Rate(12, 125_000, 51),
+        1: Rate(11, 125_000, 51),
+        2: Rate(10, 125_000, 115),
+        3: Rate(9, 125_000, 115),
+        4: Rate(8, 125_000, 242),
+        5: Rate(7, 125_000, 242),
+        6: Rate(7, 250_000, 242),
+    },
+    channels=tuple(Channel(f, f, 0, 5) for f in (923_200_000, 923_400_000)),
+    rx1={
+        dr: (*(max(0, dr - slower) for slower in range(6)), min(7, dr + 1), min(7, dr + 2))
+        for dr in range(7)
+    },
+    rx2_frequency=923_200_000,
+    rx2_dr=2,
+    max_tx_power=7,
+    low=915_000_000,
+    high=928_000_000,
+    dwell={0: 0, 1: 0, 2: 11, 3: 53, 4: 125},
     knows_tx_param_setup=True,
 )
 

@@ -58,6 +58,7 @@ class Settings:
         self.channels = dict(enumerate(self.plan.channels))
         self.enabled = set(self.channels)
         self.rx2_frequency, self.rx2_dr = self.plan.rx2_frequency, self.plan.rx2_dr
+        self.dr = min(dr for dr in self.plan.rx1 if self.plan.uplink_room(dr))
 
     def windows(self, rx1_at: int, dr: int, rx1_frequency: int) -> tuple[Window, Window]:
         """RX1 at that counter value, after an uplink at `dr`, and RX2 a second later (§3.3)."""
@@ -76,7 +77,9 @@ class Settings:
 
     def _carries(self, index: int, dr: int) -> bool:
         channel = self.channels[index]
-        return dr in self.plan.rx1 and channel.min_dr <= dr <= channel.max_dr
+        if dr not in self.plan.rx1 or not self.plan.uplink_room(dr):
+            return False
+        return channel.min_dr <= dr <= channel.max_dr
 
     def join_accept(self, dl_settings: int, rx_delay: int, cf_list: bytes) -> None:
         """DLSettings, RxDelay and CFList of a Join-Accept (§6.2.6)."""
