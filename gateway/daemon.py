@@ -17,7 +17,7 @@ from typing import Any, Final
 from gateway import clock, gateway_eui, hardware
 from gateway.clock import Clock
 from gateway.config import told
-from gateway.diagnostics import joining, report, telling
+from gateway.diagnostics import forwarding, joining, report, telling
 from gateway.diagnostics.control import Control
 from gateway.diagnostics.health import Health, tell_systemd
 from gateway.diagnostics.log import LogLevel
@@ -139,7 +139,10 @@ class Daemon:
             rhythm,
         )
         self._control = Control(
-            Path(config.gateway.control_socket), self.status, self._watch, {"join": self._join}
+            Path(config.gateway.control_socket),
+            self.status,
+            self._watch,
+            {"join": self._join, "forward": self._forwarding},
         )
         self._log_level = LogLevel()
         self._since = self._clock.now()
@@ -200,6 +203,10 @@ class Daemon:
     def _join(self, request: dict[str, Any]) -> dict[str, Any]:
         """What `kogge join` asks."""
         return joining.answer(self._join_control, request, self._clock.now().monotonic_s)
+
+    def _forwarding(self, request: dict[str, Any]) -> dict[str, Any]:
+        """What `kogge forward` asks."""
+        return forwarding.answer(self._forwarder, request, self._buffer.backlog)
 
     async def _forward(self, beat: Callable[[], None]) -> None:
         eui = await self._eui.known(beat)

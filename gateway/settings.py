@@ -1,7 +1,7 @@
 """Everything the daemon is told by files, read and checked together."""
 
 import grp
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from drivers.sx1302.settings import Channel
 from drivers.sx1302.settings import Settings as RadioSettings
 from gateway import config, device_file, files, radio_plan
 from gateway.codecs.catalogue import Catalogue, Codec
-from gateway.config import Config
+from gateway.config import Config, Mqtt
 from gateway.errors import ConfigError
 from gateway.lorawan.device import Device
 from gateway.lorawan.mac_state import RxParams
@@ -64,13 +64,30 @@ def load(file: Path) -> Settings:
 
 def warnings(found: Settings) -> list[str]:
     """What works, and should not stay as it is."""
+    return [*_public(found), *_unreadable(found.config.mqtt)]
+
+
+def _public(found: Settings) -> Iterator[str]:
     devices = Path(found.config.gateway.devices)
     if found.devices and files.is_public(devices):
-        return [
+        yield (
             f"{devices} holds the devices' keys, and everybody on this machine may read it:"
             f" {_hide(devices)}"
-        ]
-    return []
+        )
+
+
+def _unreadable(mqtt: Mqtt) -> Iterator[str]:
+    """Files for the broker that this user cannot read; the service's user may differ."""
+    for key in ("password_file", "ca_file", "cert_file", "key_file"):
+        name = getattr(mqtt, key)
+        try:
+            if name:
+                Path(name).read_bytes()
+        except OSError as error:
+            yield (
+                f"mqtt.{key} = {name} cannot be read ({error.strerror}): without it the broker is"
+                " not reached; put it there, readable for the service's user"
+            )
 
 
 def _hide(file: Path) -> str:

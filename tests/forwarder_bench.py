@@ -122,11 +122,12 @@ class Gateway:
     def __init__(
         self, port: int, buffer: MemoryBuffer, commands: Commands | None = None, **settings: Any
     ) -> None:
+        usual: dict[str, Any] = {"url": f"mqtt://127.0.0.1:{port}", "plain_is_ok": True}
         self.buffer, self.words = buffer, Words()
         self.radio = RadioState("receiving", "")
         self.beats = 0
         self.forwarder = Forwarder(
-            Mqtt(url=f"mqtt://127.0.0.1:{port}", plain_is_ok=True, **settings),
+            Mqtt(**usual | settings),
             EUI,
             buffer,
             commands or NoCommands(),

@@ -22,6 +22,7 @@ VERBS = {
     "demo": "a whole city in this terminal, without any hardware",
     "status": "how the daemon is",
     "watch": "live readings and drops of the daemon",
+    "forward": "pause what goes to the city, or let it go on",
     "join": "let devices join, for a while or no longer",
     "decode": "take one LoRaWAN frame apart",
     "config": "check the configuration",

@@ -54,6 +54,7 @@ def lines(status: dict[str, Any]) -> Iterator[str]:
     if status["silence"]:
         yield f"  SILENT   {status['silence']}"
     yield f"  city     {city['state']}{_because(city)}{_deaf(city)}"
+    yield from _city(city)
     yield f"  backlog  {status['backlog']} not yet acknowledged{_given_up(status['lost'])}"
     yield from _archive(status["archive"])
     yield f"  clock    {status['time_quality']}"
@@ -151,6 +152,16 @@ def _archive(archive: dict[str, Any]) -> Iterator[str]:
 def _waiting(status: dict[str, Any]) -> str:
     """The city's downlinks without a final result."""
     return f", downlinks waiting {status['downlinks']}" if status["downlinks"] else ""
+
+
+def _city(city: dict[str, Any]) -> Iterator[str]:
+    """What a technician has to know beside the state; not there before the EUI is known."""
+    if (left := city.get("paused")) is not None:
+        yield f"  PAUSED   goes on in {left / 60:.0f} min, or with: kogge forward resume"
+    for warning in city.get("warnings", ()):
+        yield f"           {warning}"
+    if city.get("parked"):
+        yield f"  PARKED   {city['parked']} that the broker refuses for good (journalctl -u kogge)"
 
 
 def _deaf(city: dict[str, Any]) -> str:

@@ -46,14 +46,14 @@ def status(
     """All that a technician asks for first. `dated` is the clock's; `airtime_left` in seconds by
     sub-band; `join` how joining stands; `locked` how many sessions another key has sealed.
     """
-    connected = city is not None and city.connected
+    forwards = city is not None and city.connected and city.paused is None
     return {
         "v": 1,
         "version": VERSION,
         "gateway": eui,
         "name": settings.config.gateway.name,
         "place": settings.config.gateway.place,
-        "health": health(radio.state == "receiving", connected, bool(stuck)),
+        "health": health(radio.state == "receiving", forwards, bool(stuck)),
         "since": dated(since).at,
         "time_quality": now.time_quality,
         "radio": _radio(radio, chip, dated),
@@ -75,12 +75,12 @@ def status(
 
 
 def health(
-    receiving: bool, connected: bool, stuck: bool
+    receiving: bool, forwards: bool, stuck: bool
 ) -> Literal["healthy", "degraded", "broken"]:
     """Healthy: it hears and it forwards. Degraded: one of the two. Broken: neither, or stuck."""
-    if stuck or not (receiving or connected):
+    if stuck or not (receiving or forwards):
         return "broken"
-    return "healthy" if receiving and connected else "degraded"
+    return "healthy" if receiving and forwards else "degraded"
 
 
 def radio_state(radio: Radio) -> RadioState:
@@ -138,10 +138,17 @@ def _city(city: State | None) -> dict[str, Any]:
     return {
         "state": "connected" if city.connected else "disconnected",
         "reason": city.reason,
+        "url": city.url,
+        "fallback": city.is_fallback,
         "protocol": city.protocol,
         "commands": city.commands,
         "published": city.published,
         "refused": city.refused,
         "connections": city.connections,
         "in_flight": city.in_flight,
+        "parked": city.parked,
+        "paused": None if city.paused is None else round(city.paused, 1),
+        "refusals": dict(city.refusals),
+        "ends": dict(city.ends),
+        "warnings": city.warnings,
     }

@@ -17,7 +17,7 @@ def radio(watch: Watch, state: str, reason: str) -> None:
 
 
 def city(watch: Watch, what: str, sentence: str) -> None:
-    """`what` is the forwarder's: "connected", "disconnected", "refused"."""
+    """`what` is the forwarder's: "connected", "disconnected", "refused", "parked", "paused"."""
     log.log(logging.INFO if what == "connected" else logging.WARNING, "city %s", sentence)
     watch.tell("city", what=what, reason=sentence)
 

@@ -63,6 +63,7 @@ class Broker:
         self._host = parts.hostname or ""
         self._port = parts.port or _DEFAULT_PORTS[parts.scheme]
         self._tls = parts.scheme == "mqtts"
+        self._password_file: Path | None = None
         self.protocol = ""
         self._said_older = False  # by a CONNACK
 
@@ -140,7 +141,7 @@ class Broker:
         return self._password(), self._tls_context() if self._tls else None
 
     def _password(self) -> str | None:
-        file = password_file(self._mqtt)
+        file = self._password_file = password_file(self._mqtt)
         if file is None:
             return None
         try:
@@ -179,7 +180,7 @@ class Broker:
         code, mqtt = _code(error), self._mqtt
         if code in _WHO_ARE_YOU:
             user = f"user {mqtt.username!r}" if mqtt.username else "a client without a name"
-            file = password_file(mqtt)
+            file = self._password_file
             where = f"in {file}" if file else "(none is set)"
             told = (
                 f"{user} ({error.rc}): check mqtt.username and the password {where}, then the "

@@ -48,7 +48,6 @@ CONNACK: Final[Mapping[int, str]] = {
     0x90: "it does not take the topic of the last will: check mqtt.topic_prefix",
     TOO_LARGE: "it takes no packet as large as a CONNECT: raise its largest packet",
     0x97: _QUOTA,
-    0x99: "it checks what messages hold, and refuses the last will: check its schema for …/status",
     0x9A: "it keeps no retained messages: the status is one, allow them",
     0x9B: "it does not take QoS 1: allow it, without it nothing is safe",
     0x9C: f"it sends us to another server for now: {_MOVED}",

@@ -51,7 +51,7 @@ class Refusals:
         random: Callable[[], float],
         told: Callable[[str, str], None],
     ) -> None:
-        self._bound = self.most = largest
+        self._usual = self.most = largest
         self._buffer, self._state, self._now, self._told = buffer, state, now, told
         self._retry = Backoff(random)
         self._suspect: _Suspect | None = None
@@ -66,12 +66,15 @@ class Refusals:
     def connected(self) -> None:
         """Batches may be as large as ever, but while one is sought."""
         if not self.searching:
-            self.most = self._bound
+            self.most = self._usual
 
     def passed(self, batch: Batch) -> None:
         """It was acknowledged."""
         self._retry.reset()
-        self._unsearched = max(0, self._unsearched - len(batch.records))
+        if self.searching:
+            self._unsearched = max(0, self._unsearched - len(batch.records))
+            if not self.searching:  # it was nobody's fault but the size's
+                self._usual = self.most
 
     def refused(self, batch: Batch, topic: str, refusal: Refused) -> None:
         """The broker has answered with a failure."""
@@ -93,8 +96,6 @@ class Refusals:
             self._park(batches[0], named("the broker ended the connection", code, DISCONNECT))
             return batches[0]
         self.most = max(1, largest // 2)
-        if code == TOO_LARGE:
-            self._bound = self.most
         self._unsearched = sum(len(batch.records) for batch in batches)
         return None
 
@@ -108,7 +109,7 @@ class Refusals:
             self._hold(topic, f"{reason}. {MOST_PARKED} are parked, so it is not the records")
         else:
             self._park(batch, reason)
-            self.most = self.most if too_large else self._bound
+            self.most = self.most if too_large else self._usual
 
     def _is_to_blame(self, batch: Batch) -> bool:
         first = batch.records[0]

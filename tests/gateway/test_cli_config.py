@@ -138,3 +138,26 @@ def test_wrong_usage_is_exit_64(words: list[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main(["config", *words])
     assert left.value.code == 64
+
+
+def test_files_for_the_broker_that_cannot_be_read_are_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [f'{key} = "{key}"' for key in ("password_file", "ca_file", "cert_file", "key_file")]
+    file = write(tmp_path, "\n".join(["[mqtt]", *lines]))
+    (tmp_path / "ca_file").write_text("")
+    assert main(["config", "check", "--config", file]) == 0
+    warned = [line for line in capsys.readouterr().out.splitlines() if "warning" in line]
+    assert len(warned) == 3
+    assert f"mqtt.key_file = {tmp_path / 'key_file'} cannot be read (No such file" in warned[2]
+
+
+@pytest.mark.parametrize("url", ["mqtt://b", "http://b", "mqtts://me:secret@b", ""])
+def test_fallbacks_are_checked_like_the_first(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write(tmp_path, f'[mqtt]\nfallback_urls = ["mqtts://good", "{url}"]\n')
+    assert main(["config", "check", "--config", file]) == 78
+    said = capsys.readouterr().err
+    assert "mqtt.fallback_urls[2]" in said
+    assert "secret" not in said

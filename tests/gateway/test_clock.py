@@ -1,6 +1,11 @@
 """Moments and their dates, with a boot, a wall clock and a monotonic clock of our own."""
 
-from gateway import clock
+from datetime import UTC, datetime
+from typing import Literal
+
+import pytest
+
+from gateway import RELEASED, clock
 from gateway.clock import Clock, Quality, rfc3339
 
 
@@ -67,3 +72,85 @@ def test_rfc3339_has_milliseconds_and_z() -> None:
 
 def test_boot_id_is_the_kernels() -> None:
     assert len(clock.boot_id()) == 36
+
+
+class Kernel:
+    """What a clock is judged by."""
+
+    def __init__(self, source: Literal["auto", "rtc", "gnss"] = "auto", before: bool = False):
+        self.synchronised, self.wall, self.monotonic = False, NOW, 10.0
+        self.trust = clock.Trust(
+            source,
+            before,
+            synchronised=lambda: self.synchronised,
+            wall=lambda: self.wall,
+            monotonic=lambda: self.monotonic,
+        )
+
+    def after(self, seconds: float, step: float = 0.0) -> Quality:
+        self.monotonic += seconds
+        self.wall += seconds + step
+        return self.trust()
+
+
+NOW = RELEASED + 1e6
+HOURS = 3600.0
+
+
+def test_clock_that_was_set_is_trusted_when_the_network_is_gone_for_days() -> None:
+    """The kernel calls itself unsynchronised nine hours after the last word of its servers."""
+    kernel = Kernel()
+    assert kernel.trust() == "unsynchronised"
+    kernel.synchronised = True
+    assert kernel.after(60, step=5e7) == "ntp"
+    kernel.synchronised = False
+    assert kernel.after(72 * HOURS) == "ntp"
+    assert Kernel(before=True).after(72 * HOURS) == "ntp"  # and over a restart of the daemon
+
+
+@pytest.mark.parametrize("step", [-7200.0, -2.0, 2.0, 7200.0, 4e8])
+def test_step_that_no_time_service_made_ends_the_trust(step: float) -> None:
+    kernel = Kernel()
+    kernel.synchronised = True
+    assert kernel.after(60) == "ntp"
+    assert kernel.after(60, step) == "ntp"  # the service itself may step
+    kernel.synchronised = False
+    assert kernel.after(60, step) == "unsynchronised"
+    assert kernel.after(60, -step) == "unsynchronised"  # nobody knows
+    kernel.synchronised = True
+    assert kernel.after(60) == "ntp"
+
+
+def test_leap_second_is_no_step() -> None:
+    kernel = Kernel(before=True)
+    assert kernel.after(60, step=-1.0) == "ntp"
+
+
+@pytest.mark.parametrize("source", ["auto", "rtc", "gnss"])
+@pytest.mark.parametrize("date", [0.0, 946_684_800.0, RELEASED - 1.0])
+def test_date_before_the_release_is_never_believed(
+    source: Literal["auto", "rtc", "gnss"], date: float
+) -> None:
+    kernel = Kernel(source)
+    kernel.synchronised, kernel.wall = True, date
+    assert kernel.trust() == "unsynchronised"
+
+
+def test_source_names_the_quality() -> None:
+    kernel = Kernel("gnss")
+    assert kernel.trust() == "unsynchronised"
+    kernel.synchronised = True
+    assert kernel.trust() == "gnss"
+    assert Kernel("rtc").trust() == "rtc"
+
+
+@pytest.mark.parametrize("date", [2.0**31 - 1, 2.0**31, 2.0**32 + 0.5])
+def test_dates_of_2038_and_later_are_dates(date: float) -> None:
+    world = World()
+    before = world.clock().now()
+    world.quality, world.wall, world.monotonic = "ntp", date, 160.0
+    dated = world.clock().dated(before)
+    assert dated.at == date - 60
+    assert rfc3339(date) == datetime.fromtimestamp(date, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + (
+        f"{int(date * 1000) % 1000:03d}Z"
+    )

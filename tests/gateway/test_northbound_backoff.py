@@ -1,3 +1,9 @@
+"""How long is waited: quick after a short outage, far apart after a long one."""
+
+from collections import Counter
+from random import Random
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,3 +35,31 @@ def test_wait_is_jittered_within_its_upper_half(random: float, quick: list[bool]
     for kind in quick:
         limit, wait = longest.next(quick=kind), jittered.next(quick=kind)
         assert limit / 2 <= wait <= limit <= LONGEST_SECONDS
+
+
+def returns(gateways: int, outage: float) -> list[float]:
+    """When each gateway is back, in seconds after the end of an outage: no jitter but Backoff's."""
+    chance = Random(1)
+    found = []
+    for _ in range(gateways):
+        backoff, now = Backoff(chance.random), 0.0
+        while now < outage:
+            now += backoff.next()
+        found.append(now - outage)
+    return found
+
+
+@pytest.mark.parametrize("outage", [120.0, 600.0, 86_400.0])
+def test_five_thousand_gateways_do_not_return_at_once_after_a_long_outage(outage: float) -> None:
+    back = returns(5000, outage)
+    each_second = Counter(int(seconds) for seconds in back)
+    assert max(back) <= LONGEST_SECONDS
+    assert max(each_second.values()) <= 300  # a broker takes a few hundred TLS handshakes a second
+    assert sum(seconds < 1 for seconds in back) < 300
+
+
+def test_after_a_short_outage_all_are_back_within_a_second() -> None:
+    back = returns(5000, 10.0)
+    assert max(back) <= 1.0
+    tenths = Counter(int(seconds * 10) for seconds in back)
+    assert max(tenths.values()) < 5000 * 0.25  # spread over the second, not in its beginning

@@ -286,3 +286,14 @@ async def test_unusable_certificates_are_named(tmp_path: Path) -> None:
     broker = broker_at(1, url="mqtts://127.0.0.1:1", ca_file=str(tmp_path / "ca.pem"))
     with pytest.raises(Unreachable, match=r"cannot be used .*ca\.pem"):
         await spoken(broker)
+
+
+async def test_password_may_be_a_credential_of_systemd(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    async with mosquitto(tmp_path, users={"gw": "right"}) as server:
+        with pytest.raises(Unreachable, match=r"\(none is set\)"):
+            await spoken(broker_at(server.port, username="gw"))
+        await asyncio.to_thread((tmp_path / "mqtt-password").write_text, "right\n")
+        assert await spoken(broker_at(server.port, username="gw")) == "5"

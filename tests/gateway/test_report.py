@@ -167,3 +167,19 @@ async def test_archive_is_what_can_be_replayed(tmp_path: Path) -> None:
         "readings": 2, "from": START + 3, "to": START + 8, "given_up": 0, "damaged": 0,
         "replays": 1,
     }  # fmt: skip
+
+
+def test_pause_parked_records_and_warnings_are_told() -> None:
+    city = msgspec.structs.replace(
+        CONNECTED, paused=1800.04, parked=2, warnings=["this is a fallback"], url="mqtts://b:1"
+    )
+    found = made(city)
+    assert (found["health"], found["city"]["paused"], found["city"]["parked"]) == (
+        "degraded", 1800.0, 2,
+    )  # fmt: skip
+    assert (found["city"]["url"], found["city"]["fallback"]) == ("mqtts://b:1", False)
+    lines = "\n".join(verb.lines(found))
+    assert "PAUSED   goes on in 30 min, or with: kogge forward resume" in lines
+    assert "PARKED   2 that the broker refuses for good" in lines
+    assert "this is a fallback" in lines
+    assert "PAUSED" not in "\n".join(verb.lines(made()))
