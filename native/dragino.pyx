@@ -4,8 +4,6 @@ Big-endian; names and quirks are those of the maker's published codecs. Dragino'
 one form each: they are tables (layout.pyx).
 """
 
-from datetime import datetime, timedelta
-
 cdef enum:
     PORT_STORED = 3     # temperatures that the sensor had stored
     PORT_STATUS = 5
@@ -17,7 +15,6 @@ _BANDS = {
     1: "EU868", 2: "US915", 3: "IN865", 4: "AU915", 5: "KZ865", 6: "RU864", 7: "AS923",
     8: "AS923_1", 9: "AS923_2", 10: "AS923_3", 11: "CN470", 12: "EU433", 13: "KR920", 14: "MA869",
 }
-_EPOCH = datetime(1970, 1, 1)
 
 
 def lht65(int f_port, bytes payload not None):
@@ -155,13 +152,29 @@ cdef str _records(const unsigned char* p, Py_ssize_t n):
 
 
 cdef str _record(const unsigned char* p, int probe):
-    when = _EPOCH + timedelta(seconds=_long(p + 7))
-    # a year, month, … as the maker's codec pads them: the year as it is
-    time = f"{when.year}-{when:%m-%d %H:%M:%S}"
+    cdef int year = 0, month = 0, day = 0
+    cdef long seconds = _long(p + 7)
+    cdef long days = seconds // 86400
+    cdef int rest = <int>(seconds - days * 86400)
+    _civil(days, &year, &month, &day)
     return (
         f"[{_external(p, probe)},{_shown(_signed(p + 2), 100)},"
-        f"{_shown(_word(p + 4) & 0xFFF, 10)},{time}],"
+        f"{_shown(_word(p + 4) & 0xFFF, 10)},"
+        f"{year}-{month:02d}-{day:02d} {rest // 3600:02d}:{rest // 60 % 60:02d}:{rest % 60:02d}],"
     )
+
+
+cdef void _civil(long days, int* year, int* month, int* day) noexcept:
+    """The Gregorian date of a number of days since 1970-01-01; years begin in March here."""
+    cdef long shifted = days + 719468
+    cdef long era = shifted // 146097
+    cdef long of_era = shifted - era * 146097
+    cdef long years = (of_era - of_era // 1460 + of_era // 36524 - of_era // 146096) // 365
+    cdef long of_year = of_era - (365 * years + years // 4 - years // 100)
+    cdef long since_march = (5 * of_year + 2) // 153
+    day[0] = <int>(of_year - (153 * since_march + 2) // 5 + 1)
+    month[0] = <int>(since_march + 3 if since_march < 10 else since_march - 9)
+    year[0] = <int>(years + era * 400 + (1 if month[0] <= 2 else 0))
 
 
 cdef str _external(const unsigned char* p, int probe):

@@ -1,5 +1,7 @@
 """LHT65 and LHT65N against the published vectors, and what they leave open."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,6 +49,13 @@ def test_lht65_probe(probe: int, data: dict[str, object]) -> None:
 def test_lht65_other_messages_are_errors(payload: str) -> None:
     assert "errors" in lht65(2, bytes.fromhex(payload))
     assert lht65(3, bytes(11)) == {"errors": ["unknown FPort"]}
+
+
+@given(st.integers(-(1 << 31), (1 << 31) - 1))
+def test_stored_message_has_its_date(seconds: int) -> None:
+    payload = bytes.fromhex("0b8600c8010241") + seconds.to_bytes(4, "big", signed=True)
+    when = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    assert lht65n(2, payload)["data"] == {"DATALOG": f"[29.5,2,25.8,{when:%Y-%m-%d %H:%M:%S}],"}
 
 
 @pytest.mark.parametrize(("f_port", "size"), [(2, 0), (2, 10), (2, 12), (2, 16), (5, 6), (3, 3)])
