@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from lorawan_1_1_device import hears_join_accept as hears_join_accept_1_1
-from lorawan_cases import CASES, NOT_SERVED, Demand
+from lorawan_case import Demand
+from lorawan_cases import CASES, NOT_SERVED
 from lorawan_device import hears_join_accept, join_request
 from lorawan_network import (
     ABP,
