@@ -7,6 +7,7 @@ COMMANDS = "gateway/test_lorawan_mac_commands.py"
 DOWNLINKS = "gateway/test_lorawan_downlinks.py"
 MAC = "gateway/test_lorawan_mac.py"
 REJOIN = "gateway/test_lorawan_rejoin.py"
+V1_1 = "gateway/test_lorawan_1_1.py"
 UPLINK = "gateway/test_lorawan_uplink.py"
 
 LINK_LAYER_CASES = (
@@ -147,15 +148,15 @@ LINK_LAYER_CASES = (
         (
             Demand(
                 "Four session keys, OptNeg set",
-                f"{REJOIN}::test_join_accept_has_opt_neg_and_the_keys_of_1_1",
+                f"{V1_1}::test_join_accept_has_opt_neg_and_the_keys_of_1_1",
             ),
             Demand(
                 "RekeyInd is confirmed until it ends",
-                f"{REJOIN}::test_rekey_ind_is_confirmed_until_it_ends_and_settles_the_session",
+                f"{V1_1}::test_rekey_ind_is_confirmed_until_it_ends_and_settles_the_session",
             ),
             Demand(
                 "From an ABP device, or of a version before 1.1, it is counted and skipped",
-                f"{REJOIN}::test_version_is_told_to_whom_it_may_be_told",
+                f"{V1_1}::test_version_is_told_to_whom_it_may_be_told",
             ),
         ),
     ),
@@ -165,11 +166,11 @@ LINK_LAYER_CASES = (
         (
             Demand(
                 "An ABP device's MAC state begins anew, and it is told so",
-                f"{REJOIN}::test_abp_device_of_1_1_resets_its_mac_state_and_is_told_so",
+                f"{V1_1}::test_abp_device_of_1_1_resets_its_mac_state_and_is_told_so",
             ),
             Demand(
                 "From an OTAA device it is counted and skipped",
-                f"{REJOIN}::test_otaa_device_of_1_1_cannot_reset_its_mac_state",
+                f"{V1_1}::test_otaa_device_of_1_1_cannot_reset_its_mac_state",
             ),
         ),
     ),
@@ -179,11 +180,11 @@ LINK_LAYER_CASES = (
         (
             Demand(
                 "The MIC covers data rate and channel",
-                f"{REJOIN}::test_mic_covers_the_channels_number_and_the_data_rate",
+                f"{V1_1}::test_mic_covers_the_channels_number_and_the_data_rate",
             ),
             Demand(
                 "An ACK names what it acknowledges",
-                f"{REJOIN}::test_ack_names_the_uplink_that_it_acknowledges",
+                f"{V1_1}::test_ack_names_the_uplink_that_it_acknowledges",
             ),
         ),
     ),
@@ -193,7 +194,7 @@ LINK_LAYER_CASES = (
         (
             Demand(
                 "Two downlink counters",
-                f"{REJOIN}::test_two_downlink_counters_and_an_ack_that_names_its_downlink",
+                f"{V1_1}::test_two_downlink_counters_and_an_ack_that_names_its_downlink",
             ),
         ),
     ),
