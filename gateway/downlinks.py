@@ -66,7 +66,11 @@ class Downlinks:
         return len(self._network.downlinks)
 
     async def open(self) -> None:
-        """What an earlier run left in doubt ends, before anything else happens."""
+        """What an earlier run left in doubt ends, before anything else happens; and sessions that
+        devices.toml has ended since.
+        """
+        if self._network.ended != Changes():
+            await self._buffer.keep([], self._network.ended)
         await self._keep(self._network.downlinks.recover(self._devices), self._clock.now())
 
     async def order(self, order: Order) -> None:

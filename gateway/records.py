@@ -4,9 +4,12 @@ Times are Unix seconds (UTC); `received_at` is None while the clock could not be
 The wire's JSON is made from these in `gateway.northbound.formats`.
 """
 
+import hashlib
 from typing import Any, TypeAlias
 
 import msgspec
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
 
 Value: TypeAlias = float | int | bool | str
 
@@ -65,6 +68,15 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", t
     moment: Moment
     detail: dict[str, Value | None]
     tables: dict[str, Any] | None = None
+
+    @property
+    def id(self) -> str:
+        """32 hex digits: what it says, and when on which boot's monotonic time. So it is the same
+        however often the event comes, and whether or not it could be dated.
+        """
+        moment = self.moment
+        said = [self.type, moment.boot_id, moment.monotonic_s, self.detail, self.tables]
+        return hashlib.sha256(_encode(said)).digest()[:16].hex()
 
 
 Record: TypeAlias = Reading | Event

@@ -18,9 +18,10 @@ from gateway.lorawan.device import Device
 from gateway.lorawan.downlink import Answer
 from gateway.lorawan.mac_uplink import DevStatusAns
 from gateway.lorawan.network import Network
-from gateway.lorawan.outcome import Drop, DropReason, Joined, Uplink
+from gateway.lorawan.outcome import Drop, Joined, Uplink
 from gateway.lorawan.queue import Result
 from gateway.lorawan.session import Changes, Session
+from gateway.lorawan.uplink import MAX_RESETS
 from gateway.records import Event, Moment, Radio, Reading, Record, Value
 from gateway.rhythm import Rhythm
 
@@ -28,6 +29,11 @@ Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
 Send: TypeAlias = Callable[[Answer, RxPacket], Awaitable[None]]
 Results: TypeAlias = Callable[[Iterable[Result], Moment], list[Event]]
 
+MANY_RESETS = 128
+WITHOUT_RESETS = (
+    "without one left it is refused. It restarts often, or somebody replays its old frames: give it"
+    " another dev_addr, in the device and in devices.toml"
+)
 BATTERY_LEVEL = "battery_level"
 NO_CODEC = "no codec is set for this device in devices.toml"
 
@@ -97,8 +103,7 @@ class Uplinks:
 
     def _join_refused(self, drop: Drop, dev_eui: int, moment: Moment) -> None:
         self.counts["joins_refused"] += 1
-        ours = drop.reason is not DropReason.UNKNOWN_DEVICE
-        if self._refusals.is_news(dev_eui, moment.monotonic_s, ours=ours):
+        if self._refusals.is_news(dev_eui, drop.reason, moment.monotonic_s):
             detail = {"device": f"{dev_eui:016x}", "cause": str(drop.reason), "reason": drop.says}
             self._buffer.add(Event("join_refused", moment, {**detail}))
 
@@ -185,8 +190,7 @@ def _events(uplink: Uplink, moment: Moment) -> list[Record]:
     """What an uplink says beside its payload: its battery; or that its counter begins anew."""
     found: list[Record] = []
     if uplink.begun_anew:
-        detail = _activation(uplink.device, uplink.session) | {"f_cnt_reset": True}
-        found.append(Event("join", moment, detail))
+        found.append(Event("join", moment, _begun_anew(uplink)))
     if uplink.status is not None:
         found.append(_battery(uplink.device, uplink.status, moment))
     return found
@@ -199,6 +203,14 @@ def _activation(device: Device, session: Session) -> dict[str, Value | None]:
         "dev_addr": f"{session.dev_addr:08x}",
         "session": session.id.hex(),
     }
+
+
+def _begun_anew(uplink: Uplink) -> dict[str, Value | None]:
+    resets = uplink.session.id[4]
+    said = _activation(uplink.device, uplink.session) | {"f_cnt_reset": True, "resets": resets}
+    if resets < MANY_RESETS:
+        return said
+    return said | {"reason": f"{resets} of {MAX_RESETS} resets are spent; {WITHOUT_RESETS}"}
 
 
 def _battery(device: Device, status: DevStatusAns, moment: Moment) -> Event:

@@ -14,7 +14,8 @@ Rules:
   are always those of devices.toml; with another DevAddr its counters start anew. An ABP session
   that was never heard takes any counter, also one beyond 65 535.
 - OTAA: a stored session counts only if its keys follow from the root keys of devices.toml. With
-  another AppKey, or when the device used to be ABP, it has ended.
+  another AppKey, or when the device is ABP now, it has ended, and leaves the disk. Those of ABP
+  stay there whatever devices.toml says: with the old DevAddr the old counters must come back.
 - After a start f_cnt_down goes on where the reservation ended: what lies below may have been on
   the air.
 """
@@ -146,11 +147,14 @@ class Activation:
 
 
 class Activations:
-    """All live sessions of the devices of this gateway."""
+    """All live sessions of the devices of this gateway; `ended_before` are stored ones that are not
+    live any more, as in `Changes.ended`.
+    """
 
     def __init__(self, devices: Iterable[Device], known: KnownState) -> None:
         self._by_dev_addr: dict[int, list[Activation]] = {}
         self._by_dev_eui: dict[int, list[Activation]] = {}
+        self.ended_before: list[tuple[int, bytes]] = []
         stored: dict[int, list[Session]] = {}
         for session in known.sessions:
             session.skip_reserved()
@@ -158,11 +162,13 @@ class Activations:
         for device in devices:
             sessions = stored.get(device.dev_eui, [])
             if device.root_key is None:
-                self.add(device, _abp_session(device, sessions))
+                live = [_abp_session(device, sessions)]
             else:
-                for session in sessions:
-                    if fits_root_keys(session, device):
-                        self.add(device, session)
+                live = [one for one in sessions if fits_root_keys(one, device)]
+            for session in live:
+                self.add(device, session)
+            ended = (one for one in sessions if one not in live and not _is_abp(one))
+            self.ended_before += [(one.dev_eui, one.id) for one in ended]
 
     def with_dev_addr(self, dev_addr: int) -> list[Activation]:
         """Every session whose frames carry this DevAddr."""
@@ -242,6 +248,10 @@ class Activations:
         index[key] = [one for one in index[key] if one is not activation]
         if not index[key]:
             del index[key]
+
+
+def _is_abp(session: Session) -> bool:
+    return session.id[:4] == session.dev_addr.to_bytes(4, "big")
 
 
 def otaa_session_id(join_nonce: int, dev_nonce: int) -> bytes:

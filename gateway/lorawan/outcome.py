@@ -30,6 +30,8 @@ class DropReason(StrEnum):
     """Our DevAddr or DevEUI, but made with another key."""
     REPLAY = "replay"
     """Authentic, but its frame counter is older than the last accepted one."""
+    RESETS_SPENT = "resets_spent"
+    """An ABP device with reset_f_cnt counts from 0 for the 256th time: replayed, or reset."""
     DUPLICATE = "duplicate"
     """The frame that was accepted last, once more."""
     NOT_OTAA = "not_otaa"

@@ -7,7 +7,8 @@ Rules:
 - A counter above the last is accepted, one below is a `replay`.
 - An ABP device that was reset counts from 0 again, and cannot be told from somebody who replays
   its old frames: it is refused. With `reset_f_cnt` a counter below 256 opens a session of its own
-  (D2: the reset counter rises, 255 times at most); what is replayed then is heard as new.
+  (D2: the reset counter rises, 255 times at most, and the 256th is refused by name); what is
+  replayed then is heard as new.
 - The last counter again: an unconfirmed uplink is a `duplicate` (a second demodulator, or one of
   NbTrans repetitions). A confirmed one is a `duplicate` when it ended together with the first,
   else a retransmission: the device has not heard the ACK.
@@ -61,6 +62,11 @@ MOST_REPEATS = 14
 RESET_WITHIN = 256
 """An ABP device that begins anew is heard before this many frames, or it is taken for a replay."""
 MAX_RESETS = 255
+NO_RESETS = (
+    f"it counts from 0 again, and all its {MAX_RESETS} resets are spent: by its restarts, or by"
+    " somebody who replays its old frames; give it another dev_addr, in the device and in"
+    " devices.toml"
+)
 
 
 def receive_uplink(
@@ -123,6 +129,10 @@ def _begun_anew(accepted: "_Accepted", old: Session, activations: Activations) -
 def _replay(activation: Activation, anew: Frame | None) -> Drop:
     session, device = activation.session, activation.device
     says = ""
+    if anew is not None and anew[2] < RESET_WITHIN and device.reset_f_cnt:
+        return Drop(
+            DropReason.RESETS_SPENT, session.dev_addr, device.dev_eui, NO_RESETS, is_join=True
+        )
     if anew is not None and anew[2] < RESET_WITHIN:
         says = (
             f"FCnt {anew[2]} after {session.f_cnt_up}: replayed, or the device was reset; if that"

@@ -213,4 +213,7 @@ def test_counter_too_high_for_a_reset_is_a_replay() -> None:
 
 def test_resets_are_counted_to_their_end() -> None:
     net = network([RESETS], KnownState((stored(session="01ab12cdff"),)))
-    assert reason(net.receive(packet(AIR.uplink(0)))) is DropReason.REPLAY
+    drop = net.receive(packet(AIR.uplink(0)))
+    assert isinstance(drop, Drop)
+    assert (drop.reason, drop.is_join) == (DropReason.RESETS_SPENT, True)
+    assert "255 resets are spent" in drop.says

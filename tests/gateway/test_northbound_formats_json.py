@@ -79,16 +79,34 @@ def test_reading_from_before_the_clock_was_set_is_dated_when_it_is_sent() -> Non
     assert (sent["received_at"], sent["time_quality"]) == ("2026-05-01T12:00:03.000Z", "ntp")
 
 
-def test_events_put_type_and_time_before_their_detail() -> None:
+def test_events_put_id_type_and_time_before_their_detail() -> None:
     gap = {"from": None, "to": None, "count": 3, "reason": "full"}
     join = Event("join", MOMENT, {"device": READING.device})
     message = wire.events(EUI, [Event("gap", MOMENT, {**gap}), join], unchanged)
     assert message.decode() == (
-        '{"v":1,"gateway":"0016c001ff10a235","events":[{"type":"gap","at":"2026-05-01T12:00:00.123Z",'
-        '"from":null,"to":null,"count":3,"reason":"full"},{"type":"join",'
+        '{"v":1,"gateway":"0016c001ff10a235","events":['
+        '{"id":"36f450b4a42fab127333f797fd49340c","type":"gap","at":"2026-05-01T12:00:00.123Z",'
+        '"from":null,"to":null,"count":3,"reason":"full"},'
+        '{"id":"1e4252d8529cbebca7f12e97391a478c","type":"join",'
         '"at":"2026-05-01T12:00:00.123Z","device":"70b3d57ed0000001"}]}'
     )
     check("events", message)
+
+
+def test_event_has_the_same_id_from_disk_and_dated_and_no_other_event_has_it() -> None:
+    undated = Moment(None, "unsynchronised", "6f1e", 12.5)
+    event = Event("battery", undated, {"margin": 5, "battery_level": 74.7, "device": "a"})
+    stored = msgspec.json.decode(msgspec.json.encode(event), type=Event)
+    dated = Event(event.type, MOMENT, dict(reversed(event.detail.items())))
+    assert event.id == stored.id == dated.id
+    others = [
+        Event("join", undated, event.detail),
+        Event("battery", Moment(None, "unsynchronised", "6f1e", 12.6), event.detail),
+        Event("battery", Moment(None, "unsynchronised", "6f1f", 12.5), event.detail),
+        Event("battery", undated, event.detail | {"margin": 6}),
+        Event("battery", undated, event.detail, {"a": {}}),
+    ]
+    assert len({event.id, *(one.id for one in others)}) == 1 + len(others)
 
 
 def test_status_is_exactly_as_agreed() -> None:

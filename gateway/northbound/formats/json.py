@@ -103,6 +103,7 @@ def events(gateway: str, records: Iterable[Event], dated: Dated) -> bytes:
     """The message for `{prefix}/{gateway}/events`."""
     wire = [
         {
+            "id": event.id,
             "type": event.type,
             "at": _time(dated(event.moment)),
             **event.detail,
