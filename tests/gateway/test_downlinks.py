@@ -204,7 +204,8 @@ async def test_what_an_earlier_run_left_in_doubt_ends_first() -> None:
 
 
 async def test_session_that_devices_toml_has_ended_leaves_the_disk() -> None:
-    joined = Session(LAMP.dev_eui, b"12345", 1, *(b"k" * 16 for _ in range(4)))
+    key = b"k" * 16
+    joined = Session(LAMP.dev_eui, b"12345", 1, key, key, key, key)
     async with asyncio.TaskGroup() as tasks:
         bench = Bench(tasks)
         bench.network = bench.downlinks._network = network([LAMP], KnownState((joined,)))

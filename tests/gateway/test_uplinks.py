@@ -174,17 +174,19 @@ async def test_counter_that_begins_anew_is_shown(bench: Bench) -> None:
     assert isinstance(event, Event)
     assert (event.type, event.detail["f_cnt_reset"], event.detail["resets"]) == ("join", True, 1)
     assert "reason" not in event.detail
-    check("events", wire.events(EUI, [event], lambda moment: moment))
+    messages.check("events", json.events(messages.EUI, [event], lambda moment: moment))
 
 
 @pytest.mark.parametrize("bench", [replace(GAUGE, reset_f_cnt=True)], indirect=True)
 async def test_city_is_warned_well_before_the_last_reset(bench: Bench) -> None:
     frames = [packet(data(f_cnt)) for n in range(129) for f_cnt in (3, 2)]
     await bench.hear(*frames)
-    warned = [one for one in bench.buffer.records if isinstance(one, Event) and "reason" in one.detail]
+    warned = [
+        one for one in bench.buffer.records if isinstance(one, Event) and "reason" in one.detail
+    ]
     assert len(warned) == 2
     assert "128 of 255 resets are spent" in str(warned[0].detail["reason"])
-    check("events", wire.events(EUI, [*warned], lambda moment: moment))
+    messages.check("events", json.events(messages.EUI, [*warned], lambda moment: moment))
 
 
 async def test_joined_device_is_heard_in_its_new_session(bench: Bench) -> None:
