@@ -29,6 +29,7 @@ class Gateway(msgspec.Struct, forbid_unknown_fields=True):
     state_dir: str = "/var/lib/kogge"
     control_socket: str = DEFAULT_CONTROL_SOCKET
     devices: str = "devices.toml"
+    codecs: str = "codecs"
 
 
 class Concentrator(msgspec.Struct, forbid_unknown_fields=True):
@@ -177,7 +178,7 @@ def _fields_at(shape: type[msgspec.Struct], keys: list[str]) -> list[str]:
 
 def _make_paths_absolute(config: Config, base: Path) -> None:
     gateway, concentrator, mqtt = config.gateway, config.concentrator, config.mqtt
-    for name in ("state_dir", "control_socket", "devices"):
+    for name in ("state_dir", "control_socket", "devices", "codecs"):
         setattr(gateway, name, str(base / getattr(gateway, name)))
     if concentrator.port and "://" not in concentrator.port:
         concentrator.port = str(base / concentrator.port)

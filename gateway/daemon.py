@@ -16,7 +16,10 @@ from typing import Any, Final
 
 from gateway import clock, gateway_eui, hardware
 from gateway.clock import Clock
+from gateway.codecs.javascript import JavaScript
+from gateway.codecs.worker import Worker
 from gateway.config import told
+from gateway.decoding import Decoding
 from gateway.diagnostics import forwarding, joining, report, telling
 from gateway.diagnostics.control import Control
 from gateway.diagnostics.health import Health, tell_systemd
@@ -105,6 +108,15 @@ class Daemon:
             settings.rx,
         )
         spawn = partial(self._tasks.create_task, name="answer")
+        self._javascript = JavaScript(Worker(random.random))
+        self._decoding = Decoding(
+            settings.devices,
+            settings.codecs,
+            self._javascript,
+            self._buffer.replace,
+            partial(self._tasks.create_task, name="decode"),
+            lambda reading: self._uplinks.show(reading),
+        )
         self._downlinks = Downlinks(
             network,
             (device.dev_eui for device in settings.devices),
@@ -123,6 +135,7 @@ class Daemon:
             network,
             settings.codecs,
             self._buffer,
+            self._decoding,
             self._transmitter.answer,
             self._clock,
             self._watch,
@@ -175,6 +188,7 @@ class Daemon:
                 for task in running:
                     task.cancel()
         finally:
+            await self._javascript.close()
             await self._buffer.close()
 
     def status(self) -> dict[str, Any]:
@@ -198,6 +212,7 @@ class Daemon:
             join=joining.standing(self._join_control, self._clock.now().monotonic_s),
             locked=len(self._locked),
             stuck=self._health.overdue(),
+            codec_worker=self._decoding.status(),
         )
 
     def _join(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -220,6 +235,7 @@ class Daemon:
             radio=lambda: report.radio_state(self._radio),
             random=random.random,
             told=partial(telling.city, self._watch),
+            finished=self._decoding.finished,
             floor=lambda: self._floor.at,
         )
         await self._forwarder.run(beat)
@@ -229,6 +245,7 @@ class Daemon:
         return Commands(
             f"{settings.config.mqtt.topic_prefix}/{eui}/command",
             order=self._downlinks.order,
+            encode=self._decoding.encode,
             keep=lambda events, commands: self._buffer.keep(events, Changes(), commands),
             now=self._clock.now,
             devices={device.dev_eui for device in settings.devices},

@@ -49,7 +49,7 @@ class Settings:
 def load(file: Path) -> Settings:
     """Read kogge.toml and all that it names; raises ConfigError."""
     found = config.load(file)
-    catalogue = Catalogue.load(files.shipped())
+    catalogue = Catalogue.load(files.shipped(), Path(found.gateway.codecs))
     devices = device_file.load(Path(found.gateway.devices), catalogue)
     region = region_of(found, file)
     return Settings(

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias
 from drivers.concentrator import RxPacket
 from gateway.clock import Clock
 from gateway.codecs.catalogue import Codec
+from gateway.decoding import NO_CODEC
 from gateway.diagnostics.watch import Watch
 from gateway.downlinks import lorawan_moment
 from gateway.join_refusals import JoinRefusals
@@ -35,7 +36,12 @@ WITHOUT_RESETS = (
     " another dev_addr, in the device and in devices.toml"
 )
 BATTERY_LEVEL = "battery_level"
-NO_CODEC = "no codec is set for this device in devices.toml"
+
+
+class Decoding(Protocol):
+    """What an uplink asks of gateway.decoding."""
+
+    def begin(self, reading: Reading) -> None: ...
 
 
 class Buffer(Protocol):
@@ -56,6 +62,7 @@ class Uplinks:
         network: Network,
         codecs: Mapping[str, Codec],
         buffer: Buffer,
+        decoding: Decoding,
         send: Send,
         clock: Clock,
         watch: Watch,
@@ -64,6 +71,7 @@ class Uplinks:
         results: Results,
     ) -> None:
         self._network, self._codecs, self._buffer, self._send = network, codecs, buffer, send
+        self._decoding = decoding
         self._clock, self._watch, self._spawn, self._rhythm = clock, watch, spawn, rhythm
         self._results, self._refusals = results, JoinRefusals()
         self.drops: Counter[str] = Counter()
@@ -117,6 +125,7 @@ class Uplinks:
             return
         for record in records:
             self._buffer.add(record)
+        self._begin(records)
         self._buffer.touch(uplink.session)
 
     def _records(self, uplink: Uplink, packet: RxPacket, moment: Moment) -> list[Record]:
@@ -132,17 +141,28 @@ class Uplinks:
             return others
         self.counts["readings"] += 1
         reading = self._reading(uplink, packet, moment)
+        if not reading.undecoded:
+            self.show(reading)
+        return [reading, *others]
+
+    def show(self, reading: Reading) -> None:
+        """Tell onlookers of it."""
         if self._watch.watched:
             self._watch.tell("reading", **_shown(reading))
-        return [reading, *others]
+
+    def _begin(self, records: Iterable[Record]) -> None:
+        """They are in the buffer: what is undecoded is worked on beside it."""
+        for record in records:
+            if isinstance(record, Reading) and record.undecoded:
+                self._decoding.begin(record)
 
     def _reading(self, uplink: Uplink, packet: RxPacket, moment: Moment) -> Reading:
         device = uplink.device
-        decoded = None
-        if device.codec:
-            codec = self._codecs[device.codec]
+        codec = self._codecs[device.codec] if device.codec else None
+        decoded, undecoded = None, codec is not None and codec.script is not None
+        if codec is not None and not undecoded:
             decoded = codec.decode(uplink.f_port, uplink.frm_payload, device.depth)
-        error = NO_CODEC if decoded is None else decoded.error
+        error = NO_CODEC if codec is None else None if decoded is None else decoded.error
         return Reading(
             id=uplink.reading_id,
             device=f"{device.dev_eui:016x}",
@@ -155,9 +175,10 @@ class Uplinks:
             measurements=_level(uplink.status) | (decoded.measurements if decoded else {}),
             units=_level_unit(uplink.status) | (decoded.units if decoded else {}),
             radio=_radio(packet),
-            payload=uplink.frm_payload.hex() if error else None,
+            payload=uplink.frm_payload.hex() if error or undecoded else None,
             error=error,
             flags=(decoded.flags or None) if decoded else None,
+            undecoded=undecoded,
         )
 
     def _joined(self, joined: Joined, packet: RxPacket, moment: Moment) -> None:
@@ -172,6 +193,7 @@ class Uplinks:
         self, records: list[Record], changes: Changes, answer: Answer | None, packet: RxPacket
     ) -> None:
         await self._buffer.keep(records, changes)
+        self._begin(records)
         if answer is not None:
             await self._send(answer, packet)
 

@@ -60,12 +60,14 @@ class Bench:
         self.done: list[Any] = []
         self.buffer = FakeBuffer(self.done)
         self.buffer.disk.set()
+        self.undecoded: list[Reading] = []
         self.answers: list[Answer] = []
         self.watch = Watch()
         self.uplinks = Uplinks(
             network([device, otaa()]),
             CODECS,
             self.buffer,
+            self,
             self.send,
             Clock(lambda: "ntp", "boot", lambda: 1_777_636_800.0, lambda: 12.5),
             self.watch,
@@ -73,6 +75,10 @@ class Bench:
             Rhythm(),
             lambda results, moment: [result_event(result, moment) for result in results],
         )
+
+    def begin(self, reading: Reading) -> None:
+        """In the place of gateway.decoding."""
+        self.undecoded.append(reading)
 
     async def send(self, answer: Answer, uplink: RxPacket) -> None:
         self.answers.append(answer)

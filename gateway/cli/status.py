@@ -67,6 +67,7 @@ def lines(status: dict[str, Any]) -> Iterator[str]:
             f"  LOCKED   {status['locked']} devices are not heard: their sessions are sealed under"
             " another key (journalctl -u kogge names them)"
         )
+    yield from _codecs(status["codec_worker"])
     drops = ", ".join(f"{reason} {n}" for reason, n in sorted(status["drops"].items()))
     yield f"  drops    {drops or 'none'}"
     if status["stuck"]:
@@ -90,6 +91,15 @@ def _board(radio: dict[str, Any], gateway: str) -> str:
     heat = "" if radio["temperature"] is None else f", {radio['temperature']:.1f} °C"
     pulses = ", pulses per second" if radio["pulses"] else ""
     return f"{radio['model']}{eui}, {radio['firmware']}{heat}{pulses}, starts {radio['starts']}"
+
+
+def _codecs(worker: dict[str, Any]) -> Iterator[str]:
+    """The JavaScript codecs, where there is something to say of them."""
+    if worker["faults"]:
+        counted = f"{worker['state']}, faults {worker['faults']}, starts {worker['starts']}"
+        yield f"  codecs   {counted}; last: {worker['reason']}"
+    for name, reason in sorted(worker["disabled"].items()):
+        yield f"  CODEC    {name}: {reason}; its readings go on raw"
 
 
 def _airtime(duty_cycle: dict[str, dict[str, float]]) -> Iterator[str]:

@@ -9,12 +9,15 @@ Rules of `Codec.decode`:
 - What is not plausible, or nearer than the sensor can see (`blind_zone`), is there and has a flag.
 - A `distance` becomes a `fill_level` too when the depth of its bin or shaft is known.
 
+`script = "FILE.js"` in a device file is a codec in JavaScript. In an operator's own catalogue a
+JavaScript file of which no device file speaks is a codec too, without a mapping.
+
 A device file is read when one of its codecs is asked for: a daemon holds those that it uses. What
 codecs a file has is its first `codecs = [...]` that begins a line.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,8 +26,9 @@ import msgspec
 from msgspec import Meta
 
 from gateway import config, files
-from gateway.codecs import native_codecs, vocabulary
+from gateway.codecs import native_codecs, scripts, unmapped, vocabulary
 from gateway.codecs.decentlab import DecentlabTable
+from gateway.codecs.javascript import Script
 from gateway.codecs.layouts import Decode, LayoutTable
 from gateway.codecs.mapping import Row, Rows
 from gateway.codecs.milesight import MilesightTable
@@ -70,7 +74,8 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"c
     class_: Literal["A", "B", "C"]
     ports: list[Annotated[int, Meta(ge=1, le=223)]]
     interval_s: Annotated[int, Meta(ge=1)]
-    measurement: list[Row]
+    measurement: list[Row] = []
+    script: str | None = None
     channels: bool = False
     error_field: str | None = None
     blind_zone: Annotated[float, Meta(gt=0)] | None = None
@@ -81,32 +86,50 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"c
 
 
 class Codec:
-    """A payload format together with what its fields mean."""
+    """A payload format together with what its fields mean.
 
-    def __init__(self, name: str, device: Device, decode: Decode, rows: Rows) -> None:
+    One with a `script` is JavaScript: gateway.codecs.javascript has its output, `measured` makes
+    measurements of it. `output` and `decode` are the others'.
+    """
+
+    def __init__(
+        self, name: str, device: Device, engine: Decode | Script, rows: Rows, words: Vocabulary
+    ) -> None:
         self.name, self.device = name, device
-        self._decode, self._rows = decode, rows
+        self.script = engine if isinstance(engine, Script) else None
+        self._engine, self._rows, self._words = engine, rows, words
 
     def output(self, f_port: int | None, payload: bytes) -> dict[str, Any]:
         """The codec's own words, TS013's form: data, warnings, errors."""
-        return self._decode(f_port or 0, payload)
+        assert not isinstance(self._engine, Script)
+        return self._engine(f_port or 0, payload)
 
     def decode(self, f_port: int | None, payload: bytes, depth: float | None = None) -> Decoded:
         """Measurements of one uplink; `depth` of the device's bin or shaft in metres."""
         if not f_port:
             return Decoded({}, {})
-        output = self._decode(f_port, payload)
+        return self.measured(self.output(f_port, payload), f_port, payload, depth)
+
+    def measured(
+        self, output: dict[str, Any], f_port: int, payload: bytes, depth: float | None = None
+    ) -> Decoded:
+        """What an output of this codec means."""
         data = output.get("data")
         measurements: dict[str, Value] = {}
         units: dict[str, str] = {}
         flags: dict[str, str] = {}
-        for part, suffix in self._parts(data):
-            self._rows.measure(part, measurements, units, flags, suffix)
+        if self.script is not None and not isinstance(data, dict):
+            data = None
+        if self.script is not None and not self.device.measurement:
+            unmapped.measure(data or {}, self._words, measurements, units)
+        else:
+            for part, suffix in self._parts(data):
+                self._rows.measure(part, measurements, units, flags, suffix)
         if self.device.blind_zone:
-            _flag_blind(measurements, flags, self.device.blind_zone)
+            _flag_blind(measurements, units, flags, self.device.blind_zone)
         if depth:
             _add_fill_levels(measurements, units, flags, depth)
-        return Decoded(measurements, units, self._error(output, f_port, payload), flags)
+        return Decoded(measurements, units, self._error(output, data, f_port, payload), flags)
 
     def _parts(self, data: Any) -> Iterator[tuple[dict[str, Any], str]]:
         """The data as a whole, or one part a channel with the channel's suffix."""
@@ -120,8 +143,8 @@ class Codec:
             for entry in data or []:
                 yield {entry["name"]: entry["value"]}, f"_{entry['channel']}"
 
-    def _error(self, output: dict[str, Any], f_port: int, payload: bytes) -> str | None:
-        errors, data = output.get("errors"), output.get("data")
+    def _error(self, output: dict[str, Any], data: Any, f_port: int, payload: bytes) -> str | None:
+        errors = output.get("errors")
         if errors:
             return "; ".join(str(error) for error in errors)
         if not data:
@@ -131,16 +154,18 @@ class Codec:
         return None
 
 
-def _distances(measurements: dict[str, Value]) -> list[tuple[str, float]]:
+def _distances(measurements: dict[str, Value], units: dict[str, str]) -> list[tuple[str, float]]:
     return [
-        (name, value)
+        (name, float(value))
         for name, value in measurements.items()
-        if isinstance(value, float) and re.fullmatch(r"distance(_\d+)?", name)
+        if units.get(name) == "m" and re.fullmatch(r"distance(_\d+)?", name)
     ]
 
 
-def _flag_blind(measurements: dict[str, Value], flags: dict[str, str], blind_zone: float) -> None:
-    for name, distance in _distances(measurements):
+def _flag_blind(
+    measurements: dict[str, Value], units: dict[str, str], flags: dict[str, str], blind_zone: float
+) -> None:
+    for name, distance in _distances(measurements, units):
         if distance < blind_zone:
             flags[name] = BLIND_ZONE
 
@@ -152,7 +177,7 @@ def _add_fill_levels(
 
     What the device says of its level itself stays; doubt in the distance is doubt in the level.
     """
-    for name, distance in _distances(measurements):
+    for name, distance in _distances(measurements, units):
         level = "fill_level" + name.removeprefix("distance")
         if level in measurements:
             continue
@@ -170,18 +195,17 @@ class Catalogue:
         self._codecs: dict[str, Codec] = {}
 
     @classmethod
-    def load(cls, directory: Path) -> "Catalogue":
-        """Read directory/vocabulary.toml, and the names of the codecs in directory/devices/*.toml.
+    def load(cls, directory: Path, own: Path | None = None) -> "Catalogue":
+        """Read directory/vocabulary.toml, and the names of the codecs in directory/devices/*.toml
+        and in the operator's `own` directory, if there is one; of one name the operator's counts.
 
         Raises ConfigError.
         """
         words = vocabulary.load(directory / "vocabulary.toml")
-        found: dict[str, Path] = {}
-        for file in sorted((directory / "devices").glob("*.toml")):
-            for name in _names_in(file):
-                if name in found:
-                    raise ConfigError(file, "codecs", name, "another device file has it too")
-                found[name] = file
+        found = _files_by_name(sorted((directory / "devices").glob("*.toml")))
+        if own is not None:
+            device_files = sorted(own.glob("**/*.toml"))
+            found |= scripts.plain(own, device_files) | _files_by_name(device_files)
         return cls(found, words)
 
     def names(self) -> list[str]:
@@ -192,8 +216,12 @@ class Catalogue:
         if name not in self._codecs:
             if name not in self._files:
                 raise self._unknown(name)
-            for codec in _codecs_of(self._files[name], self.vocabulary):
-                self._codecs[codec.name] = codec
+            file = self._files[name]
+            if file.suffix == ".js":
+                self._codecs[name] = _plain_codec(name, file, self.vocabulary)
+            else:
+                for codec in _codecs_of(file, self.vocabulary):
+                    self._codecs.setdefault(codec.name, codec)
         return self._codecs[name]
 
     def _unknown(self, name: str) -> UnknownCodecError:
@@ -204,6 +232,16 @@ class Catalogue:
             f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(self.names())}"
         )
         return UnknownCodecError(name, hint)
+
+
+def _files_by_name(device_files: Iterable[Path]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for file in device_files:
+        for name in _names_in(file):
+            if name in found:
+                raise ConfigError(file, "codecs", name, "another device file has it too")
+            found[name] = file
+    return found
 
 
 _CODECS = re.compile(r"^codecs\s*=\s*\[([^]]*)]", re.MULTILINE)
@@ -221,13 +259,25 @@ def _codecs_of(file: Path, words: Vocabulary) -> Iterator[Codec]:
     device = config.convert(files.read_toml(file), Device, file)
     rows = Rows(device.measurement, words, file)
     for name in device.codecs:
-        yield Codec(name, device, _decode_of(name, device, file), rows)
+        yield Codec(name, device, _engine_of(name, device, file), rows, words)
 
 
-def _decode_of(name: str, device: Device, file: Path) -> Decode:
-    """The engine of the file's table, or the native function of that name."""
+def _plain_codec(name: str, file: Path, words: Vocabulary) -> Codec:
+    """A JavaScript file of whose device nothing is known."""
+    device = Device(
+        vendor="", model=name, codecs=[name], lorawan="1.0.3", class_="A", ports=[1], interval_s=1
+    )
+    return Codec(name, device, scripts.load(file), Rows([], words, file), words)
+
+
+def _engine_of(name: str, device: Device, file: Path) -> Decode | Script:
+    """The file's script, the engine of its table, or the native function of that name."""
     tables = (device.decentlab, device.layout, device.milesight, device.netvox)
     given = [table for table in tables if table is not None]
+    if device.script is not None:
+        if given:
+            raise ConfigError(file, "script", device.script, "stands beside a table; keep one")
+        return scripts.load(file.parent / device.script)
     if not given:
         if name not in native_codecs.BY_NAME:
             known = ", ".join(sorted(native_codecs.BY_NAME))

@@ -17,8 +17,9 @@ from gateway.codecs import sandbox
 from gateway.codecs.worker import Down, Fatal, State, Worker
 
 STRIKES: Final = 3
-CALL_WAITS: Final = 0.25  # seconds, of the wall clock
-LOAD_WAITS: Final = 0.35
+TRIES: Final = 8
+CALL_WAITS: Final = 0.2  # seconds, of the wall clock
+LOAD_WAITS: Final = 0.3
 MOST_EXAMPLES: Final = 32
 _NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -104,16 +105,14 @@ class JavaScript:
     async def _ask(self, script: Script, call: int, text: bytes) -> tuple[int, bytes]:
         """Loads the codec first where the worker has it not. Raises Down, Fatal."""
         head = sandbox.HEAD.pack(len(text) + sandbox.HEAD.size - 4, call, script.key)
-        answer = await self._worker.ask(head + text, CALL_WAITS)
-        if answer[0] != sandbox.NOT_LOADED:
-            return answer
-        loaded = await self._load(script)
-        if loaded[0] != sandbox.GOOD:
-            return loaded
-        answer = await self._worker.ask(head + text, CALL_WAITS)
-        if answer[0] == sandbox.NOT_LOADED:
-            raise Down("the codec worker has too many codecs at once")
-        return answer
+        for _ in range(TRIES):  # between load and call another codec may end the worker
+            answer = await self._worker.ask(head + text, CALL_WAITS)
+            if answer[0] != sandbox.NOT_LOADED:
+                return answer
+            loaded = await self._load(script)
+            if loaded[0] != sandbox.GOOD:
+                return loaded
+        raise Down("the codec worker ended each time before it could be asked")
 
     async def _load(self, script: Script) -> tuple[int, bytes]:
         mode = self._modes.get(script.key, sandbox.UNKNOWN if script.examples else sandbox.WARM)

@@ -39,9 +39,9 @@ ANSWER: Final = struct.Struct(">IB")
 
 CALL_SECONDS: Final = 0.05  # QuickJS ends a call, of the processor's time
 LOAD_SECONDS: Final = 0.1
-CALL_ENDS: Final = 0.1  # the kernel ends the process
-LOAD_ENDS: Final = 0.25
-EXAMPLES_SECONDS: Final = 0.1
+CALL_ENDS: Final = 0.08  # the kernel ends the process
+LOAD_ENDS: Final = 0.2
+EXAMPLES_SECONDS: Final = 0.05
 MEMORY: Final = 8 << 20
 STACK: Final = 256 << 10
 LONGEST_OUTPUT: Final = 64 << 10  # characters

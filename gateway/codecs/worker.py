@@ -28,7 +28,7 @@ from gateway.errors import GatewayError
 from gateway.northbound.backoff import Backoff
 
 START_SECONDS: Final = 10.0  # a slow board with a busy card
-GUILTY_SECONDS: Final = 0.05  # of the processor's time over one question
+GUILTY_SECONDS: Final = 0.02  # of the processor's time over one question; usual are 0.0001
 LONGEST_ANSWER: Final = 1 << 20  # bytes
 FROM_OUTSIDE: Final = (0, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
 ROOT: Final = Path(__file__).parents[2]
@@ -75,6 +75,10 @@ class Worker:
     async def ask(self, question: bytes, seconds: float) -> tuple[int, bytes]:
         """Status and text of the answer. Raises Down, Fatal; when cancelled the process ends."""
         async with self._turn:
+            if self._process is not None and self._process.gone:
+                # it died while nobody asked anything of it: that is no reason to rest
+                self._fault(_Ended(0.0, 0.0).why(await self._process.end()))
+                self._process = None
             process = self._process or await self._start()
             used = process.cpu_seconds()
             try:
@@ -164,7 +168,13 @@ class _Process(asyncio.Protocol):
     @classmethod
     async def start(cls) -> "_Process":
         """Raises OSError; ImportError without quickjs-ng."""
-        process = cls(_spawn())
+        # the worker ends with the thread that made it: the loop's own threads stay for its life
+        spawning = asyncio.ensure_future(asyncio.to_thread(_spawn))
+        try:
+            process = cls(await asyncio.shield(spawning))
+        except asyncio.CancelledError:
+            (await spawning).kill()
+            raise
         await process._connect()
         return process
 
@@ -177,13 +187,10 @@ class _Process(asyncio.Protocol):
             )
         except BaseException:
             self._popen.kill()
-            self._popen.communicate()
             raise
 
     async def ask(self, question: bytes, seconds: float) -> tuple[int, bytes]:
         """Raises _Ended."""
-        if self._reading.is_closing():
-            raise _Ended(0.0, 0.0)
         loop = asyncio.get_running_loop()
         self._answer = loop.create_future()
         self._writing.write(question)
@@ -193,6 +200,10 @@ class _Process(asyncio.Protocol):
         finally:
             self._answer = None
             alarm.cancel()
+
+    @property
+    def gone(self) -> bool:
+        return self._reading.is_closing()
 
     def cpu_seconds(self) -> float:
         """How long it has had the processor (clock_getcpuclockid(3))."""

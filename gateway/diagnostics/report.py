@@ -42,9 +42,11 @@ def status(
     join: Mapping[str, Any],
     locked: int,
     stuck: Sequence[str],
+    codec_worker: Mapping[str, Any],
 ) -> dict[str, Any]:
     """All that a technician asks for first. `dated` is the clock's; `airtime_left` in seconds by
-    sub-band; `join` how joining stands; `locked` how many sessions another key has sealed.
+    sub-band; `join` how joining stands; `locked` how many sessions another key has sealed;
+    `codec_worker` how the process of JavaScript codecs is, and which of them are disabled and why.
     """
     forwards = city is not None and city.connected and city.paused is None
     return {
@@ -69,6 +71,7 @@ def status(
         "silence": settings.region.silence,
         "join": dict(join),
         "locked": locked,
+        "codec_worker": dict(codec_worker),
         "drops": dict(uplinks.drops),
         "stuck": list(stuck),
     }

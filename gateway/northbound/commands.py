@@ -24,6 +24,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Protocol, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from gateway.decoding import NotEncoded
 from gateway.downlinks import downlink_event
 from gateway.lorawan.queue import Order, Verdict
 from gateway.northbound.client import Received
@@ -81,6 +82,14 @@ class Reply(NamedTuple):
     correlation_data: bytes
 
 
+class Encode(Protocol):
+    """FPort and payload of a downlink given as an object; raises NotEncoded."""
+
+    async def __call__(
+        self, dev_eui: int, f_port: int, data: dict[str, Any]
+    ) -> tuple[int, bytes]: ...
+
+
 class Keep(Protocol):
     """Takes events, and commands to be remembered or replayed: on disk when it returns."""
 
@@ -107,6 +116,7 @@ class Commands:
         topic: str,
         *,
         order: Callable[[Order], Awaitable[None]],
+        encode: Encode,
         keep: Keep,
         now: Callable[[], Moment],
         devices: Collection[int],
@@ -118,7 +128,7 @@ class Commands:
         set_log_level: Callable[[str, int], None],
     ) -> None:
         self.topic = topic
-        self._order, self._keep, self._now = order, keep, now
+        self._order, self._encode, self._keep, self._now = order, encode, keep, now
         self._devices, self._listening, self._largest = devices, listening, largest
         self._replays, self._archives, self._config = replays, archives, config
         self._set_log_level = set_log_level
@@ -151,7 +161,7 @@ class Commands:
     async def _carry_out(self, verb: str, said: dict[str, Any]) -> None:
         match verb:
             case "down":
-                await self._order(self._down(_typed(said, _Down)))
+                await self._order(await self._down(_typed(said, _Down)))
             case "replay":
                 await self._once(_typed(said, _Replay), self._replay)
             case "config":
@@ -167,7 +177,7 @@ class Commands:
         else:
             await carry_out(command)
 
-    def _down(self, down: _Down) -> Order:
+    async def _down(self, down: _Down) -> Order:
         dev_eui = int(down.device, 16)
         if dev_eui not in self._devices:
             raise Refusal("no device in devices.toml has this DevEUI")
@@ -175,19 +185,29 @@ class Commands:
             raise Refusal(f"f_port is {down.f_port}: applications have 1 to 223")
         if down.at is not None and dev_eui not in self._listening:
             raise Refusal('at is for devices with class = "C": others listen after their uplinks')
-        payload = _payload(down)
+        f_port, payload = await self._f_port_and_payload(down, dev_eui)
         if len(payload) > self._largest:
             raise Refusal(f"{len(payload)} bytes: at no data rate fit more than {self._largest}")
         return Order(
             correlation=down.correlation,
             dev_eui=dev_eui,
-            f_port=down.f_port,
+            f_port=f_port,
             payload=payload,
             confirmed=down.confirmed,
             priority=down.priority,
             expires_at=_unix(down.expires_at),
             at=_unix(down.at),
         )
+
+    async def _f_port_and_payload(self, down: _Down, dev_eui: int) -> tuple[int, bytes]:
+        if isinstance(down.object, UnsetType):
+            return down.f_port, _payload(down)
+        if down.payload is not UNSET:
+            raise Refusal("give one of payload (base64) and object")
+        try:
+            return await self._encode(dev_eui, down.f_port, down.object)
+        except NotEncoded as reason:
+            raise Refusal(str(reason)) from None
 
     async def _replay(self, wanted: _Replay) -> None:
         if wanted.device is not None and int(wanted.device, 16) not in self._devices:
@@ -283,10 +303,8 @@ def _unix(moment: datetime | None) -> float | None:
 
 
 def _payload(down: _Down) -> bytes:
-    if (down.payload is UNSET) == (down.object is UNSET):
-        raise Refusal("give one of payload (base64) and object")
     if isinstance(down.payload, UnsetType):
-        raise Refusal("this version does not encode an object: give the payload in base64")
+        raise Refusal("give one of payload (base64) and object")
     try:
         return b64decode(down.payload, validate=True)
     except (NotBase64, ValueError) as error:

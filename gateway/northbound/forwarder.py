@@ -32,7 +32,7 @@ from gateway.northbound.client import Client, Refused
 from gateway.northbound.connection import Lost
 from gateway.northbound.formats.json import RadioState
 from gateway.northbound.messages import Messages
-from gateway.northbound.needs import Buffer, Commands
+from gateway.northbound.needs import Buffer, Commands, Finished, as_they_are
 from gateway.northbound.pause import Pause
 from gateway.northbound.presence import Presence
 from gateway.northbound.reasons import ELSEWHERE, PUBACK, SESSION_TAKEN_OVER, is_soon_over, named
@@ -58,7 +58,7 @@ class Leaving(MqttError):
 class Forwarder:
     """`dated` and `now` are the clock's; `floor` is a time that has certainly passed; `radio` says
     how the radio is and why; `told` gets what changed ("connected", "disconnected", "refused",
-    "parked", "paused") and a sentence for people.
+    "parked", "paused") and a sentence for people; `finished` decodes what is still undecoded.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class Forwarder:
         radio: Callable[[], RadioState],
         random: Callable[[], float],
         told: Callable[[str, str], None],
+        finished: Finished = as_they_are,
         floor: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._eui, self._buffer, self._commands = eui, buffer, commands
@@ -101,6 +102,7 @@ class Forwarder:
             random=random,
             told=told,
             went_through=self._went_through,
+            finished=finished,
         )
 
     @property

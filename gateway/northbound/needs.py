@@ -1,12 +1,20 @@
 """What the forwarder asks of the rest of the gateway."""
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeAlias
 
 from gateway.northbound.client import Received
 from gateway.northbound.commands import Reply
 from gateway.records import Event, Record
 from gateway.store.buffer import Batch
+
+Finished: TypeAlias = Callable[[Sequence[Record]], Awaitable[Sequence[Record]]]
+"""Records as they go out: decoded (gateway.decoding)."""
+
+
+async def as_they_are(records: Sequence[Record]) -> Sequence[Record]:
+    """Where nothing is undecoded."""
+    return records
 
 
 class Buffer(Protocol):

@@ -16,6 +16,7 @@ The rules of this file:
 import asyncio
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -23,7 +24,7 @@ import msgspec
 from gateway.config import Mqtt
 from gateway.northbound.client import Client, Refused
 from gateway.northbound.messages import Messages
-from gateway.northbound.needs import Buffer, Commands
+from gateway.northbound.needs import Buffer, Commands, Finished
 from gateway.northbound.pace import Rate, Share
 from gateway.northbound.refusals import Refusals
 from gateway.northbound.state import State
@@ -35,7 +36,9 @@ _UNSPEAKABLE: Final = (msgspec.MsgspecError, ValueError, TypeError, OverflowErro
 
 
 class Sender:
-    """`went_through` is called at each acknowledgement of a batch."""
+    """`went_through` is called at each acknowledgement of a batch; `finished` decodes what is still
+    undecoded on its way out.
+    """
 
     def __init__(
         self,
@@ -49,9 +52,11 @@ class Sender:
         random: Callable[[], float],
         told: Callable[[str, str], None],
         went_through: Callable[[], None],
+        finished: Finished,
     ) -> None:
         self._mqtt, self._buffer, self._commands = mqtt, buffer, commands
         self._messages, self._state, self._went_through = messages, state, went_through
+        self._finished = finished
         self._refusals = Refusals(
             mqtt.batch_readings, buffer, state, now=now, random=random, told=told
         )
@@ -113,8 +118,9 @@ class Sender:
         return max(self._messages_rate.wait(_time()), self._bytes_rate.wait(_time()))
 
     async def _deliver(self, client: Client, protocol: str, batch: Batch) -> None:
+        going = replace(batch, records=tuple(await self._finished(batch.records)))
         try:
-            topic, payload, content = self._messages.of(batch, protocol)
+            topic, payload, content = self._messages.of(going, protocol)
         except _UNSPEAKABLE as error:
             del self._in_flight[batch.number]
             topic = self._messages.topic("readings")

@@ -30,6 +30,7 @@ from gateway.lorawan.network import Network
 from gateway.lorawan.outcome import Uplink
 from gateway.lorawan.regions.europe import EU868
 from gateway.lorawan.session import KnownState
+from gateway.records import Reading
 from gateway.rhythm import Rhythm
 from gateway.store.buffer import Buffer
 from gateway.store.database import Store
@@ -152,6 +153,13 @@ def _receive(network: Network, speaking: int, turn: int) -> float:
     return seconds / len(packets) * 1e6
 
 
+class _NoScripts:
+    """In the place of gateway.decoding: nothing is undecoded."""
+
+    def begin(self, reading: Reading) -> None:
+        raise AssertionError(reading)
+
+
 async def _answered(directory: Path) -> tuple[list[float], list[float]]:
     """Milliseconds: of each answer, and of bare syncs between them."""
     took: list[float] = []
@@ -170,8 +178,8 @@ async def _answered(directory: Path) -> tuple[list[float], list[float]]:
     clock = Clock(lambda: "ntp", "boot")
     async with asyncio.TaskGroup() as tasks:
         uplinks = Uplinks(
-            _network(STREET), {}, buffer, send, clock, Watch(), tasks.create_task, Rhythm(),
-            lambda results, moment: [],
+            _network(STREET), {}, buffer, _NoScripts(), send, clock, Watch(), tasks.create_task,
+            Rhythm(), lambda results, moment: [],
         )  # fmt: skip
         for burst in range(BURSTS):
             speaking = [_airs()[(burst * AT_ONCE + n) % STREET] for n in range(AT_ONCE)]

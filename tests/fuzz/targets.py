@@ -30,6 +30,7 @@ from drivers.semtech_udp.packets import read_push, read_tx_ack
 from drivers.sx1302 import mcu, receive, spi
 from gateway import cli, files
 from gateway.codecs.catalogue import Catalogue
+from gateway.decoding import NotEncoded
 from gateway.demo.recorder import Connection, Recorder
 from gateway.diagnostics import control
 from gateway.lorawan.device import Device
@@ -217,9 +218,13 @@ def city_command(data: bytes) -> None:
     async def keep(events: Sequence[Event], commands: Sequence[Command]) -> None:
         happened.extend((*events, *commands))
 
+    async def encode(dev_eui: int, f_port: int, data: dict[str, Any]) -> tuple[int, bytes]:
+        raise NotEncoded("there is no codec")
+
     commands = Commands(
         "kogge/1/command",
         order=order,
+        encode=encode,
         keep=keep,
         now=lambda: MOMENT,
         devices=[ABP.dev_eui],

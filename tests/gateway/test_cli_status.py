@@ -23,6 +23,7 @@ from gateway.diagnostics.watch import Watch
 STATUS: dict[str, Any] = {
     "v": 1, "version": "0.1.0", "gateway": "0016c001ff10a235", "name": "Pfahl 17",
     "health": "healthy", "time_quality": "ntp", "backlog": 3, "lost": 0, "devices": 8, "stuck": [],
+    "codec_worker": {"state": "not needed", "reason": "", "starts": 0, "faults": 0, "disabled": {}},
     "radio": {"state": "receiving", "reason": "", "starts": 1, "model": "SX1302",
               "firmware": "AGC 10", "temperature": 24.4, "damaged": {}, "restarts": 0,
               "last_reason": "", "last_fault_at": None, "faults": {}, "pulses": 0,

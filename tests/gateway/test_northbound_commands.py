@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from messages import EUI, MOMENT, check
 
+from gateway.decoding import NotEncoded
 from gateway.lorawan.queue import Order
 from gateway.northbound.client import Received
 from gateway.northbound.commands import LARGEST, Commands, Reply
@@ -45,6 +46,7 @@ class City:
         self.commands = Commands(
             TOPIC,
             order=self._order,
+            encode=self._encode,
             keep=self._keep,
             now=lambda: MOMENT,
             devices={int(DEVICE, 16), LAMP},
@@ -55,6 +57,11 @@ class City:
             config={"store": {"archive_days": 7}, "mqtt": {"password_file": "/etc/kogge/password"}},
             set_log_level=lambda level, minutes: self.levels.append((level, minutes)),
         )
+
+    async def _encode(self, dev_eui: int, f_port: int, data: dict[str, Any]) -> tuple[int, bytes]:
+        if "valve" not in data:
+            raise NotEncoded("the codec says: no valve")
+        return 85, bytes([data["valve"], f_port])
 
     async def _order(self, order: Order) -> None:
         self.orders.append(order)
@@ -152,10 +159,18 @@ async def test_down_without_a_needed_key_is_refused(missing: str) -> None:
     assert missing in city.reason
 
 
-async def test_object_is_refused_as_long_as_no_codec_encodes_it() -> None:
+async def test_object_is_encoded_and_the_codecs_f_port_counts() -> None:
     city = City()
-    await city.sends({"correlation": "a", "device": DEVICE, "f_port": 1, "object": {"valve": 1}})
-    assert "this version does not encode an object" in city.reason
+    await city.sends({"correlation": "a", "device": DEVICE, "f_port": 1, "object": {"valve": 7}})
+    (order,) = city.orders
+    assert (order.f_port, order.payload) == (85, b"\x07\x01")
+
+
+async def test_object_that_the_codec_does_not_encode_is_refused_in_its_words() -> None:
+    city = City()
+    await city.sends({"correlation": "a", "device": DEVICE, "f_port": 1, "object": {"x": 1}})
+    assert city.reason == "the codec says: no valve"
+    assert city.orders == []
 
 
 @pytest.mark.parametrize("device", [None, 1, "70B3D57ED0000001", "70b3d57e", ["a"]])

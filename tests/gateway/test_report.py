@@ -63,6 +63,7 @@ def made(
         "chip": chip, "city": city, "backlog": 5, "lost": 2,
         "uplinks": cast(Uplinks, Counted()), "answers": {TxStatus.OK: 4},
         "airtime_left": {"869.4-869.65": 360.0}, "downlinks": 2, "locked": 0, "stuck": [],
+        "codec_worker": {"state": "not needed", "faults": 0, "disabled": {}},
         "join": {"join": "open", "seconds_left": None, "allow": [], "joins_per_minute": 60},
         "archive": NO_ARCHIVE,
     } | change  # fmt: skip
