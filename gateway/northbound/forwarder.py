@@ -185,6 +185,7 @@ class Forwarder:
             task = tasks.create_task(sending, name="forward.send")
             await self._pause.begun()
             task.cancel()
+            await asyncio.wait({task})  # the buffer serves one at a time
 
     async def _watch_certificates(self) -> None:
         while True:

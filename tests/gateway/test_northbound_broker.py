@@ -112,6 +112,19 @@ async def test_silence_is_answered_with_the_older_protocol_and_not_remembered(
     assert levels == [5, 4, 5, 4]
 
 
+async def test_silent_server_is_not_asked_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have more gateways at its door than it can serve."""
+    monkeypatch.setattr(client, "CONNACK_SECONDS", 0.1)
+
+    async def serve(wire: Wire) -> None:
+        await wire.reader.read()
+
+    async with fake_broker(serve) as port:
+        with pytest.raises(Unreachable) as silent:
+            await spoken(broker_at(port, protocol="5"))
+    assert (silent.value.kind, silent.value.soon) == ("silent", False)
+
+
 async def test_close_is_an_outage_once_mqtt_5_has_worked() -> None:
     """Falling back would lose the reason codes of PUBACKs for as long as the process lives."""
     server = Server("20 03 00 00 00")
