@@ -60,6 +60,18 @@ async def test_readings_are_decoded_whatever_becomes_of_the_worker(tmp_path: Pat
             assert "disabled" in town.readings[6]["error"]
             assert "acme/level" in (await gateway.status())["codec_worker"]["disabled"]
 
+            source = LEVEL.replace("/ 100,", "/ 50,")
+            await asyncio.to_thread((tmp_path / "codecs/acme/level.js").write_text, source)
+            assert await gateway.asked("codecs") == {"codecs": ["acme/level"]}
+            await sky.send(GAUGE.uplink(7, b"\x28", 1))
+            await town.has(7)
+            assert town.readings[7]["measurements"]["distance"] == 0.8
+            await asyncio.to_thread((tmp_path / "codecs/acme/level.js").unlink)
+            assert "acme/level" in (await gateway.asked("codecs"))["error"]
+            await sky.send(GAUGE.uplink(8, b"\x28", 1))
+            await town.has(8)
+            assert town.readings[8]["measurements"]["distance"] == 0.8
+
 
 async def test_answered_reading_is_decoded_too(tmp_path: Path) -> None:
     async with mosquitto(tmp_path) as broker, city(broker) as town:
