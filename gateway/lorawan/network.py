@@ -61,11 +61,6 @@ class Network:
             by_dev_eui, nonces, self._plan, net_id, random_bytes, join_control
         )
 
-    @property
-    def ended(self) -> Changes:
-        """Once after a start, to be committed: sessions that devices.toml has ended meanwhile."""
-        return Changes(ended=tuple(self._activations.ended_before))
-
     def adr_reason(self, dev_eui: int) -> str:
         """What ADR makes of a device, for people to read; "" as long as it was not heard."""
         found = self._activations.of_dev_eui(dev_eui)
