@@ -1,15 +1,15 @@
 """The composition root: every part is built here and handed what it needs; no part builds another.
 
 One TaskGroup: receive, transmit, downlinks, forward, keep (what brings readings to the disk before
-W ends), store, control and health. A fault of the port or the broker is retried by its own task;
-any other exception ends the process, a StoreError too, and systemd starts it again.
+W ends), store, control and health. A fault of the port, the broker or the disk is retried by its
+own task; any other exception ends the process, and systemd starts it again.
 """
 
 import asyncio
 import logging
 import random
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -25,9 +25,9 @@ from gateway.diagnostics.control import Control
 from gateway.diagnostics.health import Health, tell_systemd
 from gateway.diagnostics.log import LogLevel
 from gateway.diagnostics.watch import Watch
+from gateway.disk import Disk
 from gateway.downlinks import Downlinks
 from gateway.duty_cycle import DutyCycle
-from gateway.errors import GatewayError
 from gateway.gateway_eui import GatewayEui
 from gateway.locked_sessions import LockedSessions
 from gateway.lorawan.downlink import largest_payload
@@ -38,8 +38,9 @@ from gateway.northbound.commands import Commands
 from gateway.northbound.forwarder import Forwarder
 from gateway.radio import Radio
 from gateway.records import Event
+from gateway.replay import Command
 from gateway.rhythm import Rhythm
-from gateway.settings import Settings, codecs
+from gateway.settings import Settings
 from gateway.store.bounds import DAY, Bounds
 from gateway.store.buffer import Buffer
 from gateway.store.database import Store
@@ -50,7 +51,6 @@ from gateway.uplinks import Uplinks
 log = logging.getLogger(__name__)
 
 DATABASE: Final = "kogge.db"
-STORE_ASKED_EVERY: Final = 10.0  # seconds; a store thread that does not answer is stuck
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
@@ -98,7 +98,7 @@ class Daemon:
             config.lorawan.join_allow,
             config.lorawan.joins_per_minute,
         )
-        network = Network(
+        self._network = network = Network(
             settings.devices,
             known,
             settings.region,
@@ -109,11 +109,10 @@ class Daemon:
             settings.rx,
         )
         spawn = partial(self._tasks.create_task, name="answer")
-        self._codecs = dict(settings.codecs)
         self._javascript = JavaScript(Worker(random.random))
         self._decoding = Decoding(
             settings.devices,
-            self._codecs,
+            settings.codecs,
             self._javascript,
             self._buffer.replace,
             partial(self._tasks.create_task, name="decode"),
@@ -135,7 +134,7 @@ class Daemon:
         )
         self._uplinks = Uplinks(
             network,
-            self._codecs,
+            settings.codecs,
             self._buffer,
             self._decoding,
             self._transmitter.answer,
@@ -144,6 +143,15 @@ class Daemon:
             spawn,
             rhythm,
             self._downlinks.events,
+            self._transmitter.withhold,
+        )
+        self._disk = Disk(
+            store,
+            self._buffer.restore,
+            self._ask_store,
+            self._disk_changed,
+            random.random,
+            self._clock.now,
         )
         self._radio = Radio(
             self._concentrator,
@@ -157,7 +165,7 @@ class Daemon:
             Path(config.gateway.control_socket),
             self.status,
             self._watch,
-            {"join": self._join, "forward": self._forwarding, "codecs": self._renew_codecs},
+            {"join": self._join, "forward": self._forwarding},
         )
         self._log_level = LogLevel()
         self._since = self._clock.now()
@@ -178,7 +186,7 @@ class Daemon:
             "downlinks": self._downlinks.run(self._transmitter, beat("downlinks", 60)),
             "forward": self._forward(beat("forward", 90)),
             "keep": self._buffer.run(beat("keep", 120)),
-            "store": self._ask_store(beat("store", 30)),
+            "store": self._disk.run(beat("store", 30)),
             "control": self._control.run(beat("control", 30)),
             "health": self._tell_health(),
         }
@@ -191,6 +199,7 @@ class Daemon:
                     task.cancel()
         finally:
             await self._javascript.close()
+            await self._disk.close()
             await self._buffer.close()
 
     def status(self) -> dict[str, Any]:
@@ -213,20 +222,10 @@ class Daemon:
             downlinks=self._downlinks.waiting,
             join=joining.standing(self._join_control, self._clock.now().monotonic_s),
             locked=len(self._locked),
+            store=report.store(self._disk, self._buffer.memory_records, self._clock.dated),
             stuck=self._health.overdue(),
             codec_worker=self._decoding.status(),
         )
-
-    async def _renew_codecs(self, _: dict[str, Any]) -> dict[str, Any]:
-        """The codecs' files have changed: what comes from now on, and what is not decoded yet, is
-        decoded by them. Wrong files change nothing.
-        """
-        try:
-            found = await asyncio.to_thread(codecs, self._settings)
-        except GatewayError as error:
-            return {"error": str(error)}
-        self._codecs.update(found)
-        return {"codecs": sorted(found)}
 
     def _join(self, request: dict[str, Any]) -> dict[str, Any]:
         """What `kogge join` asks."""
@@ -259,7 +258,7 @@ class Daemon:
             f"{settings.config.mqtt.topic_prefix}/{eui}/command",
             order=self._downlinks.order,
             encode=self._decoding.encode,
-            keep=lambda events, commands: self._buffer.keep(events, Changes(), commands),
+            keep=self._keep_answers,
             now=self._clock.now,
             devices={device.dev_eui for device in settings.devices},
             listening={one.dev_eui for one in settings.devices if one.device_class == "C"},
@@ -270,13 +269,21 @@ class Daemon:
             set_log_level=self._log_level.change,
         )
 
-    async def _ask_store(self, beat: Callable[[], None]) -> None:
-        while True:
-            await self._store.recall(gateway_eui.NAME)
-            await self._locked.look_again()
-            await self._floor.look_again()
-            beat()
-            await asyncio.sleep(STORE_ASKED_EVERY)
+    async def _keep_answers(self, events: Sequence[Event], commands: Sequence[Command]) -> None:
+        """On disk when this returns, or the broker has them."""
+        if not await self._buffer.keep(events, Changes(), commands):
+            await self._buffer.safe(lambda record: any(record is event for event in events))
+
+    async def _ask_store(self) -> None:
+        await self._store.recall(gateway_eui.NAME)
+        await self._locked.look_again()
+        await self._floor.look_again()
+
+    def _disk_changed(self, state: str, reason: str) -> None:
+        self._network.disk_fails(state == "failing")
+        telling.store(self._watch, state, reason)
+        word = "failing" if state == "failing" else "back"
+        self._buffer.add(Event("store", self._clock.now(), {"state": word, "reason": reason}))
 
     async def _tell_health(self) -> None:
         await self._radio.first_result.wait()

@@ -3,16 +3,21 @@
 Everything is on disk before it is acted on: the order before it is acknowledged, that it is handed
 over before it is programmed, the result with the event that tells it. What expires, and what
 devices of class C can have at once, is looked at by `run`.
+
+With the disk dead (D1c) orders are refused, and that is told before they are acknowledged; what
+waits goes on waiting.
 """
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Protocol, TypeAlias
 
 from drivers.concentrator import TxStatus
 from gateway.clock import Clock
 from gateway.diagnostics.watch import Watch
+from gateway.errors import DiskFault
 from gateway.lorawan import moment as lorawan
 from gateway.lorawan.airtime import airtime_us
 from gateway.lorawan.downlink import Answer
@@ -27,13 +32,17 @@ LOOK_SECONDS = 1.0  # while something waits: for its expiry, or for a class C de
 IDLE_SECONDS = 10.0
 CLOCKS_APART = 0.05
 """Seconds by which the times of a transmission and of an uplink may err against each other."""
+NOT_KEPT = "the gateway's disk refuses: order it again later, under another correlation"
 RETRY_SECONDS = 10.0  # after a transmission to a class C device was refused
 
 
 class Buffer(Protocol):
     """What a downlink asks of gateway.store.buffer."""
 
-    async def keep(self, records: Sequence[Record], changes: Changes) -> None: ...
+    @property
+    def failing(self) -> bool: ...
+
+    async def keep(self, records: Sequence[Record], changes: Changes) -> bool: ...
 
 
 class Transmitter(Protocol):
@@ -66,15 +75,26 @@ class Downlinks:
         return len(self._network.downlinks)
 
     async def open(self) -> None:
-        """What an earlier run left in doubt ends, before anything else happens."""
+        """What an earlier run left in doubt ends, before anything else happens; and sessions that
+        devices.toml has ended since.
+        """
+        if self._network.ended != Changes():
+            await self._buffer.keep([], self._network.ended)
         await self._keep(self._network.downlinks.recover(self._devices), self._clock.now())
 
     async def order(self, order: Order) -> None:
-        """Take an order in; on disk when this returns."""
+        """Take an order in; on disk when this returns. Raises DiskFault: it is not taken in."""
         now = self._clock.now()
+        if self._buffer.failing and not self._network.downlinks.knows(order.correlation):
+            raise DiskFault(NOT_KEPT)
         step = self._network.downlinks.put(order, now.at)
         # a repeated order brings nothing, but its first copy's commit may be under way
-        await self._buffer.keep(self.events(step.results, now), Changes(downlinks=step.downlinks))
+        kept = await self._buffer.keep(
+            self.events(step.results, now), Changes(downlinks=step.downlinks)
+        )
+        if not kept and not step.results and step.downlinks:
+            await self._keep(replace(self._network.downlinks.withdraw(order, ""), results=()), now)
+            raise DiskFault(NOT_KEPT)
         self._news.set()
 
     def events(self, results: Iterable[Result], moment: Moment) -> list[Event]:
@@ -111,14 +131,18 @@ class Downlinks:
         while True:
             beat()
             self._news.clear()
-            now = self._clock.now()
-            await self._keep(self._network.downlinks.expire(now.at), now)
-            for dev_eui in self._network.downlinks.waiting():
-                await self._send_now(dev_eui, transmitter)
+            if not self._buffer.failing:
+                await self._look(transmitter)
             pause = LOOK_SECONDS if self._network.downlinks.waiting() else IDLE_SECONDS
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._news.wait()
+
+    async def _look(self, transmitter: Transmitter) -> None:
+        now = self._clock.now()
+        await self._keep(self._network.downlinks.expire(now.at), now)
+        for dev_eui in self._network.downlinks.waiting():
+            await self._send_now(dev_eui, transmitter)
 
     async def _send_now(self, dev_eui: int, transmitter: Transmitter) -> None:
         now = self._clock.now()
@@ -126,9 +150,12 @@ class Downlinks:
             return
         self._retry_at.pop(dev_eui, None)
         found = self._network.downlink_now(dev_eui, lorawan_moment(now))
+        kept = True
         if found.changes != Changes():
-            await self._buffer.keep(self.events(found.results, now), found.changes)
-        if found.answer is not None and found.answer.downlink is not None:
+            kept = await self._buffer.keep(self.events(found.results, now), found.changes)
+        if found.answer is not None and not kept:
+            self.told(found.answer, TxStatus.TOO_LATE, 0)
+        elif found.answer is not None and found.answer.downlink is not None:
             self._sent[found.answer.downlink] = dev_eui
             await transmitter.send_now(found.answer)
 

@@ -5,6 +5,7 @@
     GatewayError
     ├── ConfigError    a file is wrong: which, which key, its value, what is allowed
     ├── StoreError     the database cannot be opened, read or written
+    │   └── DiskFault  for now: the disk refuses, and is tried again
     └── ControlError   the daemon cannot be reached, or refused a request
 
 Errors of the hardware stand in `drivers.concentrator`.
@@ -29,6 +30,10 @@ class ConfigError(GatewayError):
 
 class StoreError(GatewayError):
     """The database cannot be opened, read or written."""
+
+
+class DiskFault(StoreError):
+    """The disk refuses for now: what comes in goes on from memory, and the disk is tried again."""
 
 
 class ControlError(GatewayError):

@@ -73,6 +73,10 @@ class Transmitter:
             placement = self._scheduler.place(allowed, uplink.counter_us, now.chip_session, now.us)
             await self._take(allowed, placement, now)
 
+    def withhold(self, answer: Answer) -> None:
+        """It must not leave: what it promises is not safe."""
+        self._end(answer, TxStatus.TOO_LATE)
+
     async def send_now(self, answer: Answer) -> None:
         """To a device that always listens: at the first moment that is free."""
         allowed = self._with_airtime(answer)

@@ -2,10 +2,15 @@
 
 What is to be answered is committed at once, and only then answered; everything else is live at
 once and safe within W. Nothing here waits: receiving goes on.
+
+With the disk dead (D1c) an answer leaves when the broker has acknowledged the reading, if that is
+in time, and if its counter is reserved on disk; it must change nothing else that has to be kept.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol, TypeAlias
 
 from drivers.concentrator import RxPacket
@@ -30,6 +35,7 @@ Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
 Send: TypeAlias = Callable[[Answer, RxPacket], Awaitable[None]]
 Results: TypeAlias = Callable[[Iterable[Result], Moment], list[Event]]
 
+ANSWER_SECONDS = 20.0  # RX1 opens 15 s after an uplink at the latest, RX2 a second later
 MANY_RESETS = 128
 WITHOUT_RESETS = (
     "without one left it is refused. It restarts often, or somebody replays its old frames: give it"
@@ -49,12 +55,14 @@ class Buffer(Protocol):
 
     def add(self, record: Record) -> None: ...
     def touch(self, session: Session) -> None: ...
-    async def keep(self, records: Sequence[Record], changes: Changes) -> None: ...
+    async def keep(self, records: Sequence[Record], changes: Changes) -> bool: ...
+    async def safe(self, wanted: Callable[[Record], bool]) -> bool: ...
 
 
 class Uplinks:
     """`codecs` by name; `spawn` starts what may take a while, in the daemon's task group; `rhythm`
-    learns when devices speak; `results` makes events of what became of downlinks.
+    learns when devices speak; `results` makes events of what became of downlinks; `withhold`
+    hears of an answer that does not leave.
     """
 
     def __init__(
@@ -69,11 +77,13 @@ class Uplinks:
         spawn: Spawn,
         rhythm: Rhythm,
         results: Results,
+        withhold: Callable[[Answer], None],
     ) -> None:
         self._network, self._codecs, self._buffer, self._send = network, codecs, buffer, send
         self._decoding = decoding
         self._clock, self._watch, self._spawn, self._rhythm = clock, watch, spawn, rhythm
         self._results, self._refusals = results, JoinRefusals()
+        self._withhold = withhold
         self.drops: Counter[str] = Counter()
         self.counts: Counter[str] = Counter(
             readings=0, joins=0, without_payload=0, repeated=0, mac_skipped=0, joins_refused=0
@@ -121,7 +131,11 @@ class Uplinks:
         told = self._results(uplink.results, moment)
         records = [*self._records(uplink, packet, moment), *told]
         if uplink.answer is not None or uplink.changes != Changes():
-            self._spawn(self._keep_and_answer(records, uplink.changes, uplink.answer, packet))
+            self._spawn(
+                self._keep_and_answer(
+                    records, uplink.changes, uplink.answer, packet, uplink.reading_id
+                )
+            )
             return
         for record in records:
             self._buffer.add(record)
@@ -187,15 +201,37 @@ class Uplinks:
         detail = _activation(joined.device, joined.session) | {"dev_nonces": spent}
         self._watch.tell("join", **detail)
         event = Event("join", moment, detail)
-        self._spawn(self._keep_and_answer([event], joined.changes, joined.answer, packet))
+        self._spawn(self._keep_and_answer([event], joined.changes, joined.answer, packet, None))
 
     async def _keep_and_answer(
-        self, records: list[Record], changes: Changes, answer: Answer | None, packet: RxPacket
+        self,
+        records: list[Record],
+        changes: Changes,
+        answer: Answer | None,
+        packet: RxPacket,
+        reading_id: str | None,
     ) -> None:
-        await self._buffer.keep(records, changes)
+        kept = await self._buffer.keep(records, changes)
         self._begin(records)
-        if answer is not None:
+        if answer is None:
+            return
+        if kept or await self._may_answer(reading_id, changes):
             await self._send(answer, packet)
+        else:
+            self._withhold(answer)
+
+    async def _may_answer(self, reading_id: str | None, changes: Changes) -> bool:
+        """D1c; joins have no reading, and are not answered."""
+        others = changes.ended or changes.joins or changes.rejoins or changes.downlinks
+        covered = all(session.is_within_reserved for session in changes.sessions)
+        if reading_id is None or others or not covered:
+            return False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await self._buffer.safe(
+                    lambda one: isinstance(one, Reading) and one.id == reading_id
+                )
+        return False
 
 
 def _level(status: DevStatusAns | None) -> dict[str, Value]:

@@ -40,6 +40,10 @@ class MemoryBuffer:
         )
 
     @property
+    def rests(self) -> bool:
+        return False
+
+    @property
     def parked(self) -> int:
         return len(self.kept)
 

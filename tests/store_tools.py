@@ -86,17 +86,23 @@ class World:
         self, window: float = 1.0, bounds: Bounds = NO_BOUNDS, archive: float = 0.0
     ) -> AsyncIterator[Buffer]:
         async with self.store() as store:
-            buffer = Buffer(
-                store,
-                window,
-                self.say_safe,
-                now=lambda: self.time,
-                bounds=bounds,
-                clock=self.clock(),
-                archive=archive,
-            )
+            buffer = self.on(store, window, bounds, archive)
             await buffer.open()
             yield buffer
+
+    def on(
+        self, store: Store, window: float = 1.0, bounds: Bounds = NO_BOUNDS, archive: float = 0.0
+    ) -> Buffer:
+        """Not yet opened."""
+        return Buffer(
+            store,
+            window,
+            self.say_safe,
+            now=lambda: self.time,
+            bounds=bounds,
+            clock=self.clock(),
+            archive=archive,
+        )
 
     def clock(self) -> Clock:
         """Trusted when `wall` is set; `time` is its monotonic time."""

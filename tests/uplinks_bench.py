@@ -1,7 +1,7 @@
 """An `Uplinks` with everything around it in memory: network, buffer, air, onlookers."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,13 +29,17 @@ GAUGE = replace(ABP, codec=LEVEL, depth=2.0)
 
 @dataclass
 class FakeBuffer:
-    """`disk` is set while it commits at once; `done` is what happened, in order."""
+    """`disk` is set while it commits at once, `dead` if it cannot; then `broker` is set while
+    the broker acknowledges at once. `done` is what happened, in order.
+    """
 
     done: list[Any]
     disk: asyncio.Event = field(default_factory=asyncio.Event)
     records: list[Record] = field(default_factory=list)
     touched: list[Session] = field(default_factory=list)
     fault: StoreError | None = None
+    dead: bool = False
+    broker: asyncio.Event = field(default_factory=asyncio.Event)
 
     def add(self, record: Record) -> None:
         self.records.append(record)
@@ -44,13 +48,21 @@ class FakeBuffer:
     def touch(self, session: Session) -> None:
         self.touched.append(session)
 
-    async def keep(self, records: Sequence[Record], changes: Changes) -> None:
+    async def keep(self, records: Sequence[Record], changes: Changes) -> bool:
         self.done.append("keeping")
         await self.disk.wait()
         if self.fault:
             raise self.fault
         self.records += records
         self.done.append(changes)
+        if not self.dead:
+            for session in changes.sessions:
+                session.is_on_disk(session)
+        return not self.dead
+
+    async def safe(self, wanted: Callable[[Record], bool]) -> bool:
+        await self.broker.wait()
+        return any(wanted(record) for record in self.records)
 
 
 class Bench:
@@ -62,9 +74,11 @@ class Bench:
         self.buffer.disk.set()
         self.undecoded: list[Reading] = []
         self.answers: list[Answer] = []
+        self.withheld: list[Answer] = []
         self.watch = Watch()
+        self.network = network([device, otaa()])
         self.uplinks = Uplinks(
-            network([device, otaa()]),
+            self.network,
             CODECS,
             self.buffer,
             self,
@@ -74,6 +88,7 @@ class Bench:
             tasks.create_task,
             Rhythm(),
             lambda results, moment: [result_event(result, moment) for result in results],
+            self.withheld.append,
         )
 
     def begin(self, reading: Reading) -> None:

@@ -57,6 +57,7 @@ def lines(status: dict[str, Any]) -> Iterator[str]:
     yield from _city(city)
     yield f"  backlog  {status['backlog']} not yet acknowledged{_given_up(status['lost'])}"
     yield from _archive(status["archive"])
+    yield from _store(status["store"])
     yield f"  clock    {status['time_quality']}"
     heard = f"{counts['readings']}, joins {counts['joins']}, devices {status['devices']}"
     yield f"  readings {heard}{_waiting(status)}"
@@ -137,6 +138,15 @@ def _when(radio: dict[str, Any]) -> str:
 
     at = radio["last_fault_at"]
     return "" if at is None else f" {rfc3339(at)}"
+
+
+def _store(store: dict[str, Any]) -> Iterator[str]:
+    """D1c."""
+    if store["state"] != "well":
+        tries = f"tried again {store['retries']} times"
+        yield f"  DISK     {store['state']}, {tries}: {store['reason']}"
+        alone = f"{store['memory_records']} records are nowhere else"
+        yield f"           readings go on from memory, {alone}; nobody joins, orders are refused"
 
 
 def _given_up(records: int) -> str:

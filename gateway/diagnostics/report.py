@@ -7,6 +7,7 @@ import msgspec
 
 from drivers.concentrator import ConcentratorStatus
 from gateway import VERSION
+from gateway.disk import Disk
 from gateway.duty_cycle import band_name
 from gateway.lorawan.duty_cycle import HOUR
 from gateway.lorawan.region import SubBand
@@ -41,6 +42,7 @@ def status(
     downlinks: int,
     join: Mapping[str, Any],
     locked: int,
+    store: Mapping[str, Any],
     stuck: Sequence[str],
     codec_worker: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -55,7 +57,9 @@ def status(
         "gateway": eui,
         "name": settings.config.gateway.name,
         "place": settings.config.gateway.place,
-        "health": health(radio.state == "receiving", forwards, bool(stuck)),
+        "health": health(
+            radio.state == "receiving", forwards, bool(stuck), store["state"] == "well"
+        ),
         "since": dated(since).at,
         "time_quality": now.time_quality,
         "radio": _radio(radio, chip, dated),
@@ -72,18 +76,32 @@ def status(
         "join": dict(join),
         "locked": locked,
         "codec_worker": dict(codec_worker),
+        "store": dict(store),
         "drops": dict(uplinks.drops),
         "stuck": list(stuck),
     }
 
 
 def health(
-    receiving: bool, forwards: bool, stuck: bool
+    receiving: bool, forwards: bool, stuck: bool, stores: bool = True
 ) -> Literal["healthy", "degraded", "broken"]:
-    """Healthy: it hears and it forwards. Degraded: one of the two. Broken: neither, or stuck."""
+    """Healthy: it hears, forwards and stores. Degraded: it hears or forwards. Broken: neither, or
+    stuck.
+    """
     if stuck or not (receiving or forwards):
         return "broken"
-    return "healthy" if receiving and forwards else "degraded"
+    return "healthy" if receiving and forwards and stores else "degraded"
+
+
+def store(disk: Disk, memory_records: int, dated: Callable[[Moment], Moment]) -> dict[str, Any]:
+    """How the disk is; `memory_records` are nowhere else."""
+    return {
+        "state": disk.state,
+        "reason": disk.reason,
+        "since": dated(disk.since).at,
+        "retries": disk.retries,
+        "memory_records": memory_records,
+    }
 
 
 def radio_state(radio: Radio) -> RadioState:

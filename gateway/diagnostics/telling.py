@@ -16,6 +16,11 @@ def radio(watch: Watch, state: str, reason: str) -> None:
     tell_systemd(STATUS=f"radio {state}{f': {reason}' if reason else ''}")
 
 
+def store(watch: Watch, state: str, reason: str) -> None:
+    """The log has it from the disk's own task."""
+    watch.tell("store", state=state, reason=reason)
+
+
 def city(watch: Watch, what: str, sentence: str) -> None:
     """`what` is the forwarder's: "connected", "disconnected", "refused", "parked", "paused"."""
     log.log(logging.INFO if what == "connected" else logging.WARNING, "city %s", sentence)

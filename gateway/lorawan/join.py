@@ -10,6 +10,8 @@ Rules:
   may be lost, its request an old one that was held back (`gateway.lorawan.activations`).
 - The same Join-Request from a second demodulator is a `duplicate`, no misuse of a DevNonce.
 - Who may join at all is asked last (`gateway.lorawan.join_control`); rejoins go on.
+- While nothing can be kept (`disk_fails`) there is no join and no rejoin: one that is forgotten
+  would be accepted once more (D1c).
 - To a device of 1.1 we are a 1.1 network: its Join-Accept has OptNeg.
 - Why one is refused is said for people to read: who stands before a device that does not join has
   only that.
@@ -77,6 +79,7 @@ class JoinServer:
         """Without `control` every device may join at any time."""
         self.devices, self.nonces, self.plan, self.net_id = devices, nonces, plan, net_id
         self._random_bytes, self._control = random_bytes, control
+        self.disk_fails = False
 
     def receive(self, packet: RxPacket, activations: Activations, now: float) -> Joined | Drop:
         """Check a Join-Request, received at `now` (s); an accepted one opens a pending session."""
@@ -126,6 +129,8 @@ class JoinServer:
         return refused(DropReason.DEV_NONCE_REUSED, device.dev_eui, says)
 
     def _held_back(self, dev_eui: int, now: float) -> Drop | None:
+        if self.disk_fails:
+            return refused(DropReason.DISK_FAILS, dev_eui, DISK_FAILS)
         reason = self._control.refusal(dev_eui, now) if self._control else None
         return None if reason is None else refused(reason, dev_eui, SAYS[reason])
 
@@ -184,6 +189,9 @@ NOT_RISING = (
     "DevNonce does not rise: the device was reset and counts anew, or it is older than devices.toml"
     " says; up to 1.0.3 the DevNonce is random (lorawan)"
 )
+
+
+DISK_FAILS = "the gateway's disk refuses, and no join may be forgotten: kogge status says why"
 
 
 def refused(reason: DropReason, dev_eui: int, says: str) -> Drop:

@@ -7,6 +7,8 @@ Rules:
   `changes`. A failed commit therefore has to end the process; it starts again from the disk,
   where nothing stands that an answer has not yet promised. The other way round nothing is lost:
   an answer leaves only after its commit (D1a).
+- While the disk refuses (D1c) there are no joins, no ABP device begins anew, and what the city has
+  sent waits: each of them would be done twice if it were forgotten.
 - NetID 0 is one of the two that private networks may use without asking.
 - A device that left devices.toml is not heard any more; what the store keeps of it stays there.
 """
@@ -60,6 +62,16 @@ class Network:
         self._join_server = JoinServer(
             by_dev_eui, nonces, self._plan, net_id, random_bytes, join_control
         )
+
+    @property
+    def ended(self) -> Changes:
+        """Once after a start, to be committed: sessions that devices.toml has ended meanwhile."""
+        return Changes(ended=tuple(self._activations.ended_before))
+
+    def disk_fails(self, fails: bool) -> None:
+        """Nothing can be kept for now; or again it can."""
+        self._join_server.disk_fails = self._activations.disk_fails = fails
+        self.downlinks.disk_fails = fails
 
     def adr_reason(self, dev_eui: int) -> str:
         """What ADR makes of a device, for people to read; "" as long as it was not heard."""

@@ -46,6 +46,8 @@ class DropReason(StrEnum):
     """A good Join-Request of a DevEUI that lorawan.join_allow does not let in."""
     JOIN_RATE = "join_rate"
     """A good Join-Request above lorawan.joins_per_minute: the device tries again by itself."""
+    DISK_FAILS = "disk_fails"
+    """A good join or rejoin, or an ABP device that begins anew, while nothing can be kept."""
     RJ_COUNT_REUSED = "rj_count_reused"
     """A Rejoin-Request whose counter does not rise."""
     WINDOWS_IN_DOUBT = "windows_in_doubt"

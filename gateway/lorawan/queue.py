@@ -118,6 +118,7 @@ class DownlinkQueue:
 
     def __init__(self, known: Iterable[Queued] = (), silence: str = "") -> None:
         self._silence = silence
+        self.disk_fails = False
         self._open: dict[int, dict[int, Queued]] = {}  # by DevEUI, by number
         self._pending: set[str] = set()  # correlations
         self._done: dict[str, None] = {}  # the same, oldest first
@@ -139,9 +140,12 @@ class DownlinkQueue:
                 step += self._unknown(queued, "the gateway stopped while it was being sent")
         return step
 
+    def knows(self, correlation: str) -> bool:
+        return correlation in self._pending or correlation in self._done
+
     def put(self, order: Order, now: float | None) -> Step:
         """Take an order in; one that is known already changes nothing."""
-        if order.correlation in self._pending or order.correlation in self._done:
+        if self.knows(order.correlation):
             return NOTHING
         queued = Queued(self._last + 1, order)
         waiting = self._open.get(order.dev_eui, {})
@@ -152,6 +156,13 @@ class DownlinkQueue:
                 queued, TxStatus.QUEUE_FULL, f"{PER_DEVICE} downlinks wait for this device"
             )
         return self._keep(queued)
+
+    def withdraw(self, order: Order, reason: str) -> Step:
+        """It could not be kept: it ends before anybody has seen it."""
+        for queued in self._open.get(order.dev_eui, {}).values():
+            if queued.order.correlation == order.correlation:
+                return self._end(queued, Verdict.REFUSED, reason)
+        return NOTHING
 
     def next_for(self, dev_eui: int, room: int, now: float | None) -> tuple[Queued | None, Step]:
         """The downlink to send now, if one may be; what has expired or does not fit ends.
@@ -235,7 +246,9 @@ class DownlinkQueue:
         return [one for downlinks in self._open.values() for one in downlinks.values()]
 
     def _sendable(self, dev_eui: int, now: float | None) -> Iterator[Queued]:
-        """In the order in which they go."""
+        """In the order in which they go; none while that could not be kept (D1c)."""
+        if self.disk_fails:
+            return
         known = list(self._open.get(dev_eui, {}).values())
         if any(one.state is State.HANDED_OVER for one in known):
             return

@@ -21,7 +21,7 @@ from dataclasses import replace
 from drivers.concentrator import RxPacket
 from gateway.lorawan.activations import Activation, Activations
 from gateway.lorawan.device import Device
-from gateway.lorawan.join import NOT_IN_FILE, Admission, JoinServer, refused
+from gateway.lorawan.join import DISK_FAILS, NOT_IN_FILE, Admission, JoinServer, refused
 from gateway.lorawan.mac_state import RxParams
 from gateway.lorawan.outcome import Drop, DropReason, Joined
 from gateway.lorawan.requests import windows_in_doubt
@@ -49,6 +49,8 @@ def receive_rejoin(server: JoinServer, packet: RxPacket, activations: Activation
         return refused(DropReason.NOT_OTAA, dev_eui, NOT_1_1)
     if any(_opened(one, count, packet) for one in activations.of(device)):
         return Drop(DropReason.DUPLICATE, dev_eui=dev_eui)
+    if server.disk_fails:
+        return refused(DropReason.DISK_FAILS, dev_eui, DISK_FAILS)
     if kind == 1:
         return _from_anywhere(server, packet, device, eui, count, activations)
     return _in_session(server, packet, device, kind, eui, count, activations)

@@ -7,6 +7,7 @@ Rules:
 - `f_cnt_up` is the last accepted 32-bit counter, -1 before the first; it only rises.
 - `f_cnt_down` is the next to use. It is used only below `f_cnt_down_reserved`, and what is
   reserved is on disk before it is used: after a crash the counter goes on at the reservation.
+- With the disk dead nothing can be reserved: `reserved_on_disk` is how far counters may go then.
 - LoRaWAN 1.1 has two downlink counters: `f_cnt_down` is NFCntDown there, for frames without an
   application's payload, `a_f_cnt_down` is AFCntDown. Up to 1.0.4 there is one for all.
 - A session that was joined stays `pending` until its first uplink: the device may never have
@@ -48,6 +49,17 @@ class Session:
     net_id: int = 0
     rj_count_0: int = -1
     mac: Mac = FACTORY
+    reserved_on_disk: tuple[int, int] = field(default=(0, 0), repr=False, compare=False)
+
+    @property
+    def is_within_reserved(self) -> bool:
+        """Every downlink counter that was taken lies below what is reserved on disk by now."""
+        n, a = self.reserved_on_disk
+        return self.f_cnt_down <= n and self.a_f_cnt_down <= a
+
+    def is_on_disk(self, written: "Session") -> None:
+        """This copy of it has been written, or read."""
+        self.reserved_on_disk = (written.f_cnt_down_reserved, written.a_f_cnt_down_reserved)
 
     def next_f_cnt_down(self, f_port: int | None) -> int:
         """The counter that the next downlink on `f_port` takes."""

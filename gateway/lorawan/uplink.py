@@ -90,6 +90,8 @@ def receive_uplink(
             return accepted.outcome(activations)
         anew = activation.decode_begun_anew(packet, plan)
         if anew is not None and _may_begin_anew(activation, anew):
+            if activations.disk_fails:
+                return Drop(DropReason.DISK_FAILS, dev_addr, activation.device.dev_eui)
             begun = activations.begin_anew(activation)
             accepted = _Accepted(packet, moment, begun, anew, plan, downlinks)
             return _begun_anew(accepted, activation.session, activations)

@@ -4,6 +4,7 @@ carried out.
 Rules:
 
 - A command returns from `take` when what follows from it is on disk; only then it is acknowledged.
+  With the disk dead what would have to be kept is refused, and the broker has that first.
   So it may come twice. A `correlation` is a command's identity: what comes again is the same, and
   changes nothing; it is acknowledged when its first copy is on disk.
 - Strangers' bytes: whatever is wrong is counted, and said in an event with the reason. That of a
@@ -26,6 +27,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from gateway.decoding import NotEncoded
 from gateway.downlinks import downlink_event
+from gateway.errors import DiskFault
 from gateway.lorawan.queue import Order, Verdict
 from gateway.northbound.client import Received
 from gateway.records import Event, Moment
@@ -143,7 +145,7 @@ class Commands:
             said = _said(message)
             self._remember(message, _as(Correlation, said.get("correlation")))
             await self._carry_out(verb, said)
-        except Refusal as refusal:
+        except (Refusal, DiskFault) as refusal:
             self.counts["refused"] += 1
             await self._keep([self._refused(verb, said, str(refusal))], [])
         else:

@@ -24,6 +24,9 @@ class Buffer(Protocol):
     def backlog(self) -> int: ...
 
     @property
+    def rests(self) -> bool: ...
+
+    @property
     def parked(self) -> int: ...
 
     async def next_batch(

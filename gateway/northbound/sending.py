@@ -74,7 +74,7 @@ class Sender:
     def may_rest(self) -> bool:
         """Whether there is no reason to deliver just now."""
         waits = _time() < max(self._refusals.hold_until, self._fills_until)
-        idle = self._buffer.backlog <= self._buffer.parked
+        idle = self._buffer.rests or self._buffer.backlog <= self._buffer.parked
         return waits or bool(self._in_flight) or idle or self._backlog_wait() > 0
 
     async def send(self, client: Client, protocol: str, tasks: asyncio.TaskGroup) -> None:

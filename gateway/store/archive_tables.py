@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from gateway.records import Reading
+from gateway.store import faults
 from gateway.store.archive import Block, Change
 from gateway.store.segments import UNREADABLE, unpack
 
@@ -32,7 +33,7 @@ def load(connection: sqlite3.Connection) -> list[Block]:
 
 def read(connection: sqlite3.Connection, number: int) -> Sequence[Reading] | None:
     """A block's readings; none if it has been pruned; None if it cannot be read: a card rots."""
-    with suppress(sqlite3.DatabaseError, *UNREADABLE):
+    with suppress(*UNREADABLE), faults.damage_suppressed():
         row = connection.execute(
             "SELECT readings, count FROM archive_block JOIN archive USING (number)"
             " WHERE number = ?",

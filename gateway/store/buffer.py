@@ -11,8 +11,12 @@ What holds here (docs/architecture.md §4):
   60 s. Commits come every W while the broker is away.
 - D2. A record keeps its identity; what is handed out twice is the same record. Batch numbers and
   sequence numbers rise for ever.
+- D1c. While the disk refuses (`failing`) records go on from memory, bounded: unwritten.py. `keep`
+  returns False then: its changes are owed to the disk, and go with the first commit that it takes
+  (`restore`). The backlog on disk waits. Batch numbers go on above what is reserved: should the
+  process die before the disk is back, the next run uses those once more.
 - D3. The oldest records are given up before a bound is broken, and told: giving_up.py.
-- D4. Nothing here is a stranger's: every fault is ours, is raised, and ends `run`.
+- D4. Nothing here is a stranger's: every fault but the disk's is ours, is raised, and ends `run`.
 - D5. A reading that was not decoded is a record as any other.
 
 Live records wait in memory for at most W; then they are on disk, leave memory, and wait as the
@@ -24,15 +28,15 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from weakref import WeakValueDictionary
 
 from gateway.clock import Clock
-from gateway.errors import StoreError
-from gateway.lorawan.session import Changes, Session
+from gateway.errors import DiskFault, StoreError
+from gateway.lorawan.session import NO_CHANGES, Changes, Session
 from gateway.records import Event, Reading, Record
 from gateway.replay import Command
 from gateway.store import tables
@@ -40,11 +44,13 @@ from gateway.store.archive import Archive
 from gateway.store.bounds import NO_BOUNDS, Bounds
 from gateway.store.chores import Chores, Taken
 from gateway.store.database import Store
-from gateway.store.giving_up import READ_RECORDS, GivingUp
+from gateway.store.giving_up import AGE_CHECK, READ_RECORDS, GivingUp
 from gateway.store.lanes import Entry, Lanes, Segment, take
 from gateway.store.numbers import Numbers
+from gateway.store.owed import merged
 from gateway.store.replays import Replays
 from gateway.store.segments import slices
+from gateway.store.unwritten import GIVEN_UP, Unwritten
 
 COMMIT_TAKES = 0.5  # seconds that a commit on a slow card may need before W ends
 UNTIMED = Clock(lambda: "unsynchronised", "")
@@ -79,13 +85,12 @@ class Buffer:
         """`archive` is for how many seconds delivered readings are kept for a replay."""
         self._store = store
         self._slack = window - min(window / 2, COMMIT_TAKES)
-        self._safe = safe
+        self._unwritten = Unwritten(safe)
         self._now = now
         self._bounds = bounds
         self._clock = clock
         self._archive_seconds = archive
         self._out: dict[int, list[Entry]] = {}
-        self._unwritten: deque[Entry] = deque()
         self._undecoded: WeakValueDictionary[str, Entry] = WeakValueDictionary()
         self._arrived = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -135,18 +140,44 @@ class Buffer:
         """Given up undelivered by this run, each told to the city in a gap event."""
         return self._giving_up.lost_records
 
+    @property
+    def failing(self) -> bool:
+        """D1c: the disk refuses."""
+        return self._store.fault is not None
+
+    @property
+    def memory_records(self) -> int:
+        """How many of the backlog are nowhere else."""
+        return self._unwritten.count()
+
+    @property
+    def rests(self) -> bool:
+        """D1c: whatever waits is on the disk."""
+        return self.failing and not (self._lanes.live or self._lanes.late)
+
     # records come in
 
     def add(self, record: Record, session: Session | None = None) -> None:
         """A live record, to the forwarder at once, safe within W. `session` has changed with it."""
-        entry = Entry(record, self._now())
-        self._unwritten.append(entry)
-        self._enter([entry])
-        self._arrived.set()
+        self._add([Entry(record, self._now())])
         if session is None:
             self._wake_run()
         else:
             self.touch(session)
+
+    def _add(self, entries: Sequence[Entry]) -> None:
+        """Live, in memory alone."""
+        self._unwritten.add(entries)
+        self._enter(entries)
+        if self.failing and self._unwritten.too_many():
+            self._give_up_unwritten()
+
+    def _give_up_unwritten(self) -> None:
+        """D1c: of those that are in a batch none is given up."""
+        lost = self._lanes.give_up_unwritten(GIVEN_UP)
+        self._unwritten.wake()
+        if lost:
+            self._add([Entry(event, self._now()) for event in self._giving_up.forgotten(lost)])
 
     def touch(self, session: Session) -> None:
         """D1b: its f_cnt_up has changed, whether or not a record came with it."""
@@ -155,22 +186,44 @@ class Buffer:
 
     async def keep(
         self, records: Sequence[Record], changes: Changes, commands: Sequence[Command] = ()
-    ) -> None:
-        """D1a. Raises StoreError when they are not on disk; then they have not been taken in."""
-        await self._giving_up.make_room(len(records))
+    ) -> bool:
+        """D1a: all of it is on disk. False (D1c): it was taken in, and is not; but what has to be
+        remembered of commands raises DiskFault. Then, as with any other StoreError, none of it has
+        been taken in.
+        """
+        may_go_on = not any(command.number or not command.done for command in commands)
         entries = [Entry(record, self._now()) for record in records]
+        try:
+            await self._giving_up.make_room(len(records))
+        except DiskFault:
+            if not may_go_on:
+                raise
+            self._chores.owe(changes, self._now())
+            self._go_on(entries, changes)
+            return False
         begun = self.replays.begin(commands)
 
         def ended(error: StoreError | None) -> None:
             self.replays.ended(begun, error)
             self._kept(entries, error)
+            if isinstance(error, DiskFault) and may_go_on:
+                self._go_on(entries, changes)
 
-        await self._commit(entries, changes, ended, commands=begun)
+        try:
+            await self._commit(entries, changes, ended, commands=begun)
+        except DiskFault:
+            if not may_go_on:
+                raise
+            return False
+        return True
+
+    async def safe(self, wanted: Callable[[Record], bool]) -> bool:
+        """D1c: returns when those that memory alone has are safe; False: one was given up."""
+        return await self._unwritten.safe(wanted)
 
     def _kept(self, entries: Sequence[Entry], error: StoreError | None) -> None:
         if error is None:
             self._enter(entries)
-            self._arrived.set()
             self._wake_run()
 
     def _enter(self, entries: Sequence[Entry]) -> None:
@@ -178,6 +231,7 @@ class Buffer:
         for entry in entries:
             if isinstance(entry.record, Reading) and entry.record.undecoded:
                 self._undecoded[entry.record.id] = entry
+        self._arrived.set()
 
     def replace(self, decoded: Reading) -> None:
         """D1d: its codec has answered. Without effect on what has left memory meanwhile: that is
@@ -186,6 +240,13 @@ class Buffer:
         entry = self._undecoded.pop(decoded.id, None)
         if entry is not None:
             entry.record = decoded
+
+    def _go_on(self, entries: Sequence[Entry], changes: Changes) -> None:
+        """Without the disk. What tells of changes is told with them."""
+        held = [e for e in entries if changes != NO_CHANGES and not isinstance(e.record, Reading)]
+        self._unwritten.hold(held)
+        self._add([entry for entry in entries if entry not in held])
+        self._wake_run()
 
     async def _tell(
         self,
@@ -221,23 +282,28 @@ class Buffer:
         came back). `in_order`: live records go when no backlog is left. May be cancelled at any
         time.
         """
-        await self._reserve_batch_number()
+        with suppress(DiskFault):
+            await self._reserve_batch_number()
         while True:
-            backlog = self._lanes.has_backlog
+            readable = not self.failing
+            backlog = bool(self._lanes.late) or (self._lanes.has_backlog and readable)
             ripe_in = math.inf if in_order and backlog else self._ripe_in(limit, linger)
             if ripe_in <= 0:
                 return self._hand_out(self._lanes.live, limit, historical=False)
-            again = self.replays.is_hungry(limit) or self.replays.has_readings
+            hungry = self.replays.is_hungry(limit) and readable
+            again = hungry or self.replays.has_readings
             backlog_in = backlog_wait() if backlog or again else math.inf
             if backlog_in > 0:
                 self._arrived.clear()
                 await _wait(self._arrived, min(ripe_in, backlog_in))
-            elif self._lanes.unread and len(self._lanes.late) < limit:
-                await self._read_backlog()
+            elif self._lanes.unread and len(self._lanes.late) < limit and readable:
+                with suppress(DiskFault):
+                    await self._read_backlog()
             elif self._lanes.late:
                 return self._hand_out(self._lanes.late, limit, historical=True)
-            elif self.replays.is_hungry(limit):
-                await self.replays.read()
+            elif hungry:
+                with suppress(DiskFault):
+                    await self.replays.read()
                 self._wake_run()
             else:
                 return self._replay(limit)
@@ -255,7 +321,7 @@ class Buffer:
         entries = self._out.pop(batch.number)
         self._chores.delete(self._lanes.delivered(entries), self._now())
         self.archive.add(batch.records, self._now())
-        self._say_safe(entries)
+        self._unwritten.say_safe(entries)
 
     def returned(self, batch: Batch) -> None:
         """It could not be published: its records go out again."""
@@ -327,17 +393,22 @@ class Buffer:
     async def run(self, beat: Callable[[], None] = lambda: None) -> None:
         """Keeps D1 and D1b, and deletes what is delivered, until cancelled or a StoreError.
 
-        A round, and its `beat`, comes every minute at the latest (AGE_CHECK).
+        A round, and its `beat`, comes every minute at the latest (AGE_CHECK); while the disk
+        refuses there is nothing to do but to wait for `restore`.
         """
         while True:
             beat()
             await self._until_due()
-            await self.flush()
+            with suppress(DiskFault):
+                await self.flush()
+            while self.failing:
+                beat()
+                await self._until(self._now() + AGE_CHECK)
 
     async def flush(self) -> None:
         """One round: write what is about to outlive W, or waits to be written for its own sake."""
         due = self._now() - self._slack
-        if self._oldest_unwritten() <= due or self._chores.due <= self._now():
+        if self._unwritten.oldest <= due or self._chores.due <= self._now():
             await self._write_all()
         self._lanes.retire(due)
         self._arrived.set()
@@ -355,47 +426,69 @@ class Buffer:
         self.archive.ripen()
         if self.replays.due < math.inf:
             await self._save_replay()
-        while self._oldest_unwritten() < math.inf or self._chores.due < math.inf:
-            await self._write_all()
+        try:
+            while self._unwritten.oldest < math.inf or self._chores.due < math.inf:
+                await self._write_all()
+        except DiskFault as fault:
+            lost = f"{self.memory_records} records that memory alone had are lost with this stop"
+            raise StoreError(f"{fault}. {lost}") from fault
+
+    async def restore(self) -> None:
+        """D1c: if the disk is back, what it does not have is written first; else DiskFault."""
+        await self._store.reopen(self._reconcile)
+        await self._write_all(self._batches.reservation(1))
+        self._arrived.set()
+        self._hurry.set()
+
+    def _reconcile(self, on_disk: Mapping[int, int]) -> None:
+        before = self._lanes.undelivered
+        out = [entry for entries in self._out.values() for entry in entries]
+        self._unwritten.add(self._lanes.reconcile(on_disk, out))
+        lost = self._giving_up.missing(before - self._lanes.undelivered)
+        self._add([Entry(event, self._now()) for event in lost])
 
     async def _until_due(self) -> None:
         while (due := self._next_round()) > self._now():
-            self._alarm = due
-            self._hurry.clear()
-            await _wait(self._hurry, due - self._now())
+            await self._until(due)
+
+    async def _until(self, due: float) -> None:
+        """Or until something comes in that is due before."""
+        self._alarm = due
+        self._hurry.clear()
+        await _wait(self._hurry, due - self._now())
 
     def _next_round(self) -> float:
         live = self._lanes.live
         leaves_memory = live[0].at if live and live[0].segment is not None else math.inf
         return min(
-            min(self._oldest_unwritten(), leaves_memory) + self._slack,
+            min(self._unwritten.oldest, leaves_memory) + self._slack,
             self._chores.due,
             self._giving_up.due,
             self.replays.due,
         )
 
     def _wake_run(self) -> None:
-        if self._next_round() < self._alarm:
+        if not self.failing and self._next_round() < self._alarm:
             self._hurry.set()
 
-    def _oldest_unwritten(self) -> float:
-        while self._unwritten and self._unwritten[0].delivered:
-            self._unwritten.popleft()
-        return self._unwritten[0].at if self._unwritten else math.inf
-
-    async def _write_all(self) -> None:
+    async def _write_all(self, reservation: dict[str, int] | None = None) -> None:
         await self._giving_up.make_room(len(self._unwritten))
-        entries = [entry for entry in self._unwritten if not entry.delivered]
-        self._unwritten.clear()
-        await self._commit(entries, Changes(), partial(self._put_back, entries))
+        held, waiting = self._unwritten.take()
+        then = partial(self._all_written, held, waiting)
+        await self._commit([*held, *waiting], NO_CHANGES, then, reservation)
 
     async def _save_replay(self) -> None:
         command, answers = self.replays.news()
         await self.keep(answers, Changes(), [command])
 
-    def _put_back(self, entries: Sequence[Entry], error: StoreError | None) -> None:
-        if error is not None:
-            self._unwritten.extendleft(reversed(entries))
+    def _all_written(
+        self, held: Sequence[Entry], waiting: Sequence[Entry], error: StoreError | None
+    ) -> None:
+        if error is None:
+            self._unwritten.written(waiting)
+            self._kept(held, None)
+        else:
+            self._unwritten.put_back(held, waiting)
 
     async def _commit(
         self,
@@ -408,12 +501,13 @@ class Buffer:
     ) -> None:
         """One transaction, with all chores that wait. `then` hears of its end, cancelled or not."""
         chores = self._chores.take(changes, self._now())
+        both = merged(chores.changes, changes)
         numbers = len(entries) + len(chores.archive.written)
         reserved = self._sequence.reservation(numbers) | (reservation or {})
         parts = [(self._sequence.take(len(part)), part) for part in slices(entries)]
         self.archive.number(chores.archive)
         write = tables.Write.of(
-            replace(changes, sessions=(*chores.sessions, *changes.sessions)),
+            both,
             [tables.Segment(first, [entry.record for entry in part]) for first, part in parts],
             [segment.first for segment in (*chores.delivered, *given_up)],
             reserved,
@@ -424,10 +518,13 @@ class Buffer:
 
         def ended(error: StoreError | None) -> None:
             if error is None:
-                self._chores.written(write.sessions)
                 self._written(parts, chores, reserved)
+                self._chores.written(write.sessions)
+                for session, written in zip(both.sessions, write.sessions, strict=True):
+                    session.is_on_disk(written)
             else:
-                self._chores.put_back(chores, self._now())
+                owed = changes if isinstance(error, DiskFault) else NO_CHANGES
+                self._chores.put_back(chores, owed, self._now())
             then(error)
 
         await self._store.commit(write, ended)
@@ -441,14 +538,7 @@ class Buffer:
         self.archive.changed(chores.archive)
         for first, entries in parts:
             self._chores.delete(self._lanes.on_disk(first, entries), self._now())
-            self._say_safe(entries)
-
-    def _say_safe(self, entries: Sequence[Entry]) -> None:
-        news = [entry for entry in entries if not entry.safe]
-        for entry in news:
-            entry.safe = True
-        if news:
-            self._safe([entry.record for entry in news])
+            self._unwritten.say_safe(entries)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

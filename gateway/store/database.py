@@ -1,49 +1,44 @@
-"""The database: one connection, on one thread of its own, under one lock.
+"""The database: one connection, on one thread of its own, under one lock (opening.py).
 
 - Nothing here blocks the event loop: every word with SQLite is spoken on the store's thread.
 - Group commit: while a transaction is being fsynced others wait, and go together into the next.
   Each waiter learns of the fsync, or of its failure as a StoreError; none waits for ever.
 - Answers reach the loop in the order in which the thread did the work, through `then`, and also
   when the coroutine that asked was cancelled meanwhile: what is on disk is always known to be.
-- `NAME.lock` is held (flock) as long as the database is open: there is never a second connection,
-  and SQLite is told so (`locking_mode=EXCLUSIVE`), so it needs no shared memory.
+- When the disk refuses (faults.py) the connection is given up on the spot: after a failed fsync
+  nothing of it is believed. From then on (`fault`) nothing is asked of the disk but by `reopen`,
+  and everything that would be raises DiskFault. Airtime and notes, on which no promise hangs, are
+  kept in memory then, and written by `reopen`.
+- A disk that cannot be written at the start is read, and counts as one that refuses.
 - `room` is measured when the file is opened, after each transaction, and by `measure`, which alone
   is told when that fails: what is on disk is not called lost because the disk cannot be measured.
 """
 
 import asyncio
-import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
-from gateway.errors import ConfigError, StoreError
+from gateway.errors import ConfigError, DiskFault, StoreError
 from gateway.lorawan.duty_cycle import Spent
 from gateway.lorawan.session import KnownState
 from gateway.records import Reading
-from gateway.store import archive_tables, plain_keys, sessions, tables, wal
+from gateway.store import archive_tables, faults, plain_keys, sessions, tables, wal
 from gateway.store.bounds import Room
 from gateway.store.migrations import migrate, schema
+from gateway.store.opening import connect, connect_to_read, take_lock
 from gateway.store.sealing import Keyring
 from gateway.store.tables import Segment, Stock, Write
 
 T = TypeVar("T")
 
-# page_size comes before the first table; small pages spare the card (docs/performance.md);
-# cache_size (256 KiB; the kernel has the pages too) opens the file: after locking_mode, or there is
-# shared memory
-PRAGMAS = (
-    f"PRAGMA page_size = {wal.PAGE}",
-    "PRAGMA locking_mode = EXCLUSIVE",
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",
-    f"PRAGMA wal_autocheckpoint = {wal.PAGES}",
-    "PRAGMA cache_size = -256",
-)
+
+PROOF: Final = Write(notes={"opened": "and written to"})  # that the disk can be written
 
 
 def free_disk(path: Path) -> int:
@@ -69,6 +64,9 @@ class Store:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._lock: int | None = None
         self._connection: sqlite3.Connection | None = None
+        self.fault: DiskFault | None = None
+        self.failed = asyncio.Event()
+        self._owed = Write()
         self._waiting: list[_Waiting] = []
         self._idle = asyncio.Event()
         self._idle.set()
@@ -79,11 +77,26 @@ class Store:
         store = cls(path, free_disk)
         try:
             await store._ask(store._open)
+            if store.fault:
+                store.failed.set()
             await store.measure()
         except BaseException:
             store._shut_down()
             raise
         return store
+
+    async def reopen(self, then: Callable[[dict[int, int]], None]) -> None:
+        """After a fault: begin anew with what the disk has. `then` hears of its segments, counts by
+        `first`, before anything else is asked of it. Raises DiskFault: it still refuses.
+        """
+
+        def back(found: dict[int, int]) -> None:
+            self.fault = None
+            then(found)
+
+        await self.settled()
+        self.failed.clear()
+        await self._ask(self._reopen, back)
 
     async def settled(self) -> None:
         """Every commit that was asked for has ended, well or not."""
@@ -109,8 +122,8 @@ class Store:
         return await self._ask(partial(self._run, tables.read_stock))
 
     async def remember(self, name: str, value: str) -> None:
-        """Note one thing for the next run; on disk when this returns."""
-        await self._ask(partial(self._run, partial(tables.remember, name=name, value=value)))
+        """Note one thing for the next run; on disk when this returns, or when the disk is back."""
+        await self._write_or_owe(Write(notes={name: value}))
 
     async def recall(self, name: str) -> str | None:
         """What an earlier `remember` noted."""
@@ -135,11 +148,22 @@ class Store:
         return await self._ask(partial(self._run, partial(archive_tables.read, number=number)))
 
     async def spend(self, spent: Spent) -> None:
-        """On disk when this returns, with what else waits for the disk."""
-        await self.commit(Write(airtime=(spent,)), _heard)
+        """On disk when this returns, with what else waits for it, or when the disk is back."""
+        await self._write_or_owe(Write(airtime=(spent,)))
+
+    async def _write_or_owe(self, write: Write) -> None:
+        def ended(fault: StoreError | None) -> None:
+            if isinstance(fault, DiskFault):
+                self._owed = self._owed.followed_by(write)
+
+        with suppress(DiskFault):
+            await self.commit(write, ended)
 
     async def commit(self, write: Write, then: Callable[[StoreError | None], None]) -> None:
         """On disk when this returns; `then` has been called just before, with None."""
+        if self.fault:
+            then(self.fault)
+            raise self.fault
         waiter = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(write, then, waiter))
         if self._idle.is_set():
@@ -190,12 +214,13 @@ class Store:
 
     def _fault(self, done: Future[T]) -> StoreError | None:
         error = done.exception()
+        if isinstance(error, DiskFault):
+            self.failed.set()
         if error is None or isinstance(error, StoreError):
             return error
         fault = StoreError(
             f"{self._path}: {error or type(error).__name__}. Nothing more can be stored: what the "
-            "broker has not acknowledged is in memory only. Check the disk's health and free space "
-            "(dmesg, df -h)."
+            "broker has not acknowledged is in memory only. Report this."
         )
         fault.__cause__ = error
         return fault
@@ -209,17 +234,55 @@ class Store:
     def _open(self) -> None:
         try:
             self._lock = take_lock(self._path)
-            plain_keys.remove_old_copies(self._path)
-            self._connection = _connect(self._path)
-            self._unlock(self._connection)
-            wal.grow(self._path)
+            self._open_file()
         except ConfigError as error:
             raise StoreError(str(error)) from error
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(
-                f"{self._path} cannot be opened ({error}); it has been left as it is. Check that "
-                "it is Kogge's own (ls -l), and the disk's health and free space (dmesg, df -h)."
-            ) from error
+            if not (faults.is_disk(error) and self._may_read(error)):
+                raise self._not_opened(error) from error
+
+    def _open_file(self) -> None:
+        plain_keys.remove_old_copies(self._path)
+        self._connection = connect(self._path)
+        self._unlock(self._connection)
+        tables.write(self._connection, [self._owed.followed_by(PROOF)])
+        self._owed = Write()
+        wal.grow(self._path)
+
+    def _may_read(self, error: Exception) -> bool:
+        """Whether what an earlier run left can be read though the disk cannot be written."""
+        self._give_up_connection()
+        if self._lock is None or not self._path.exists():
+            return False
+        try:
+            self._connection = connect_to_read(self._path)
+            version: int = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            self._keyring = Keyring.of(self._path)
+        except (sqlite3.Error, OSError):
+            return False
+        self._keyring.serve(self._connection)
+        self._refuse(error)
+        return version == len(schema())
+
+    def _not_opened(self, error: Exception) -> StoreError:
+        return StoreError(
+            f"{self._path} cannot be opened ({error}); it has been left as it is. Check that "
+            "it is Kogge's own (ls -l), and the disk's health and free space (dmesg, df -h)."
+        )
+
+    def _reopen(self) -> dict[int, int]:
+        self._give_up_connection()
+        try:
+            self._open_file()
+            assert self._connection is not None
+            found = tables.read_firsts(self._connection)
+            self.room = self._room(self._connection)
+        except (sqlite3.Error, OSError) as error:
+            self._give_up_connection()
+            if not (faults.is_disk(error) or faults.is_damage(error)):
+                raise
+            raise self._refuse(error) from error
+        return found
 
     def _unlock(self, connection: sqlite3.Connection) -> None:
         self._keyring = Keyring.of(self._path)
@@ -234,8 +297,25 @@ class Store:
 
     def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if self._connection is None:
-            raise StoreError(f"{self._path} is closed")
-        return work(self._connection)
+            raise self.fault or StoreError(f"{self._path} is closed")
+        try:
+            return work(self._connection)
+        except (sqlite3.Error, OSError) as error:
+            if not (faults.is_disk(error) or faults.is_damage(error)):
+                raise
+            self._give_up_connection()
+            raise self._refuse(error) from error
+
+    def _refuse(self, error: Exception) -> DiskFault:
+        """From now on nothing is asked of the disk."""
+        self.fault = DiskFault(f"{self._path}: {error}; {faults.advice(error)}")
+        return self.fault
+
+    def _give_up_connection(self) -> None:
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
 
     def _write(self, connection: sqlite3.Connection, writes: list[Write]) -> Room:
         if any(write.sessions for write in writes):
@@ -248,53 +328,16 @@ class Store:
 
     def _room(self, connection: sqlite3.Connection) -> Room:
         used, spare = tables.read_pages(connection)
-        log = Path(f"{self._path}-wal")
+        log = wal.log_of(self._path)
         size = log.stat().st_size if log.exists() else 0
         return Room(used, size, spare, self._free_disk(self._path))
 
     def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._give_up_connection()
+        self.fault = None
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    # SQLite would let everyone read the file, and it holds session keys
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    connection = sqlite3.connect(path, isolation_level=None)
-    try:
-        for pragma in PRAGMAS:
-            connection.execute(pragma).fetchall()
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def take_lock(path: Path) -> int:
-    """The descriptor that holds the lock beside `path`. Raises StoreError, OSError."""
-    if not path.parent.is_dir():
-        raise StoreError(
-            f"{path.parent} is not there, so {path.name} cannot be kept in it. "
-            "Create it, owned by the user that runs Kogge, or correct gateway.state_dir."
-        )
-    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(lock)
-        raise StoreError(
-            f"{path} is in use: another Kogge runs on it, and two would destroy it. "
-            "Stop that one first (systemctl stop kogge), or ask it (kogge status)."
-        ) from error
-    return lock
-
-
-def _heard(_: StoreError | None) -> None:
-    """The waiter learns of a fault; nobody else has to."""
 
 
 def _committed(then: Callable[[StoreError | None], None], fault: StoreError | None) -> None:

@@ -94,6 +94,16 @@ class GivingUp:
             rows = await self._read_oldest(after)
             await self._lose([row for row in rows if row.is_damaged], "damaged")
 
+    def forgotten(self, lost: Sequence[Record]) -> list[Event]:
+        """D1c: what the city is told of these, which memory had alone and no room for."""
+        self.lost_records += sum(not is_gap(record) for record in lost)
+        return self._gaps(lost, "disk")
+
+    def missing(self, count: int) -> list[Event]:
+        """What the city is told when so many are no longer on disk; 0 or less: none."""
+        self.lost_records += max(0, count)
+        return self._gaps([DAMAGED] * count, "damaged")
+
     async def _last_aged(self) -> int:
         """The oldest segments up to this `first` are too old; 0: none that are known to be."""
         following, old = self._ages.oldest(self._now() - self._bounds.max_age)

@@ -17,7 +17,7 @@ been read: a record that leaves memory undelivered moves it back.
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.records import Record
@@ -49,7 +49,7 @@ class Entry:
     segment: Segment | None = None
     position: int = 0
     safe: bool = False
-    delivered: bool = False
+    delivered: bool = False  # or given up: nobody waits for it any more
 
     @property
     def sequence(self) -> int:
@@ -131,7 +131,7 @@ class Lanes:
     def forget(self, segments: Iterable[Segment]) -> None:
         """These are no longer on disk."""
         for segment in segments:
-            del self._segments[segment.first]
+            self._segments.pop(segment.first, None)
             self.deletions += 1
 
     def give_up(self, rows: Iterable[tables.Segment]) -> list[tuple[Segment, list[Record]]]:
@@ -154,6 +154,41 @@ class Lanes:
         self.unread -= len(segment.lost) - len(segment.held)
         segment.held.clear()
         return [record for position, record in enumerate(records) if position in segment.lost]
+
+    def give_up_unwritten(self, count: int) -> list[Record]:
+        """The oldest live records that are not on disk, and not out: at most so many."""
+        lost = [entry for entry in self.live if entry.segment is None][:count]
+        for entry in lost:
+            entry.delivered = True
+        self.live = deque(entry for entry in self.live if not entry.delivered)
+        self.undelivered -= len(lost)
+        return [entry.record for entry in lost]
+
+    def reconcile(self, on_disk: Mapping[int, int], out: Sequence[Entry]) -> list[Entry]:
+        """The disk is back with these segments, counts by `first`: it may have lost some, or have
+        taken one that was not believed. Returns what memory has and it has not; that is live.
+        """
+        self._segments = {
+            first: segment
+            for first, segment in self._segments.items()
+            if on_disk.get(first) == segment.count
+        }
+        known = self._segments.values()
+        torn = [
+            entry
+            for entry in (*self.late, *self.live, *out)
+            if entry.segment is not None and self._segments.get(entry.segment.first) is None
+        ]
+        for entry in torn:
+            entry.segment = None
+        self.live.extendleft(e for e in reversed(self.late) if e.segment is None)
+        self.late = deque(entry for entry in self.late if entry.segment is not None)
+        known_records = sum(len(one.held) + len(one.delivered) + len(one.lost) for one in known)
+        self.unread = sum(on_disk.values()) - known_records
+        self.undelivered = self.unread + len(self.live) + len(self.late) + len(out)
+        self.cursor = 0
+        self.deletions += 1
+        return torn
 
     def take_back(self, segments: Iterable[Segment]) -> None:
         """These could not be deleted: nothing of them is lost."""

@@ -119,4 +119,5 @@ def _session(dev_eui: str, id_: str, dev_addr: str, *values: Any) -> Session | N
         values = (*(os.urandom(16) for _ in KEYS), *values[len(KEYS) :])
     session = Session(int(dev_eui, 16), bytes.fromhex(id_), int(dev_addr, 16), *values[:-1])
     session.pending, session.mac = bool(session.pending), Mac.from_json(values[-1])
+    session.is_on_disk(session)
     return session

@@ -5,7 +5,7 @@ the caller's. What crosses over from the event loop is a copy or cannot change.
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, TypeAlias
@@ -73,6 +73,12 @@ class Write:
     airtime: Sequence[Spent] = ()
     archive: Change = NOTHING
     commands: Sequence[Command] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    def followed_by(self, later: "Write") -> "Write":
+        """Both, of airtime and notes alone."""
+        airtime = {spent.low: spent for spent in (*self.airtime, *later.airtime)}
+        return Write(airtime=tuple(airtime.values()), notes={**self.notes, **later.notes})
 
     @classmethod
     def of(
@@ -133,6 +139,7 @@ def _write(connection: sqlite3.Connection, one: Write) -> None:
     downlinks.write(connection, one.downlinks)
     commands.write(connection, one.commands)
     many("INSERT OR REPLACE INTO airtime VALUES (?, ?, ?)", one.airtime)
+    many("INSERT OR REPLACE INTO note VALUES (?, ?)", one.notes.items())
 
 
 def read_segments(connection: sqlite3.Connection, after: int, records: int) -> list[Segment]:
@@ -190,15 +197,16 @@ def read_pages(connection: sqlite3.Connection) -> tuple[int, int]:
     return (count - free) * size, free * size
 
 
+def read_firsts(connection: sqlite3.Connection) -> dict[int, int]:
+    """All segments: how many records, by `first`."""
+    return dict(connection.execute("SELECT first, count FROM segment"))
+
+
 def read_stock(connection: sqlite3.Connection) -> Stock:
     (records,) = connection.execute("SELECT coalesce(sum(count), 0) FROM segment").fetchone()
     reserved = dict(connection.execute("SELECT name, reserved FROM counter"))
     archived = archive_tables.load(connection)
     return Stock(records, reserved, archived, list(commands.load(connection)))
-
-
-def remember(connection: sqlite3.Connection, name: str, value: str) -> None:
-    connection.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (name, value))
 
 
 def recall(connection: sqlite3.Connection, name: str) -> str | None:

@@ -179,7 +179,7 @@ async def _answered(directory: Path) -> tuple[list[float], list[float]]:
     async with asyncio.TaskGroup() as tasks:
         uplinks = Uplinks(
             _network(STREET), {}, buffer, _NoScripts(), send, clock, Watch(), tasks.create_task,
-            Rhythm(), lambda results, moment: [],
+            Rhythm(), lambda results, moment: [], lambda answer: None,
         )  # fmt: skip
         for burst in range(BURSTS):
             speaking = [_airs()[(burst * AT_ONCE + n) % STREET] for n in range(AT_ONCE)]

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from gateway.records import Moment, Radio, Reading
 from gateway.store.buffer import Buffer
-from gateway.store.database import PRAGMAS, Store
+from gateway.store.database import Store
 from gateway.store.migrations import schema
+from gateway.store.opening import PRAGMAS
 from gateway.store.sealing import Keyring
 from gateway.store.segments import pack, slices, unpack
 

@@ -33,6 +33,7 @@ STATUS: dict[str, Any] = {
     "duty_cycle": {"868-868.6": {"seconds_left": 36.0, "seconds": 36.0}}, "silence": "",
     "join": {"join": "open", "seconds_left": None, "allow": [], "joins_per_minute": 60},
     "locked": 0,
+    "store": {"state": "well", "reason": "", "since": None, "retries": 0, "memory_records": 0},
     "archive": {"readings": 0, "bytes": 0, "from": None, "to": None, "given_up": 0, "damaged": 0,
                 "replays": 0},
 }  # fmt: skip
@@ -214,6 +215,10 @@ def test_screen_is_short_while_there_is_nothing_to_say() -> None:
             "  airtime  868-868.6 MHz 30.2 of 36 s left",
         ),
         ({"silence": "JP demands it"}, "  SILENT   JP demands it"),
+        (
+            {"store": {"state": "failing", "reason": "full", "retries": 3, "memory_records": 7}},
+            "  DISK     failing, tried again 3 times: full",
+        ),
         ({"locked": 3}, "  LOCKED   3 devices are not heard: their sessions are sealed under"),
         (
             {"join": {"join": "open", "seconds_left": 841.0, "allow": []}},

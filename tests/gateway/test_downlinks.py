@@ -16,10 +16,11 @@ from gateway.clock import Clock
 from gateway.diagnostics.log import LogLevel
 from gateway.diagnostics.watch import Watch
 from gateway.downlinks import Downlinks, lorawan_moment
+from gateway.errors import DiskFault
 from gateway.lorawan.airtime import airtime_us
 from gateway.lorawan.downlink import Answer
 from gateway.lorawan.queue import Order, Queued, State
-from gateway.lorawan.session import Changes, KnownState
+from gateway.lorawan.session import Changes, KnownState, Session
 from gateway.northbound.formats import json as wire
 from gateway.records import Event, Record
 
@@ -36,10 +37,12 @@ class Bench:
 
     def __init__(self, tasks: asyncio.TaskGroup, *known: Queued) -> None:
         self.done: list[str] = []
+        self.ended: list[tuple[int, bytes]] = []
         self.events: list[Event] = []
         self.disk = asyncio.Event()
         self.disk.set()
         self.news = asyncio.Event()
+        self.failing = False
         self.seconds, self.rounds = 100.0, 0
         self.says: list[TxStatus | None] = []
         self.crossing: RxPacket | None = None
@@ -54,14 +57,16 @@ class Bench:
             tasks.create_task,
         )
 
-    async def keep(self, records: Sequence[Record], changes: Changes) -> None:
+    async def keep(self, records: Sequence[Record], changes: Changes) -> bool:
         await self.disk.wait()
         self.done += [row.state for row in changes.downlinks]
+        self.ended += changes.ended
         for record in records:
             assert isinstance(record, Event)
             check("events", wire.events(EUI, [record], lambda moment: moment))
             self.events.append(record)
         self.news.set()
+        return not self.failing
 
     async def send_now(self, answer: Answer) -> None:
         self.done.append("sent")
@@ -201,6 +206,16 @@ async def test_what_an_earlier_run_left_in_doubt_ends_first() -> None:
         assert bench.statuses == ["NOT_ACKED"]
 
 
+async def test_session_that_devices_toml_has_ended_leaves_the_disk() -> None:
+    key = b"k" * 16
+    joined = Session(LAMP.dev_eui, b"12345", 1, key, key, key, key)
+    async with asyncio.TaskGroup() as tasks:
+        bench = Bench(tasks)
+        bench.network = bench.downlinks._network = network([LAMP], KnownState((joined,)))
+        await bench.downlinks.open()
+        assert bench.ended == [(LAMP.dev_eui, b"12345")]
+
+
 async def test_answer_without_a_downlink_is_nobodys_result() -> None:
     async with running() as bench:
         assert bench.downlinks.stands(Answer(b"\x60", ()))
@@ -235,3 +250,31 @@ async def test_repeated_order_is_taken_in_only_when_its_first_copy_is_on_disk() 
         bench.disk.set()
         await asyncio.gather(*copies)
         assert bench.done == ["waiting"]
+
+
+async def test_d1c_orders_are_refused_and_what_waits_goes_on_waiting() -> None:
+    async with running() as bench:
+        bench.network.downlinks.disk_fails = True
+        await bench.downlinks.order(order("a"))
+        bench.failing = True
+        with pytest.raises(DiskFault, match="order it again"):
+            await bench.downlinks.order(order("b"))
+        await bench.downlinks.order(order("a"))  # known: it is on disk
+        assert bench.downlinks.waiting == 1
+        assert bench.done == ["waiting"]
+        bench.failing = bench.network.downlinks.disk_fails = False
+        await bench.until("waiting", "handed_over", "sent", "done")
+
+
+async def test_d1c_an_order_that_found_the_disk_dead_is_withdrawn() -> None:
+    async with running() as bench:
+        bench.disk.clear()
+        bench.network.downlinks.disk_fails = True
+        ordering = asyncio.create_task(bench.downlinks.order(order()))
+        await asyncio.sleep(0)
+        bench.failing = True
+        bench.disk.set()
+        with pytest.raises(DiskFault):
+            await ordering
+        assert (bench.downlinks.waiting, bench.done) == (0, ["waiting", "done"])
+        assert bench.events == []

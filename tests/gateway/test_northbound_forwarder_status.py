@@ -51,7 +51,7 @@ from gateway.northbound.forwarder import Forwarder
 from gateway.records import Moment
 
 class Empty:
-    backlog = parked = 0
+    backlog = parked = rests = 0
     async def next_batch(self, limit, linger, **more):
         await asyncio.Event().wait()
 

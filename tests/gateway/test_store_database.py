@@ -214,8 +214,8 @@ async def test_waiting_commits_share_one_transaction(
         write(connection, writes)
 
     write = tables.write
-    monkeypatch.setattr(tables, "write", counted)
     store = await Store.open(path)
+    monkeypatch.setattr(tables, "write", counted)
     await asyncio.gather(*(store.commit(one(n), nothing) for n in range(1, 101)))
     await store.close()
     assert groups == [1, 99]

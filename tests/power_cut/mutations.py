@@ -10,7 +10,7 @@ from gateway.errors import StoreError
 from gateway.lorawan import session
 from gateway.records import Event, Record
 from gateway.replay import Command
-from gateway.store import database, migrations, numbers
+from gateway.store import migrations, numbers, opening
 from gateway.store.buffer import Buffer
 from gateway.store.database import Store
 from gateway.store.lanes import Segment
@@ -18,10 +18,10 @@ from gateway.store.tables import Write
 
 
 def _synchronous(mode: str) -> None:
-    strict = database.PRAGMAS.index("PRAGMA synchronous = FULL")
-    pragmas = list(database.PRAGMAS)
+    strict = opening.PRAGMAS.index("PRAGMA synchronous = FULL")
+    pragmas = list(opening.PRAGMAS)
     pragmas[strict] = f"PRAGMA synchronous = {mode}"
-    database.PRAGMAS = tuple(pragmas)  # type: ignore[assignment]
+    opening.PRAGMAS = tuple(pragmas)  # type: ignore[assignment]
 
 
 def _told_before_the_commit() -> None:
@@ -72,10 +72,10 @@ def _accepted_before_the_commit() -> None:
         records: Sequence[Record],
         changes: session.Changes,
         commands: Sequence[Command] = (),
-    ) -> None:
-        await keep(self, records, changes)
+    ) -> bool:
         if commands:
             asyncio.get_running_loop().call_later(60, keep, self, [], changes, commands)
+        return await keep(self, records, changes)
 
     Buffer.keep = early  # type: ignore[method-assign]
 

@@ -1,0 +1,88 @@
+"""How the database's file is opened: for use, for reading only, and its lock.
+
+- `NAME.lock` is held (flock) as long as the database is open: there is never a second connection,
+  and SQLite is told so (`locking_mode=EXCLUSIVE`), so it needs no shared memory.
+"""
+
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+
+from gateway.errors import StoreError
+from gateway.store import wal
+
+# page_size comes before the first table; small pages spare the card (docs/performance.md);
+# cache_size (256 KiB; the kernel has the pages too) opens the file: after locking_mode, or there is
+# shared memory
+PRAGMAS = (
+    f"PRAGMA page_size = {wal.PAGE}",
+    "PRAGMA locking_mode = EXCLUSIVE",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    f"PRAGMA wal_autocheckpoint = {wal.PAGES}",
+    "PRAGMA cache_size = -256",
+)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Opens or creates it. Raises sqlite3.Error, OSError."""
+    # SQLite would let everyone read the file, and it holds session keys
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    wal.write_anew(path)
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        for pragma in PRAGMAS:
+            connection.execute(pragma).fetchall()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """What is there, log included, and nothing is changed, made or locked: others are kept away by
+    the lock beside it. Raises sqlite3.Error.
+    """
+    log = wal.log_of(path)
+    has_log = log.exists() and log.stat().st_size > 0
+    how = "mode=ro&vfs=unix-none" if has_log else "mode=ro&immutable=1"
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None
+    )
+    try:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
+        connection.execute("PRAGMA cell_size_check = ON").fetchall()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def take_lock(path: Path) -> int:
+    """The descriptor that holds the lock beside `path`. Raises StoreError, OSError."""
+    if not path.parent.is_dir():
+        raise StoreError(
+            f"{path.parent} is not there, so {path.name} cannot be kept in it. "
+            "Create it, owned by the user that runs Kogge, or correct gateway.state_dir."
+        )
+    lock = _open_lock(Path(f"{path}.lock"))
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise StoreError(
+            f"{path} is in use: another Kogge runs on it, and two would destroy it. "
+            "Stop that one first (systemctl stop kogge), or ask it (kogge status)."
+        ) from error
+    return lock
+
+
+def _open_lock(file: Path) -> int:
+    """For reading alone where the disk cannot be written: that is enough to lock it."""
+    try:
+        return os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError:
+        if not file.exists():
+            raise
+        return os.open(file, os.O_RDONLY | os.O_CLOEXEC)
