@@ -28,6 +28,7 @@ from gateway.diagnostics.watch import Watch
 from gateway.disk import Disk
 from gateway.downlinks import Downlinks
 from gateway.duty_cycle import DutyCycle
+from gateway.errors import GatewayError
 from gateway.gateway_eui import GatewayEui
 from gateway.locked_sessions import LockedSessions
 from gateway.lorawan.downlink import largest_payload
@@ -40,7 +41,7 @@ from gateway.radio import Radio
 from gateway.records import Event
 from gateway.replay import Command
 from gateway.rhythm import Rhythm
-from gateway.settings import Settings
+from gateway.settings import Settings, codecs
 from gateway.store.bounds import DAY, Bounds
 from gateway.store.buffer import Buffer
 from gateway.store.database import Store
@@ -109,10 +110,11 @@ class Daemon:
             settings.rx,
         )
         spawn = partial(self._tasks.create_task, name="answer")
+        self._codecs = dict(settings.codecs)
         self._javascript = JavaScript(Worker(random.random))
         self._decoding = Decoding(
             settings.devices,
-            settings.codecs,
+            self._codecs,
             self._javascript,
             self._buffer.replace,
             partial(self._tasks.create_task, name="decode"),
@@ -134,7 +136,7 @@ class Daemon:
         )
         self._uplinks = Uplinks(
             network,
-            settings.codecs,
+            self._codecs,
             self._buffer,
             self._decoding,
             self._transmitter.answer,
@@ -165,7 +167,7 @@ class Daemon:
             Path(config.gateway.control_socket),
             self.status,
             self._watch,
-            {"join": self._join, "forward": self._forwarding},
+            {"join": self._join, "forward": self._forwarding, "codecs": self._renew_codecs},
         )
         self._log_level = LogLevel()
         self._since = self._clock.now()
@@ -226,6 +228,17 @@ class Daemon:
             stuck=self._health.overdue(),
             codec_worker=self._decoding.status(),
         )
+
+    async def _renew_codecs(self, _: dict[str, Any]) -> dict[str, Any]:
+        """The codecs' files have changed: what comes from now on, and what is not decoded yet, is
+        decoded by them. Wrong files change nothing.
+        """
+        try:
+            found = await asyncio.to_thread(codecs, self._settings)
+        except GatewayError as error:
+            return {"error": str(error)}
+        self._codecs.update(found)
+        return {"codecs": sorted(found)}
 
     def _join(self, request: dict[str, Any]) -> dict[str, Any]:
         """What `kogge join` asks."""

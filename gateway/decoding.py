@@ -82,9 +82,7 @@ class Decoding:
             output = await self._javascript.encode_downlink(codec.script, data, f_port)
         except Down as down:
             raise NotEncoded(str(down)) from None
-        if output.get("errors"):
-            raise NotEncoded(f"the codec says: {'; '.join(output['errors'])}")
-        return _f_port(output.get("fPort"), f_port), _payload(output.get("bytes"))
+        return downlink_of(output, f_port)
 
     def status(self) -> dict[str, Any]:
         """How the worker is, and which codecs are not run any more and why."""
@@ -149,6 +147,13 @@ class Decoding:
 
 def _with(reading: Reading, **changes: Any) -> Reading:
     return msgspec.structs.replace(reading, undecoded=False, **changes)
+
+
+def downlink_of(output: dict[str, Any], f_port: int) -> tuple[int, bytes]:
+    """What encodeDownlink's output means. Raises NotEncoded."""
+    if output.get("errors"):
+        raise NotEncoded(f"the codec says: {'; '.join(output['errors'])}")
+    return _f_port(output.get("fPort"), f_port), _payload(output.get("bytes"))
 
 
 def _f_port(said: Any, wanted: int) -> int:

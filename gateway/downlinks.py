@@ -75,11 +75,7 @@ class Downlinks:
         return len(self._network.downlinks)
 
     async def open(self) -> None:
-        """What an earlier run left in doubt ends, before anything else happens; and sessions that
-        devices.toml has ended since.
-        """
-        if self._network.ended != Changes():
-            await self._buffer.keep([], self._network.ended)
+        """What an earlier run left in doubt ends, before anything else happens."""
         await self._keep(self._network.downlinks.recover(self._devices), self._clock.now())
 
     async def order(self, order: Order) -> None:

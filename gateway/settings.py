@@ -1,7 +1,7 @@
 """Everything the daemon is told by files, read and checked together."""
 
 import grp
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -55,11 +55,21 @@ def load(file: Path) -> Settings:
     return Settings(
         found,
         devices,
-        {device.codec: catalogue.codec(device.codec) for device in devices if device.codec},
+        _codecs(catalogue, devices),
         radio_plan.load(found.concentrator, file),
         region,
         rx_of(found, region, file),
     )
+
+
+def codecs(found: Settings) -> dict[str, Codec]:
+    """Those that its devices use, as their files are now; raises ConfigError, UnknownCodecError."""
+    catalogue = Catalogue.load(files.shipped(), Path(found.config.gateway.codecs))
+    return _codecs(catalogue, found.devices)
+
+
+def _codecs(catalogue: Catalogue, devices: Iterable[Device]) -> dict[str, Codec]:
+    return {device.codec: catalogue.codec(device.codec) for device in devices if device.codec}
 
 
 def warnings(found: Settings) -> list[str]:

@@ -68,13 +68,17 @@ class Daemon:
     process: asyncio.subprocess.Process
 
     async def status(self) -> dict[str, Any]:
+        """{} as long as nobody answers."""
+        return await self.asked("status")
+
+    async def asked(self, op: str) -> dict[str, Any]:
         """What the socket answers; {} as long as nobody does."""
         try:
             reader, writer = await asyncio.open_unix_connection(self.directory / "kogge.sock")
         except OSError:
             assert self.process.returncode is None, self.log()
             return {}
-        writer.write(b'{"op":"status"}\n')
+        writer.write(json.dumps({"op": op}).encode() + b"\n")
         answer: dict[str, Any] = json.loads(await reader.readline())
         writer.close()
         return answer

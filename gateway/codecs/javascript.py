@@ -97,9 +97,9 @@ class JavaScript:
             status, answer = await self._ask(script, call, text)
         except Fatal as fatal:
             return _failed(self._strike(script, str(fatal)))
-        said = answer.decode()
+        said = answer.decode(errors="replace")
         if status == sandbox.GOOD:
-            return _output(said)
+            return output_of(said)
         return _failed(self._strike(script, said) if status == sandbox.BROKE_A_LIMIT else said)
 
     async def _ask(self, script: Script, call: int, text: bytes) -> tuple[int, bytes]:
@@ -122,9 +122,10 @@ class JavaScript:
         head = sandbox.HEAD.pack(len(body) + sandbox.HEAD.size - 4, sandbox.LOAD, script.key)
         status, said = await self._worker.ask(head + body, LOAD_WAITS)
         if status == sandbox.GOOD:
-            self._modes[script.key] = int(said)
+            self._modes[script.key] = sandbox.FRESH if said == b"1" else sandbox.WARM
         elif status == sandbox.FAILED:  # it would fail again
-            reason = f"the codec cannot be loaded: {said.decode()}"
+            text = said.decode(errors="replace")
+            reason = f"the codec cannot be loaded: {text}"
             self._disabled[script.key] = reason
             said = reason.encode()
         return status, said
@@ -145,7 +146,7 @@ def _uplink(f_port: int, payload: bytes, received_ms: int | str) -> bytes:
     return f'{bytes_},"recvTime":{received_ms},"variables":{{}}}}'.encode()
 
 
-def _output(text: str) -> dict[str, Any]:
+def output_of(text: str) -> dict[str, Any]:
     """A result as TS013 wants it: `errors` and `warnings`, where they are, lists of text."""
     try:
         found = msgspec.json.decode(text)

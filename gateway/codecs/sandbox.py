@@ -45,7 +45,7 @@ EXAMPLES_SECONDS: Final = 0.05
 MEMORY: Final = 8 << 20
 STACK: Final = 256 << 10
 LONGEST_OUTPUT: Final = 64 << 10  # characters
-CONTEXTS: Final = 32
+CONTEXTS: Final = 16
 LOOK_EVERY: Final = 256  # calls, at what a context has kept
 KEPT: Final = 1 << 20  # bytes that a context may keep from call to call
 

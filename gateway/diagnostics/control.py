@@ -8,7 +8,7 @@ is not understood is answered with `{"error": …}`. Who may connect is decided 
 
 import asyncio
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,7 +21,8 @@ _MAX_REQUEST = 64 * 1024
 _MODE = 0o660
 BEAT_EVERY = 5.0
 
-Op: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
+Answer: TypeAlias = dict[str, Any]
+Op: TypeAlias = Callable[[dict[str, Any]], Answer | Awaitable[Answer]]
 
 
 class Control:
@@ -34,7 +35,7 @@ class Control:
         watch: Watch,
         ops: Mapping[str, Op] | None = None,
     ) -> None:
-        """`ops` by name: each takes the request, and gives the answer at once."""
+        """`ops` by name: each takes the request, and gives the answer, or what to await for it."""
         self._path, self._status, self._watch, self._ops = path, status, watch, ops or {}
         self._askers: set[asyncio.Task[None]] = set()
 
@@ -98,7 +99,8 @@ class Control:
             case "watch":
                 await self._stream(reader, writer)
             case str(op) if op in self._ops:
-                await _send(writer, self._ops[op](request))
+                answer = self._ops[op](request)
+                await _send(writer, answer if isinstance(answer, dict) else await answer)
             case _:
                 known = ", ".join(["status", "watch", *self._ops])
                 await _send(writer, {"error": f"not understood: known are {known}"})

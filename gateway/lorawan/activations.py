@@ -14,8 +14,8 @@ Rules:
   are always those of devices.toml; with another DevAddr its counters start anew. An ABP session
   that was never heard takes any counter, also one beyond 65 535.
 - OTAA: a stored session counts only if its keys follow from the root keys of devices.toml. With
-  another AppKey, or when the device is ABP now, it has ended, and leaves the disk. Those of ABP
-  stay there whatever devices.toml says: with the old DevAddr the old counters must come back.
+  another AppKey, or when the device is ABP now, it is not used. It stays on the disk until the
+  device is heard in a later one: who corrects a mistyped key has the session back.
 - After a start f_cnt_down goes on where the reservation ended: what lies below may have been on
   the air.
 """
@@ -147,15 +147,12 @@ class Activation:
 
 
 class Activations:
-    """All live sessions of the devices of this gateway; `ended_before` are stored ones that are not
-    live any more, as in `Changes.ended`.
-    """
+    """All live sessions of the devices of this gateway."""
 
     def __init__(self, devices: Iterable[Device], known: KnownState) -> None:
         self.disk_fails = False
         self._by_dev_addr: dict[int, list[Activation]] = {}
         self._by_dev_eui: dict[int, list[Activation]] = {}
-        self.ended_before: list[tuple[int, bytes]] = []
         stored: dict[int, list[Session]] = {}
         for session in known.sessions:
             session.skip_reserved()
@@ -168,8 +165,6 @@ class Activations:
                 live = [one for one in sessions if fits_root_keys(one, device)]
             for session in live:
                 self.add(device, session)
-            ended = (one for one in sessions if one not in live and not _is_abp(one))
-            self.ended_before += [(one.dev_eui, one.id) for one in ended]
 
     def with_dev_addr(self, dev_addr: int) -> list[Activation]:
         """Every session whose frames carry this DevAddr."""
@@ -249,10 +244,6 @@ class Activations:
         index[key] = [one for one in index[key] if one is not activation]
         if not index[key]:
             del index[key]
-
-
-def _is_abp(session: Session) -> bool:
-    return session.id[:4] == session.dev_addr.to_bytes(4, "big")
 
 
 def otaa_session_id(join_nonce: int, dev_nonce: int) -> bytes:

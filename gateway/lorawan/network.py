@@ -63,11 +63,6 @@ class Network:
             by_dev_eui, nonces, self._plan, net_id, random_bytes, join_control
         )
 
-    @property
-    def ended(self) -> Changes:
-        """Once after a start, to be committed: sessions that devices.toml has ended meanwhile."""
-        return Changes(ended=tuple(self._activations.ended_before))
-
     def disk_fails(self, fails: bool) -> None:
         """Nothing can be kept for now; or again it can."""
         self._join_server.disk_fails = self._activations.disk_fails = fails

@@ -1,13 +1,19 @@
 """Nanoseconds that a native codec takes for a payload; with its mapping, for orientation.
 
-One payload a family at least, the longest forms among them.
+One payload a family at least, the longest forms among them. And microseconds that a JavaScript one
+takes through its sandbox, against what others do: a fresh runtime for each payload.
 """
 
+import asyncio
+import statistics
 import timeit
 from collections.abc import Callable
 from functools import partial
+from time import perf_counter
 
 from gateway.codecs.catalogue import Catalogue
+from gateway.codecs.javascript import JavaScript, Script
+from gateway.codecs.worker import Worker
 from gateway.files import shipped
 
 from .row import Row
@@ -55,8 +61,73 @@ def time_of_a_payload(name: str) -> Row:
     )
 
 
-BENCHES: tuple[Callable[[], Row], ...] = tuple(
-    partial(time_of_a_payload, name) for name in PAYLOADS
+JAVASCRIPT_GOAL_US, JAVASCRIPT_GOAL_TIMES = 80, 5
+# a decoder of 19 KB: as large as the median of the codecs that ChirpStack publishes
+TYPES = 83
+JAVASCRIPT = (
+    "function signed(high, low) { return (high << 24 >> 16) | low; }\n"
+    + "".join(
+        f"function channel{n}(bytes, at, data) {{\n"
+        "  var value = signed(bytes[at + 1], bytes[at]) / 10;\n"
+        f"  if (value > 1000) {{ throw new Error('channel {n} is out of range'); }}\n"
+        f"  data['temperature_{n}'] = value;\n"
+        "  return at + 2;\n"
+        "}\n"
+        for n in range(TYPES)
+    )
+    + "var CHANNELS = ["
+    + ", ".join(f"channel{n}" for n in range(TYPES))
+    + "];\n"
+    "function decodeUplink(input) {\n"
+    "  var data = {}, at = 0;\n"
+    "  while (at < input.bytes.length) at = CHANNELS[input.bytes[at]](input.bytes, at + 1, data);\n"
+    "  return {data: data, warnings: [], errors: []};\n"
+    "}\n"
+)
+MESSAGE = bytes((0, 1, 1, 1, 2, 1, 2, 3, 1, 3, 4, 1))  # four channels
+
+
+def time_of_javascript() -> Row:
+    """Of one after the other, awaited as the daemon does; the fresh runtime is in this process."""
+    through, fresh = asyncio.run(_through_the_sandbox()), _in_a_fresh_runtime()
+    return Row(
+        "codec in JavaScript",
+        f"{through:.0f} us p50",
+        f"{fresh:.0f} us fresh",
+        f"<= {JAVASCRIPT_GOAL_US} us, >= {JAVASCRIPT_GOAL_TIMES}x",
+        through <= JAVASCRIPT_GOAL_US and fresh >= JAVASCRIPT_GOAL_TIMES * through,
+    )
+
+
+async def _through_the_sandbox(calls: int = 3000) -> float:
+    javascript, script = JavaScript(Worker(lambda: 0.5)), Script(JAVASCRIPT)
+    took = []
+    for _ in range(calls):
+        began = perf_counter()
+        output = await javascript.decode_uplink(script, 2, MESSAGE, 1.5)
+        took.append((perf_counter() - began) * 1e6)
+    assert len(output["data"]) == 4
+    await javascript.close()
+    return statistics.median(took)
+
+
+def _in_a_fresh_runtime(calls: int = 200) -> float:
+    import _quickjs
+
+    took = []
+    call = f"JSON.stringify(decodeUplink({{bytes: {list(MESSAGE)}, fPort: 2}}))"
+    for _ in range(calls):
+        began = perf_counter()
+        context = _quickjs.Context()
+        context.eval(JAVASCRIPT)
+        context.eval(call)
+        took.append((perf_counter() - began) * 1e6)
+    return statistics.median(took)
+
+
+BENCHES: tuple[Callable[[], Row], ...] = (
+    *(partial(time_of_a_payload, name) for name in PAYLOADS),
+    time_of_javascript,
 )
 
 

@@ -29,8 +29,12 @@ from drivers.semtech_udp.frames import Frame
 from drivers.semtech_udp.packets import read_push, read_tx_ack
 from drivers.sx1302 import mcu, receive, spi
 from gateway import cli, files
-from gateway.codecs.catalogue import Catalogue
-from gateway.decoding import NotEncoded
+from gateway.codecs.catalogue import Catalogue, Codec
+from gateway.codecs.catalogue import Device as DeviceFile
+from gateway.codecs.javascript import Script, output_of
+from gateway.codecs.mapping import Rows
+from gateway.codecs.process import LONGEST_ANSWER, Answers, Nonsense
+from gateway.decoding import LARGEST_PAYLOAD, NotEncoded, downlink_of
 from gateway.demo.recorder import Connection, Recorder
 from gateway.diagnostics import control
 from gateway.lorawan.device import Device
@@ -39,7 +43,8 @@ from gateway.lorawan.outcome import Drop
 from gateway.lorawan.session import KnownState
 from gateway.northbound.client import Received
 from gateway.northbound.commands import Commands
-from gateway.records import Event, Moment
+from gateway.northbound.formats import json
+from gateway.records import Event, Moment, Radio, Reading
 from gateway.replay import Command
 from gateway.store import segments
 from native import frames, frames_1_1, join, join_1_1
@@ -63,6 +68,14 @@ ABP_1_1 = Device(
 CATALOGUE = Catalogue.load(files.shipped())
 CODECS = [CATALOGUE.codec(name) for name in CATALOGUE.names()]
 MOMENT = Moment(1_790_000_000.0, "ntp", "boot", 12.5)
+RADIO = Radio(-80.0, 7.5, 7, 125_000, 868_100_000)
+UNMAPPED = Codec(
+    "acme/level",
+    DeviceFile("Acme", "Level", ["acme/level"], "1.0.3", "A", [1], 600),
+    Script(""),
+    Rows([], CATALOGUE.vocabulary, files.shipped()),
+    CATALOGUE.vocabulary,
+)
 STRANGERS_NETWORK = network([ABP, otaa()])
 
 
@@ -240,6 +253,30 @@ def city_command(data: bytes) -> None:
     assert happened
 
 
+def codec_result(data: bytes) -> None:
+    """gateway/codecs/javascript.py: what a JavaScript codec returns, all the way to the city."""
+    output = output_of(data.decode(errors="replace"))
+    decoded = UNMAPPED.measured(output, 1, b"\0", depth=2.0)
+    measured = Reading(
+        "0" * 32, "0" * 16, "", "", MOMENT, 1, 1, False, decoded.measurements, decoded.units,
+        RADIO, error=decoded.error,
+    )  # fmt: skip
+    json.readings("0016c001ff10a235", 1, [measured], False, lambda moment: moment)
+    with contextlib.suppress(NotEncoded):
+        f_port, payload = downlink_of(output, 1)
+        assert 1 <= f_port <= 223
+        assert len(payload) <= LARGEST_PAYLOAD
+
+
+def worker_answer(data: bytes) -> None:
+    """gateway/codecs/worker.py: the process that a codec may have taken over."""
+    answers = Answers()
+    with contextlib.suppress(Nonsense):
+        for byte in data:
+            answers.add(bytes([byte]))
+    assert len(answers.held) <= LONGEST_ANSWER
+
+
 def _run(coroutine: Coroutine[Any, Any, None]) -> None:
     asyncio.run(coroutine)
 
@@ -281,6 +318,8 @@ TARGETS: tuple[Callable[[bytes], None], ...] = (
     emulator_control,
     control_line,
     city_command,
+    codec_result,
+    worker_answer,
     mqtt_bytes,
     stored_segment,
     decode_verb,

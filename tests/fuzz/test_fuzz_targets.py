@@ -65,6 +65,14 @@ PARSERS: dict[str, tuple[str, str]] = {
         "payloads",
         "gateway/test_codecs_catalogue.py::test_any_payload_gives_what_json_can_say",
     ),
+    "gateway/codecs/javascript.py": (
+        "codec_result",
+        "gateway/test_codecs_javascript.py::test_any_result_is_an_output",
+    ),
+    "gateway/codecs/process.py": (
+        "worker_answer",
+        "gateway/test_codecs_worker.py::test_any_bytes_of_the_process_are_answers_or_nonsense",
+    ),
     "gateway/lorawan/mac_uplink.py": (
         "mac_commands",
         "gateway/test_lorawan_mac_commands.py::test_strangers_bytes_are_accounted_for_to_the_last",
@@ -150,6 +158,8 @@ OWN = {
     "gateway/demo/subscriber.py": "the same",
     "gateway/demo/end_device/commands.py": "the demo's device hears our own network",
     "gateway/diagnostics/client.py": "hears our own daemon",
+    "gateway/codecs/sandbox.py": "hears our own daemon",
+    "gateway/decoding.py": "reads a payload that it has written itself",
     "gateway/files.py": "files that the operator writes",
     "gateway/lorawan/activations.py": "hands frames on to native/",
     "gateway/lorawan/requests.py": "reads requests that it has written itself",

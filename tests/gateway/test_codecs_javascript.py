@@ -1,12 +1,15 @@
 """TS013 as real codecs are written, each trait with a codec of its own, in the real worker."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gateway.codecs.javascript import STRIKES, Example, JavaScript, Script
+from gateway.codecs.javascript import STRIKES, Example, JavaScript, Script, output_of
 from gateway.codecs.worker import Worker
 
 GOOD = Script("function decodeUplink(input) { return {data: {first: input.bytes[0]}}; }")
@@ -188,6 +191,19 @@ async def test_more_codecs_than_the_worker_holds_are_all_decoded(javascript: Jav
     for _ in range(2):
         for n, script in enumerate(scripts):
             assert await javascript.decode_uplink(script, 1, b"") == {"data": {"n": n}}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+)
+
+
+@given(st.text() | st.dictionaries(st.sampled_from(["data", "errors", "warnings"]), JSON))
+def test_any_result_is_an_output(result: str | dict[str, Any]) -> None:
+    output = output_of(result if isinstance(result, str) else json.dumps(result))
+    for name in ("errors", "warnings"):
+        assert all(isinstance(one, str) for one in output.get(name, []))
 
 
 async def test_downlink_is_encoded_and_decoded(javascript: JavaScript) -> None:

@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gateway.codecs import worker as module
+from gateway.codecs import process as module
 from gateway.codecs.javascript import JavaScript, Script
-from gateway.codecs.worker import Down, Worker
+from gateway.codecs.worker import Down, Fatal, Worker
 
 GOOD = Script("function decodeUplink(input) { return {data: {first: input.bytes[0]}}; }")
 HANGS = Script("function decodeUplink(input) { return {data: new Array(4294967295).join('')}; }")
@@ -155,6 +157,45 @@ async def test_cancelled_question_leaves_no_answer_behind(javascript: JavaScript
     with pytest.raises(asyncio.CancelledError):
         await asking
     assert await decoded(javascript) == SAYS
+
+
+async def test_process_that_says_what_nobody_asked_is_ended(
+    javascript: JavaScript, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await decoded(javascript)
+    process = javascript._worker._process
+    assert process is not None
+    process.data_received(b"\0\0\0\1\0")
+    while not process.gone:
+        await asyncio.sleep(0.001)
+    assert await decoded(javascript) == SAYS
+    assert javascript.state.starts == 2
+
+
+async def test_answer_with_something_behind_it_is_the_questions_fault() -> None:
+    worker = Worker(lambda: 0.5)
+    await JavaScript(worker).decode_uplink(GOOD, 1, b"\7")
+    process = worker._process
+    assert process is not None
+    os.kill(process.pid, signal.SIGSTOP)
+    asking = asyncio.create_task(worker.ask(b"", 5.0))
+    await asyncio.sleep(0)
+    process.data_received(b"\0\0\0\1\0 and more")
+    with pytest.raises(Fatal, match="nobody had asked"):
+        await asking
+    await worker.close()
+
+
+@given(st.lists(st.binary(max_size=40), max_size=8))
+def test_any_bytes_of_the_process_are_answers_or_nonsense(pieces: list[bytes]) -> None:
+    answers = module.Answers()
+    for piece in pieces:
+        try:
+            answer = answers.add(piece)
+        except module.Nonsense:
+            assert answers.held == b""
+            continue
+        assert answer is None or answers.held == b""
 
 
 async def test_worker_that_cannot_start_rests(

@@ -20,7 +20,7 @@ from gateway.errors import DiskFault
 from gateway.lorawan.airtime import airtime_us
 from gateway.lorawan.downlink import Answer
 from gateway.lorawan.queue import Order, Queued, State
-from gateway.lorawan.session import Changes, KnownState, Session
+from gateway.lorawan.session import Changes, KnownState
 from gateway.northbound.formats import json as wire
 from gateway.records import Event, Record
 
@@ -37,7 +37,6 @@ class Bench:
 
     def __init__(self, tasks: asyncio.TaskGroup, *known: Queued) -> None:
         self.done: list[str] = []
-        self.ended: list[tuple[int, bytes]] = []
         self.events: list[Event] = []
         self.disk = asyncio.Event()
         self.disk.set()
@@ -60,7 +59,6 @@ class Bench:
     async def keep(self, records: Sequence[Record], changes: Changes) -> bool:
         await self.disk.wait()
         self.done += [row.state for row in changes.downlinks]
-        self.ended += changes.ended
         for record in records:
             assert isinstance(record, Event)
             check("events", wire.events(EUI, [record], lambda moment: moment))
@@ -204,16 +202,6 @@ async def test_what_an_earlier_run_left_in_doubt_ends_first() -> None:
         assert bench.done == ["done"]
         assert bench.events[0].detail["f_cnt"] == 7
         assert bench.statuses == ["NOT_ACKED"]
-
-
-async def test_session_that_devices_toml_has_ended_leaves_the_disk() -> None:
-    key = b"k" * 16
-    joined = Session(LAMP.dev_eui, b"12345", 1, key, key, key, key)
-    async with asyncio.TaskGroup() as tasks:
-        bench = Bench(tasks)
-        bench.network = bench.downlinks._network = network([LAMP], KnownState((joined,)))
-        await bench.downlinks.open()
-        assert bench.ended == [(LAMP.dev_eui, b"12345")]
 
 
 async def test_answer_without_a_downlink_is_nobodys_result() -> None:

@@ -111,10 +111,17 @@ def test_joined_session_of_the_store_goes_on() -> None:
     assert uplink(net.receive(packet(air.uplink(100)))).session_hex == "0000090102"
 
 
-def test_changed_app_key_ends_the_session() -> None:
+def test_session_joined_with_another_root_key_is_not_used() -> None:
     session, air = joined(1, 1, f_cnt_up=99)
     net = network([replace(otaa(), app_key=b"?" * 16)], KnownState((session,)))
     assert reason(net.receive(packet(air.uplink(100)))) is DropReason.UNKNOWN_DEVICE
+
+
+def test_session_is_back_when_a_mistyped_root_key_is_corrected() -> None:
+    session, air = joined(1, 1, f_cnt_up=99)
+    network([replace(otaa(), app_key=b"?" * 16)], KnownState((session,)))
+    corrected = network([otaa()], KnownState((session,)))
+    assert uplink(corrected.receive(packet(air.uplink(100)))).f_cnt == 100
 
 
 def test_session_joined_under_another_net_id_goes_on() -> None:
