@@ -12,6 +12,8 @@ from typing import Final
 
 from gateway.codecs.sandbox import ANSWER
 
+GUILTY_SECONDS: Final = 0.02  # of the processor's time over one question; usual are 0.0001
+PATIENCE_SECONDS: Final = 1.0
 LONGEST_ANSWER: Final = 1 << 20  # bytes
 ROOT: Final = Path(__file__).parents[2]
 BOOT: Final = (
@@ -21,12 +23,12 @@ BOOT: Final = (
 
 
 class Ended(Exception):
-    """The process is gone, or going. `late`: it was killed after so many seconds without answer,
-    and had `used` so many of the processor since its start; `nonsense`: for what it said.
+    """The process is gone, or going. `late`: it was killed after so many seconds without answer;
+    `guilty`: and had used the processor; `nonsense`: it was killed for what it said.
     """
 
-    def __init__(self, late: float = 0.0, used: float = 0.0, *, nonsense: bool = False) -> None:
-        self.late, self.used, self.nonsense = late, used, nonsense
+    def __init__(self, late: float = 0.0, *, guilty: bool = False, nonsense: bool = False) -> None:
+        self.late, self.guilty, self.nonsense = late, guilty, nonsense
 
     def why(self, code: int) -> str:
         """`code` is how the process ended."""
@@ -100,22 +102,24 @@ class Process(asyncio.Protocol):
             raise
 
     async def ask(self, question: bytes, seconds: float) -> tuple[int, bytes]:
-        """Raises Ended."""
+        """Raises Ended: killed after `seconds`, or PATIENCE_SECONDS where the machine is so busy
+        that the process has hardly run.
+        """
         loop = asyncio.get_running_loop()
         self._answer = loop.create_future()
         self._writing.write(question)
-        alarm = loop.call_later(seconds, self._expired, seconds)
+        self._alarm = loop.call_later(seconds, self._expired, seconds, 1, self._cpu_seconds())
         try:
             return await self._answer
         finally:
             self._answer = None
-            alarm.cancel()
+            self._alarm.cancel()
 
     @property
     def gone(self) -> bool:
         return self._reading.is_closing()
 
-    def cpu_seconds(self) -> float:
+    def _cpu_seconds(self) -> float:
         """How long it has had the processor (clock_getcpuclockid(3))."""
         return time.clock_gettime(~self.pid << 3 | 2)
 
@@ -127,9 +131,14 @@ class Process(asyncio.Protocol):
             self._writing.abort()
         return await asyncio.to_thread(self._popen.wait)
 
-    def _expired(self, seconds: float) -> None:
-        self._ended = Ended(seconds, self.cpu_seconds())
-        self._popen.kill()
+    def _expired(self, seconds: float, times: int, began: float) -> None:
+        guilty = self._cpu_seconds() - began >= GUILTY_SECONDS
+        if guilty or seconds * times >= PATIENCE_SECONDS:
+            self._ended = Ended(seconds * times, guilty=guilty)
+            self._popen.kill()
+        else:
+            loop = asyncio.get_running_loop()
+            self._alarm = loop.call_later(seconds, self._expired, seconds, times + 1, began)
 
     def data_received(self, data: bytes) -> None:
         try:

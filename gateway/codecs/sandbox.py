@@ -5,7 +5,7 @@ stdin has requests, stdout answers, one each, in order:
 
 - Request: u32 length of what follows, u8 call, 16 bytes key of the codec, body. For LOAD the body
   is u8 mode, u32 length, source, and examples (u32 length, text); else the input as JSON.
-- Answer: u32 length of what follows, u8 status, text. The first one, unasked, says what holds.
+- Answer: u32 length of what follows, u8 status, text. That to GREET says what confines it.
 
 What is strangers' here is the code. So a context has limits of time, memory and stack, and is
 thrown away when one was broken; what QuickJS does not interrupt the kernel ends (ITIMER_PROF: the
@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from gateway.codecs.lockdown import lock_down
 
-LOAD, DECODE_UPLINK, ENCODE_DOWNLINK, DECODE_DOWNLINK = range(4)
+LOAD, DECODE_UPLINK, ENCODE_DOWNLINK, DECODE_DOWNLINK, GREET = range(5)
 CALLS: Final = {
     DECODE_UPLINK: "decodeUplink",
     ENCODE_DOWNLINK: "encodeDownlink",
@@ -198,12 +198,14 @@ def _texts(body: bytes) -> Iterator[str]:
 
 def serve(codecs: Codecs, holds: str) -> None:
     """Until the parent closes its end."""
-    _write(GOOD, holds)
     while (head := _read(HEAD.size)) is not None:
         size, call, key = HEAD.unpack(head)
         body = _read(size - HEAD.size + SIZE.size)
         if body is None:
             return
+        if call == GREET:
+            _write(GOOD, holds)
+            continue
         signal.setitimer(signal.ITIMER_PROF, LOAD_ENDS if call == LOAD else CALL_ENDS)
         status, text = codecs.answer(call, key, body)
         signal.setitimer(signal.ITIMER_PROF, 0)

@@ -2,6 +2,7 @@
 a time, ended when it does not answer, started again.
 
 - An answer that has not come `seconds` after its question is not waited for: the process is killed.
+  Where it has hardly had the processor in that time it is waited for a second: the machine is busy.
 - A process that ends over a question has used the processor over it, or crashed; then the question
   is to blame (`Fatal`), and the next one starts the process again at once. Or it was killed from
   outside, or the machine was too busy for it: nobody's fault (`Down`).
@@ -19,12 +20,13 @@ from typing import Final
 
 import msgspec
 
+from gateway.codecs import sandbox
 from gateway.codecs.process import Ended, Process
 from gateway.errors import GatewayError
 from gateway.northbound.backoff import Backoff
 
+GREETING: Final = sandbox.HEAD.pack(sandbox.HEAD.size - sandbox.SIZE.size, sandbox.GREET, b"")
 START_SECONDS: Final = 10.0  # a slow board with a busy card
-GUILTY_SECONDS: Final = 0.02  # of the processor's time over one question; usual are 0.0001
 FROM_OUTSIDE: Final = (0, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
 
 
@@ -70,11 +72,10 @@ class Worker:
                 self._fault(Ended().why(await self._process.end()))
                 self._process = None
             process = self._process or await self._start()
-            used = process.cpu_seconds()
             try:
                 answer = await process.ask(question, seconds)
             except Ended as ended:
-                raise await self._lost(process, ended, ended.used - used) from None
+                raise await self._lost(process, ended) from None
             except asyncio.CancelledError:
                 self._process = None
                 await process.end()
@@ -98,7 +99,7 @@ class Worker:
         except (OSError, ImportError) as error:
             raise self._rest(f"it cannot be started: {error}") from None
         try:
-            _, holds = await process.ask(b"", START_SECONDS)
+            _, holds = await process.ask(GREETING, START_SECONDS)
         except Ended as ended:
             raise self._rest(f"it did not start: {ended.why(await process.end())}") from None
         except asyncio.CancelledError:
@@ -110,12 +111,11 @@ class Worker:
         self._state.pid = process.pid
         return process
 
-    async def _lost(self, process: Process, ended: "Ended", used: float) -> GatewayError:
+    async def _lost(self, process: Process, ended: Ended) -> GatewayError:
         self._process = None
         code = await process.end()
         reason = ended.why(code)
-        guilty = ended.nonsense or (ended.late and used >= GUILTY_SECONDS)
-        if code in FROM_OUTSIDE and not guilty:
+        if code in FROM_OUTSIDE and not (ended.guilty or ended.nonsense):
             return self._rest(reason)
         self._fault(reason)
         return Fatal(reason)
