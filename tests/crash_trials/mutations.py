@@ -1,0 +1,117 @@
+"""Defects that the crash trials must find: each breaks one promise of the daemon."""
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from msgspec import structs
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
+
+from drivers.concentrator import RxPacket
+from gateway import uplinks
+from gateway.errors import StoreError
+from gateway.lorawan import session
+from gateway.lorawan.downlink import Answer
+from gateway.lorawan.outcome import Uplink
+from gateway.lorawan.session import Changes, Session
+from gateway.northbound.client import Client
+from gateway.records import Event, Moment, Reading, Record
+from gateway.store.buffer import Batch, Buffer
+from gateway.store.database import Store
+from gateway.store.lanes import Segment
+from gateway.store.tables import Write
+
+
+def _safe_before_the_commit() -> None:
+    add = Buffer.add
+
+    def early(self: Buffer, record: Record, session: Session | None = None) -> None:
+        self._safe([record])
+        add(self, record, session)
+
+    Buffer.add = early  # type: ignore[method-assign]
+
+
+def _answered_before_the_commit() -> None:
+    async def early(
+        self: uplinks.Uplinks,
+        records: list[Record],
+        changes: Changes,
+        answer: Answer | None,
+        packet: RxPacket,
+    ) -> None:
+        if answer is not None:
+            await self._send(answer, packet)
+        await self._buffer.keep(records, changes)
+
+    uplinks.Uplinks._keep_and_answer = early  # type: ignore[method-assign]
+
+
+def _delivered_without_a_puback() -> None:
+    async def impatient(self: Client, puback: "asyncio.Future[ReasonCode]") -> None:
+        puback.set_result(ReasonCode(PacketTypes.PUBACK))
+
+    Client._acknowledged = impatient  # type: ignore[method-assign]
+
+
+def _sessions_forgotten() -> None:
+    commit = Store.commit
+
+    async def without(self: Store, write: Write, then: Callable[[StoreError | None], None]) -> None:
+        await commit(self, replace(write, sessions=()), then)
+
+    Store.commit = without  # type: ignore[method-assign]
+
+
+def _returned_batches_dropped() -> None:
+    def dropped(self: Buffer, batch: Batch) -> None:
+        self._lanes.delivered(self._out.pop(batch.number))
+
+    Buffer.returned = dropped  # type: ignore[method-assign]
+
+
+def _f_cnt_down_not_reserved() -> None:
+    session.RESERVED_AHEAD = -1
+
+
+def _ids_of_the_run() -> None:
+    read = uplinks.Uplinks._reading
+
+    def named(self: uplinks.Uplinks, uplink: Uplink, packet: RxPacket, moment: Moment) -> Reading:
+        reading = read(self, uplink, packet, moment)
+        return structs.replace(reading, id=f"{reading.id[:-8]}{os.getpid():08x}")
+
+    uplinks.Uplinks._reading = named  # type: ignore[method-assign]
+
+
+def _gaps_not_told() -> None:
+    tell = Buffer._tell
+
+    async def silent(
+        self: Buffer,
+        gaps: Sequence[Event],
+        given_up: Sequence[Segment],
+        then: Callable[[StoreError | None], None],
+    ) -> None:
+        await tell(self, (), given_up, then)
+
+    Buffer._tell = silent  # type: ignore[method-assign]
+
+
+MUTATIONS: dict[str, Callable[[], None]] = {
+    "safe before the commit": _safe_before_the_commit,
+    "answered before the commit": _answered_before_the_commit,
+    "delivered without a PUBACK": _delivered_without_a_puback,
+    "sessions forgotten": _sessions_forgotten,
+    "returned batches dropped": _returned_batches_dropped,
+    "f_cnt_down not reserved": _f_cnt_down_not_reserved,
+    "ids of the run": _ids_of_the_run,
+    "gaps not told": _gaps_not_told,
+}
+
+
+def mutate(name: str = "") -> None:
+    if name:
+        MUTATIONS[name]()
