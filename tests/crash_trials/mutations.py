@@ -23,6 +23,8 @@ from gateway.store.database import Store
 from gateway.store.lanes import Segment
 from gateway.store.tables import Write
 
+LATE = 3.0  # seconds, after RX2
+
 
 def _safe_before_the_commit() -> None:
     add = Buffer.add
@@ -44,6 +46,7 @@ def _answered_before_the_commit() -> None:
     ) -> None:
         if answer is not None:
             await self._send(answer, packet)
+            await asyncio.sleep(LATE)
         await self._buffer.keep(records, changes)
 
     uplinks.Uplinks._keep_and_answer = early  # type: ignore[method-assign]

@@ -58,6 +58,8 @@ def script(seed: int, number: int) -> Script:
     chance = Random(text)
     kills = [_kill(chance) for _ in range(chance.randint(1, 2))]
     others = [_other(chance) for _ in range(chance.randint(0, 2))]
+    if bounded := chance.random() < 0.1:
+        others.append(Disturbance(0.1, "cut", LENGTH * 0.8))
     half_open = any(each.what.startswith("half-open") for each in others)
     return Script(
         seed=text,
@@ -66,7 +68,7 @@ def script(seed: int, number: int) -> Script:
         batch_readings=chance.choice((1, 5, 100)),
         in_flight=chance.choice((1, 3, 20)),
         protocol=chance.choice(("auto", "3.1.1")),
-        bounded=chance.random() < 0.1,
+        bounded=bounded,
         # a dead line is found after a minute of the daemon's: seldom worth the wait
         patient=chance.random() < (0.05 if half_open else 0.5),
     )

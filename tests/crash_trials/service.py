@@ -49,14 +49,14 @@ async def starter(air_port: int, disk: FaultyDisk) -> AsyncIterator[Starter]:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, **disk.env, "PYTHONPATH": f"{HOUSE}:{HOUSE / 'tests'}"},
+        start_new_session=True,
     )
     one = Starter(process)
     try:
         await one.ready()
         yield one
     finally:
-        assert process.stdin is not None
-        process.stdin.close()
+        os.killpg(process.pid, signal.SIGKILL)  # and what it has started, where a trial has failed
         await process.wait()
 
 

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
+from random import Random, SystemRandom
+from socket import socket
 from typing import Any
 
 import aiomqtt
-from broker import Mosquitto, free_port, mosquitto
+from broker import Mosquitto, mosquitto
 from crash_trials import judge
 from crash_trials.disk_faults import Fault, FaultyDisk
 from crash_trials.judge import Evidence
@@ -41,6 +42,7 @@ class Place:
     disk: FaultyDisk
     air_port: int
     line_port: int
+    broker_port: int
 
     def clear(self) -> Path:
         """Nothing is left of the trial before; returns the directory of the next."""
@@ -51,13 +53,22 @@ class Place:
         return trial
 
 
+def quiet_port() -> int:
+    """One that the kernel gives to nobody who asks for any: it is free between two servers."""
+    while True:
+        port = SystemRandom().randrange(10_000, 32_000)
+        with socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 @asynccontextmanager
 async def place(directory: Path, library: Path) -> AsyncIterator[Place]:
     await asyncio.to_thread(directory.mkdir)
     disk = FaultyDisk(library, directory / "trial/state", directory / "fault")
-    air_port, line_port = free_port(), free_port()
-    async with starter(air_port, disk) as one:
-        yield Place(directory, one, disk, air_port, line_port)
+    ports = [quiet_port() for _ in range(3)]
+    async with starter(ports[0], disk) as one:
+        yield Place(directory, one, disk, *ports)
 
 
 @dataclass
@@ -254,8 +265,8 @@ class Trial:
         """{}: nobody answers."""
         with suppress(OSError, TimeoutError, json.JSONDecodeError):
             async with asyncio.timeout(1):
-                socket = self.directory / "kogge.sock"
-                reader, writer = await asyncio.open_unix_connection(socket)
+                path = self.directory / "kogge.sock"
+                reader, writer = await asyncio.open_unix_connection(path)
                 try:
                     writer.write(b'{"op":"status"}\n')
                     status: dict[str, Any] = json.loads(await reader.readline())
@@ -317,7 +328,9 @@ async def tried(script: Script, where: Place, mutation: str = "") -> Finding:
     }
     settings = ["persistence true", f"persistence_location {directory}/", "max_queued_messages 0"]
     async with AsyncExitStack() as stack:
-        broker = await stack.enter_async_context(mosquitto(directory, settings=settings))
+        broker = await stack.enter_async_context(
+            mosquitto(directory, port=where.broker_port, settings=settings)
+        )
         service = Service(where.starter, order)
         trial = Trial(script, directory, where.disk, broker, service, chance)
         trial.line = Line(where.line_port, ("127.0.0.1", broker.port), trial.notice)
