@@ -18,7 +18,7 @@ from gateway.lorawan.outcome import Uplink
 from gateway.lorawan.session import Changes, Session
 from gateway.northbound.client import Client
 from gateway.records import Event, Moment, Reading, Record
-from gateway.store.buffer import Batch, Buffer
+from gateway.store.buffer import Buffer
 from gateway.store.database import Store
 from gateway.store.lanes import Segment
 from gateway.store.tables import Write
@@ -68,11 +68,8 @@ def _sessions_forgotten() -> None:
     Store.commit = without  # type: ignore[method-assign]
 
 
-def _returned_batches_dropped() -> None:
-    def dropped(self: Buffer, batch: Batch) -> None:
-        self._lanes.delivered(self._out.pop(batch.number))
-
-    Buffer.returned = dropped  # type: ignore[method-assign]
+def _returned_batches_taken_for_delivered() -> None:
+    Buffer.returned = Buffer.delivered  # type: ignore[method-assign]
 
 
 def _f_cnt_down_not_reserved() -> None:
@@ -108,7 +105,7 @@ MUTATIONS: dict[str, Callable[[], None]] = {
     "answered before the commit": _answered_before_the_commit,
     "delivered without a PUBACK": _delivered_without_a_puback,
     "sessions forgotten": _sessions_forgotten,
-    "returned batches dropped": _returned_batches_dropped,
+    "returned batches taken for delivered": _returned_batches_taken_for_delivered,
     "f_cnt_down not reserved": _f_cnt_down_not_reserved,
     "ids of the run": _ids_of_the_run,
     "gaps not told": _gaps_not_told,
