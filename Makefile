@@ -1,6 +1,6 @@
 # The commands of this project. Each sets up what it needs first; a second run sets up nothing.
 .POSIX:
-.PHONY: demo test test-faults power-cuts fuzz check bench clean
+.PHONY: demo test test-faults power-cuts crash-trials fuzz check bench clean
 
 PYTHON = python3
 N = 1000
@@ -19,6 +19,9 @@ test-faults: .venv/ready-for-test
 
 power-cuts: .venv/ready-for-test
 	@PYTHONPATH=tests $(IN_VENV) power_cut --trials $(N) $${SEED:+--seed $$SEED}
+
+crash-trials: .venv/ready-for-test
+	@PYTHONPATH=tests $(IN_VENV) crash_trials --trials $(N) $${SEED:+--seed $$SEED}
 
 fuzz: .venv/ready-for-fuzz
 	@PYTHONPATH=tests $(IN_VENV) fuzz --seconds $(SECONDS)

@@ -18,7 +18,7 @@ def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code."""
     state_dir = Path(settings.config.gateway.state_dir)
     _make(state_dir)
-    sealing.read_keys(state_dir)  # a wrong key file is not put right by starting again: ConfigError
+    _read_keys(state_dir)
     for warning in warnings(settings):
         log.warning("%s", warning)
     code = 0
@@ -43,6 +43,22 @@ def _make(state_dir: Path) -> None:
         raise StoreError(
             f"gateway.state_dir {state_dir} cannot be made ({error.strerror}): readings would"
             " have no place; name a directory, or one that can be made"
+        ) from error
+
+
+def _read_keys(state_dir: Path) -> None:
+    """A wrong key file is not put right by starting again: ConfigError."""
+    try:
+        sealing.read_keys(state_dir)
+    except PermissionError as error:
+        raise PermissionError(
+            f"the keys in {state_dir} may not be read by this user ({error}): run the daemon as its"
+            " service (sudo systemctl start kogge)"
+        ) from error
+    except OSError as error:
+        raise StoreError(
+            f"the keys in {state_dir} cannot be read ({error}): sessions would stay closed; check"
+            " the disk's health (dmesg)"
         ) from error
 
 

@@ -26,9 +26,9 @@ from gateway.demo.subscriber import Subscriber
 
 EUI = "0016c001ff10a235"
 UPON_WITHIN = 0.3  # seconds for what a disturbance waits for
-CALLS = 8  # frames that a device sends to be heard again
+CALLS = 6  # frames that a device sends to be heard again
 CALL = 0.5  # seconds for one of them to be safe
-ARRIVE = 12.0  # seconds; a dead line is found after six
+ARRIVE, FIND_BACK = 4.0, 12.0  # seconds; a line that is dead is found after six
 STOP = 5.0
 LONGEST = 60.0
 
@@ -211,7 +211,7 @@ class Trial:
             for resident in self.street.city:
                 calls.create_task(self._call(resident))
         with suppress(TimeoutError):
-            async with asyncio.timeout(ARRIVE):
+            async with asyncio.timeout(FIND_BACK if self.script.patient else ARRIVE):
                 while self.evidence().lost:
                     await asyncio.sleep(0.02)
         self.given_up += (await self._status()).get("lost", 0)

@@ -117,3 +117,10 @@ def test_state_dir_that_may_not_be_made_is_77(
     monkeypatch.setattr(Path, "mkdir", forbidden)
     assert main(["run", "--config", str(file)]) == 77
     one_line(capsys.readouterr().err, "gateway.state_dir", "may not be made")
+
+
+def test_keys_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    (tmp_path / "state/kogge.key").mkdir(parents=True)
+    done = kogge("run", "--config", str(write(tmp_path)))
+    assert done.returncode == 1
+    one_line(done.stderr, "the keys in", "cannot be read", "dmesg")
