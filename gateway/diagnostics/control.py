@@ -44,7 +44,7 @@ class Control:
         try:
             await asyncio.to_thread(self._make_room)
             self._server = await asyncio.start_unix_server(
-                self._serve, self._path, limit=_MAX_REQUEST
+                self._connected, self._path, limit=_MAX_REQUEST
             )
             await asyncio.to_thread(self._path.chmod, _MODE)
         except OSError as error:
@@ -74,20 +74,19 @@ class Control:
                 asker.cancel()
             await asyncio.to_thread(self._path.unlink, missing_ok=True)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asker = asyncio.current_task()
-        assert asker is not None
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """A task of our own: asyncio.streams would print the traceback of one that is cancelled."""
+        asker = asyncio.create_task(self._serve(reader, writer), name="asker")
         self._askers.add(asker)
+        asker.add_done_callback(self._askers.discard)
+        asker.add_done_callback(lambda _: writer.close())  # also of one that never began
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await reader.readline():
                 await self._answer(line, reader, writer)
         except (ConnectionError, ValueError):
             pass  # the asker left, or sent a line without an end: it is nobody's fault but theirs
-        except asyncio.CancelledError:
-            pass  # `run` has ended; asyncio.streams would print a cancelled task's traceback
-        finally:
-            self._askers.discard(asker)
-            writer.close()
 
     async def _answer(
         self, line: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -5,7 +5,9 @@
 
 import argparse
 import asyncio
+import logging
 import random
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -15,8 +17,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from crash_trials.disk_faults import build
+from crash_trials.place import Place, kept, place
 from crash_trials.script import script
-from crash_trials.trial import Finding, Place, kept, place, tried
+from crash_trials.trial import Finding, tried
 
 COUNTED = ("safe", "received", "lost", "duplicates", "gaps_unreported")
 ALSO = ("runs", "uplinks", "answered", "joined", "gaps")
@@ -68,6 +71,8 @@ def tell(seed: int, number: int, finding: Finding, where: Place) -> None:
 
 
 if __name__ == "__main__":
+    logging.disable()  # the subscriber's, of a broker that was killed
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whom we have started ends with us
     parser = argparse.ArgumentParser(prog="make crash-trials")
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))

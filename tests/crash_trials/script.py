@@ -49,6 +49,11 @@ class Script:
         return any(each.what in ("enospc", "eio", "erofs") for each in self.disturbances)
 
     @property
+    def takes_long(self) -> bool:
+        """Daemon or subscriber may wait for somebody who is gone."""
+        return self.patient or any(each.what == "stop broker" for each in self.disturbances)
+
+    @property
     def kills_broker(self) -> bool:
         return any(each.what == "kill broker" for each in self.disturbances)
 

@@ -109,4 +109,5 @@ class Service:
     def _end(self, sign: signal.Signals) -> None:
         if self.pid is not None:
             self._asked = True
-            os.kill(self.pid, sign)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(self.pid, sign)

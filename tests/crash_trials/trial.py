@@ -2,13 +2,11 @@
 
 import asyncio
 import json
-import shutil
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random, SystemRandom
-from socket import socket
+from random import Random
 from typing import Any
 
 import aiomqtt
@@ -17,58 +15,20 @@ from crash_trials import judge
 from crash_trials.disk_faults import Fault, FaultyDisk
 from crash_trials.judge import Evidence
 from crash_trials.line import Line
+from crash_trials.place import Place, write_files
 from crash_trials.script import JOINERS, LENGTH, LISTENERS, SPEAKERS, Disturbance, Script
-from crash_trials.service import Service, Starter, starter
-from crash_trials.street import Resident, Street, devices_toml, residents
+from crash_trials.service import Service
+from crash_trials.street import Resident, Street, residents
 
 from gateway.demo.judge import identity
 from gateway.demo.subscriber import Subscriber
 
-EUI = "0016c001ff10a235"
 UPON_WITHIN = 0.3  # seconds for what a disturbance waits for
 CALLS = 6  # frames that a device sends to be heard again
 CALL = 0.5  # seconds for one of them to be safe
-ARRIVE, FIND_BACK = 4.0, 12.0  # seconds; a line that is dead is found after six
+ARRIVE, FIND_BACK = 4.0, 15.0  # seconds; a line is found dead after six, a broker after ten
 STOP = 5.0
 LONGEST = 60.0
-
-
-@dataclass
-class Place:
-    """Where trials are made, one after the other."""
-
-    directory: Path
-    starter: Starter
-    disk: FaultyDisk
-    air_port: int
-    line_port: int
-    broker_port: int
-
-    def clear(self) -> Path:
-        """Nothing is left of the trial before; returns the directory of the next."""
-        self.disk.begin("none")
-        trial = self.directory / "trial"
-        shutil.rmtree(trial, ignore_errors=True)
-        self.disk.directory.mkdir(parents=True)
-        return trial
-
-
-def quiet_port() -> int:
-    """One that the kernel gives to nobody who asks for any: it is free between two servers."""
-    while True:
-        port = SystemRandom().randrange(10_000, 32_000)
-        with socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-
-
-@asynccontextmanager
-async def place(directory: Path, library: Path) -> AsyncIterator[Place]:
-    await asyncio.to_thread(directory.mkdir)
-    disk = FaultyDisk(library, directory / "trial/state", directory / "fault")
-    ports = [quiet_port() for _ in range(3)]
-    async with starter(ports[0], disk) as one:
-        yield Place(directory, one, disk, *ports)
 
 
 @dataclass
@@ -119,6 +79,7 @@ class Trial:
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(each) for each in self._background()]
             running = tasks.create_task(self.service.run())
+            await self.subscriber.subscribed.wait()
             await self._receiving()
             await self._live()
             if not self.script.patient:
@@ -207,24 +168,29 @@ class Trial:
 
     async def _drain(self) -> None:
         """Every device is still heard, and everything owed arrives."""
+        await self._receiving()
         async with asyncio.TaskGroup() as calls:
             for resident in self.street.city:
                 calls.create_task(self._call(resident))
         with suppress(TimeoutError):
-            async with asyncio.timeout(FIND_BACK if self.script.patient else ARRIVE):
+            async with asyncio.timeout(FIND_BACK if self.script.takes_long else ARRIVE):
                 while self.evidence().lost:
                     await asyncio.sleep(0.02)
         self.given_up += (await self._status()).get("lost", 0)
 
     async def _call(self, resident: Resident) -> None:
         """What the daemon has forgotten would be found here: session, counters, keys."""
-        for _ in range(CALLS):
-            if resident.device.activation is None:
-                return
+        calls = 0
+        while resident.device.activation is not None and calls < CALLS:
             key = await self.street.report(resident)
-            if key is not None and await self._is_safe(identity(key)):
+            if key is None:  # the antenna has not heard it, or nobody was there
+                await asyncio.sleep(0.01)
+            elif await self._is_safe(identity(key)):
                 return
-        self.wrong.append(f"device {resident.device.keys.dev_eui:016x} is not heard any more")
+            else:
+                calls += 1
+        if calls:
+            self.wrong.append(f"device {resident.device.keys.dev_eui:016x} is not heard any more")
 
     async def _is_safe(self, reading: str) -> bool:
         with suppress(TimeoutError):
@@ -343,29 +309,7 @@ async def tried(script: Script, where: Place, mutation: str = "") -> Finding:
             return await trial.play()
 
 
-def write_files(directory: Path, script: Script, port: int, city: list[Resident]) -> None:
-    (directory / "devices.toml").write_text(devices_toml(city), encoding="utf-8")
-    (directory / "kogge.toml").write_text(
-        f'[gateway]\neui = "{EUI}"\nstate_dir = "state"\ncontrol_socket = "kogge.sock"\n'
-        '[concentrator]\nport = "memory"\nfirmware_check = false\n'
-        f'[mqtt]\nurl = "mqtt://127.0.0.1:{port}"\nplain_is_ok = true\n'
-        f'protocol = "{script.protocol}"\nbatch_readings = {script.batch_readings}\n'
-        f"in_flight = {script.in_flight}\nbatch_seconds = 0.2\n"
-        f"[store]\nwindow = {script.window}\n"
-        f"min_free_mib = {1 << 30 if script.bounded else 0}\n"
-        '[clock]\nsource = "rtc"\n',
-        encoding="utf-8",
-    )
-
-
 async def _cancelled(tasks: "list[asyncio.Task[None]]") -> None:
     for each in tasks:
         each.cancel()
     await asyncio.wait(tasks)
-
-
-def kept(where: Place, to: Callable[[], Path]) -> Path:
-    """What the trial has left, in a place of its own."""
-    target = to()
-    shutil.copytree(where.directory / "trial", target, ignore=shutil.ignore_patterns("*.sock"))
-    return target

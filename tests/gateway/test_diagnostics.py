@@ -2,7 +2,9 @@
 
 import asyncio
 import gc
+import inspect
 import json
+import socket
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -106,6 +108,25 @@ async def test_asker_that_still_listens_at_the_end_is_let_go_without_complaint(
     assert await reader.read() == b""
     writer.close()
     assert caplog.text == ""
+
+
+async def test_asker_that_comes_at_the_very_end_is_let_go_without_complaint(
+    tmp_path: Path,
+) -> None:
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: complaints.append(what))
+    async with control(tmp_path / "c.sock", Watch()):
+        with socket.socket(socket.AF_UNIX) as asker:
+            asker.settimeout(5)
+            asker.connect(str(tmp_path / "c.sock"))
+            while not (serving := [t for t in asyncio.all_tasks() if "_serve" in repr(t)]):
+                await asyncio.sleep(0)
+            assert inspect.getcoroutinestate(serving[0].get_coro()) == inspect.CORO_CREATED
+            serving[0].cancel()
+            await asyncio.wait(serving)
+            await asyncio.sleep(0)
+            assert await asyncio.to_thread(asker.recv, 1) == b""
+    assert complaints == []
 
 
 async def test_watcher_that_is_killed_with_lines_unread_leaves_no_complaint(
