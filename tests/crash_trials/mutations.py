@@ -30,24 +30,27 @@ def _safe_before_the_commit() -> None:
     add = Buffer.add
 
     def early(self: Buffer, record: Record, session: Session | None = None) -> None:
-        self._safe([record])
+        self._unwritten._told([record])
         add(self, record, session)
 
     Buffer.add = early  # type: ignore[method-assign]
 
 
 def _answered_before_the_commit() -> None:
+    keep = uplinks.Uplinks._keep_and_answer
+
     async def early(
         self: uplinks.Uplinks,
         records: list[Record],
         changes: Changes,
         answer: Answer | None,
         packet: RxPacket,
+        reading_id: str | None,
     ) -> None:
         if answer is not None:
             await self._send(answer, packet)
             await asyncio.sleep(LATE)
-        await self._buffer.keep(records, changes)
+        await keep(self, records, changes, None, packet, reading_id)
 
     uplinks.Uplinks._keep_and_answer = early  # type: ignore[method-assign]
 

@@ -121,7 +121,9 @@ async def test_asker_that_comes_at_the_very_end_is_let_go_without_complaint(
             asker.connect(str(tmp_path / "c.sock"))
             while not (serving := [t for t in asyncio.all_tasks() if "_serve" in repr(t)]):
                 await asyncio.sleep(0)
-            assert inspect.getcoroutinestate(serving[0].get_coro()) == inspect.CORO_CREATED
+            coroutine = serving[0].get_coro()
+            assert inspect.iscoroutine(coroutine)
+            assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED
             serving[0].cancel()
             await asyncio.wait(serving)
             await asyncio.sleep(0)
