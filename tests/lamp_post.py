@@ -96,6 +96,13 @@ class Daemon:
     async def receiving(self) -> dict[str, Any]:
         return await self.until(lambda status: status["radio"]["state"] == "receiving")
 
+    async def safe_on_disk(self, readings: int) -> None:
+        """Wait until so many were received, and memory alone has none of them."""
+        await self.until(
+            lambda status: status["counts"]["readings"] == readings
+            and status["store"]["memory_records"] == 0
+        )
+
     async def safe(self, count: int) -> None:
         """Wait until so many readings more were reported safe."""
         reader, writer = await asyncio.open_unix_connection(self.directory / "kogge.sock")
@@ -152,12 +159,19 @@ class Sky:
     writer: asyncio.StreamWriter
 
     async def send(self, payload: bytes, crc: str = "ok") -> None:
+        """Again and again while the board itself transmits: then it is deaf."""
+        while (said := await self._send(payload, crc))["reason"] == "the board was transmitting":
+            pass
+        assert said["received"], said
+
+    async def _send(self, payload: bytes, crc: str) -> dict[str, Any]:
         request = {"op": "uplink", "payload": payload.hex(), "frequency": 868_100_000,
                    "sf": 7, "bw": 125_000, "rssi": -80, "snr": 8.0, "crc": crc}  # fmt: skip
         self.writer.write(json.dumps(request).encode() + b"\n")
+        said: dict[str, Any]
         while (said := json.loads(await self.reader.readline()))["op"] != "uplink_done":
             pass  # a downlink of the gateway
-        assert said["received"], said
+        return said
 
 
 @asynccontextmanager
