@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from gateway import clock, gateway_eui, hardware
 from gateway.clock import Clock
@@ -20,7 +20,7 @@ from gateway.codecs.javascript import JavaScript
 from gateway.codecs.worker import Worker
 from gateway.config import told
 from gateway.decoding import Decoding
-from gateway.diagnostics import forwarding, joining, report, telling
+from gateway.diagnostics import buffering, forwarding, joining, report, telling
 from gateway.diagnostics.control import Control
 from gateway.diagnostics.health import Health, tell_systemd
 from gateway.diagnostics.log import LogLevel
@@ -29,6 +29,7 @@ from gateway.disk import Disk
 from gateway.downlinks import Downlinks
 from gateway.duty_cycle import DutyCycle
 from gateway.errors import GatewayError
+from gateway.files import DATABASE
 from gateway.gateway_eui import GatewayEui
 from gateway.locked_sessions import LockedSessions
 from gateway.lorawan.downlink import largest_payload
@@ -50,8 +51,6 @@ from gateway.transmitter import Transmitter
 from gateway.uplinks import Uplinks
 
 log = logging.getLogger(__name__)
-
-DATABASE: Final = "kogge.db"
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
@@ -167,7 +166,18 @@ class Daemon:
             Path(config.gateway.control_socket),
             self.status,
             self._watch,
-            {"join": self._join, "forward": self._forwarding, "codecs": self._renew_codecs},
+            {
+                "join": self._join,
+                "forward": self._forwarding,
+                "codecs": self._renew_codecs,
+                "buffer": lambda request: buffering.answer(
+                    request,
+                    buffer=self._buffer,
+                    store=store,
+                    bounds=Bounds.of(config.store),
+                    clock=self._clock,
+                ),
+            },
         )
         self._log_level = LogLevel()
         self._since = self._clock.now()

@@ -12,6 +12,8 @@ from gateway.errors import ConfigError
 
 DEFAULT_FILE: Final = Path("/etc/kogge/kogge.toml")
 DEFAULT_CONTROL_SOCKET: Final = "/run/kogge/kogge.sock"
+DEFAULT_STATE_DIR: Final = "/var/lib/kogge"
+DATABASE: Final = "kogge.db"
 
 
 def shipped() -> Path:
@@ -54,10 +56,19 @@ def is_public(file: Path) -> bool:
 
 def control_socket(file: Path) -> Path:
     """gateway.control_socket of kogge.toml; a mistake elsewhere in the file is not ours to tell."""
+    return _gateway_path(file, "control_socket", DEFAULT_CONTROL_SOCKET)
+
+
+def database(file: Path) -> Path:
+    """In gateway.state_dir of kogge.toml."""
+    return _gateway_path(file, "state_dir", DEFAULT_STATE_DIR) / DATABASE
+
+
+def _gateway_path(file: Path, key: str, default: str) -> Path:
     gateway = read_toml(file).get("gateway", {})
     if not isinstance(gateway, dict):
         raise ConfigError(file, "gateway", gateway, "write it as a table: [gateway]")
-    path = gateway.get("control_socket", DEFAULT_CONTROL_SOCKET)
+    path = gateway.get(key, default)
     if not isinstance(path, str):
-        raise ConfigError(file, "gateway.control_socket", path, "write a path in quotes")
+        raise ConfigError(file, f"gateway.{key}", path, "write a path in quotes")
     return file.absolute().parent / path

@@ -72,6 +72,7 @@ def test_lorawan_is_pure() -> None:
     ("module", "rooms"),
     [
         ("sqlite3", ("gateway/store",)),
+        ("sqlite_utils", ("gateway/store",)),
         ("aiomqtt", ("gateway/northbound", "gateway/demo")),
         ("paho", ("gateway/northbound", "gateway/demo")),
         ("amqtt", ("gateway/demo",)),

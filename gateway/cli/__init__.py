@@ -22,6 +22,7 @@ VERBS = {
     "demo": "a whole city in this terminal, without any hardware",
     "status": "how the daemon is",
     "watch": "live readings and drops of the daemon",
+    "buffer": "what waits for the city: look at it, export it, check it",
     "forward": "pause what goes to the city, or let it go on",
     "join": "let devices join, for a while or no longer",
     "decode": "take one LoRaWAN frame apart",

@@ -23,9 +23,9 @@ from gateway.cli import EX_FAILED
 from gateway.cli.radio_bench import Bench, started, until_stopped
 from gateway.cli.radio_limits import Wish, allowed, demand_airtime, seconds_left
 from gateway.clock import Clock
-from gateway.daemon import DATABASE
 from gateway.duty_cycle import DutyCycle
 from gateway.errors import StoreError
+from gateway.files import DATABASE
 from gateway.lorawan.duty_cycle import Spent
 from gateway.lorawan.region import SubBand
 from gateway.store.database import Store

@@ -25,7 +25,10 @@ def stream(
         try:
             connection.sendall(json.dumps({"op": op, **more}).encode() + b"\n")
             for line in connection.makefile("rb"):
-                yield json.loads(line)
+                answer = json.loads(line)
+                if "denied" in answer:
+                    raise PermissionError(answer["error"])
+                yield answer
         except TimeoutError:
             raise ControlError(
                 f"the daemon at {path} does not answer; see: journalctl -u kogge"

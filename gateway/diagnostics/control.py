@@ -1,28 +1,38 @@
 """The control socket: a Unix stream on which the technician's CLI asks the daemon.
 
 One JSON object a line. `{"op":"status"}` is answered with one line; `{"op":"watch"}` with a line
-for each happening until the asker hangs up; other ops are the daemon's, one line each. A line that
-is not understood is answered with `{"error": …}`. Who may connect is decided by the socket's group
-(mode 0660).
+for each happening until the asker hangs up; other ops are the daemon's, of one line or of several:
+then the last has `done` or `error`, and the asker's hanging up ends it. Nothing is made ahead of
+what the asker reads. A line that is not understood is answered with `{"error": …}`. Who may ask:
+gateway/diagnostics/peer.py; to others the answer is `{"error": …, "denied": true}`.
 """
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import aclosing
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from gateway.diagnostics.peer import may_ask, peer_of
 from gateway.diagnostics.watch import Watch
-from gateway.errors import ControlError
+from gateway.errors import ControlError, GatewayError
 
 _MAX_REQUEST = 64 * 1024
 _MODE = 0o660
 BEAT_EVERY = 5.0
 
-Answer: TypeAlias = dict[str, Any]
-Op: TypeAlias = Callable[[dict[str, Any]], Answer | Awaitable[Answer]]
+Line: TypeAlias = dict[str, Any]
+Lines: TypeAlias = AsyncGenerator[Line, None]
+Op: TypeAlias = Callable[[Line], Line | Awaitable[Line] | Lines]
+
+DENIED: Final = {
+    "error": "you may not ask the daemon: its socket's group may; join it"
+    " (sudo adduser $USER kogge, then log in again)",
+    "denied": True,
+}
 
 
 class Control:
@@ -35,7 +45,9 @@ class Control:
         watch: Watch,
         ops: Mapping[str, Op] | None = None,
     ) -> None:
-        """`ops` by name: each takes the request, and gives the answer, or what to await for it."""
+        """`ops` by name: each takes the request, and gives the answer, or what to await for it, or
+        its lines.
+        """
         self._path, self._status, self._watch, self._ops = path, status, watch, ops or {}
         self._askers: set[asyncio.Task[None]] = set()
 
@@ -47,6 +59,7 @@ class Control:
                 self._connected, self._path, limit=_MAX_REQUEST
             )
             await asyncio.to_thread(self._path.chmod, _MODE)
+            self._group = (await asyncio.to_thread(self._path.stat)).st_gid
         except OSError as error:
             raise ControlError(
                 f"no socket can be made at gateway.control_socket = {self._path} ({error}):"
@@ -83,7 +96,11 @@ class Control:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
+            may = may_ask(peer_of(writer.get_extra_info("socket")), self._group)
             while line := await reader.readline():
+                if not may:
+                    await _send(writer, DENIED)
+                    break
                 await self._answer(line, reader, writer)
         except (ConnectionError, ValueError):
             pass  # the asker left, or sent a line without an end: it is nobody's fault but theirs
@@ -96,33 +113,46 @@ class Control:
             case "status":
                 await _send(writer, self._status())
             case "watch":
-                await self._stream(reader, writer)
+                await _until_left(reader, self._tell(writer))
             case str(op) if op in self._ops:
                 answer = self._ops[op](request)
-                await _send(writer, answer if isinstance(answer, dict) else await answer)
+                if isinstance(answer, AsyncGenerator):
+                    await _until_left(reader, _send_all(writer, answer))
+                else:
+                    await _send(writer, answer if isinstance(answer, dict) else await answer)
             case _:
                 known = ", ".join(["status", "watch", *self._ops])
                 await _send(writer, {"error": f"not understood: known are {known}"})
-
-    async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Send happenings until the asker hangs up, which is noticed while nothing happens too."""
-        hung_up = asyncio.ensure_future(reader.read(1))
-        telling = asyncio.ensure_future(self._tell(writer))
-        try:
-            await asyncio.wait({hung_up, telling}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            hung_up.cancel()
-            telling.cancel()
-            ends = await asyncio.gather(hung_up, telling, return_exceptions=True)
-        for end in ends:
-            if isinstance(end, Exception):
-                raise end
 
     async def _tell(self, writer: asyncio.StreamWriter) -> None:
         with self._watch.onlooker() as onlooker:
             await _send(writer, {"event": "watching"})
             while True:
                 await _send(writer, await onlooker.next())
+
+
+async def _until_left(reader: asyncio.StreamReader, answering: Coroutine[Any, Any, None]) -> None:
+    """Answer until it is done or the asker hangs up, which is noticed while nothing is sent too."""
+    hung_up = asyncio.ensure_future(reader.read(1))
+    telling = asyncio.ensure_future(answering)
+    try:
+        await asyncio.wait({hung_up, telling}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        hung_up.cancel()
+        telling.cancel()
+        ends = await asyncio.gather(hung_up, telling, return_exceptions=True)
+    for end in ends:
+        if isinstance(end, Exception):
+            raise end
+
+
+async def _send_all(writer: asyncio.StreamWriter, lines: Lines) -> None:
+    async with aclosing(lines):
+        try:
+            async for line in lines:
+                await _send(writer, line)
+        except GatewayError as error:
+            await _send(writer, {"error": str(error)})
 
 
 def _answers(path: Path) -> bool:

@@ -115,7 +115,7 @@ class Archive:
         self._blocks = list(blocks)  # on disk, by their numbers
         self._pruned: list[Block] = []
         self._full: list[Block] = []
-        self._writing = 0
+        self._writing: list[Block] = []
         self._open = Block()
         self._opened_at = math.inf
         self._prune_at = math.inf
@@ -162,7 +162,7 @@ class Archive:
             self._drop(len(written))
             written = []
         del self._full[: len(written)]
-        self._writing += len(written)
+        self._writing += written
         pruned, self._pruned = self._pruned[:PRUNED_AT_ONCE], self._pruned[PRUNED_AT_ONCE:]
         self._prune_at = at if self._pruned else math.inf
         for block in written:
@@ -176,14 +176,14 @@ class Archive:
 
     def changed(self, change: Change) -> None:
         """It is on disk."""
-        self._writing -= len(change.written)
+        self._no_longer_writing(change)
         for block in change.written:
             block.readings = []
         self._blocks += change.written
 
     def put_back(self, change: Change, at: float) -> None:
         """It could not be written."""
-        self._writing -= len(change.written)
+        self._no_longer_writing(change)
         self._full[:0] = change.written
         self._pruned[:0] = change.pruned
         if self._pruned:
@@ -213,6 +213,11 @@ class Archive:
             if block.may_have(span):
                 return block
         return None
+
+    def contents(self) -> tuple[Sequence[Block], Sequence[bytes]]:
+        """What it has at this moment: blocks on disk, and readings that are not there yet."""
+        memory = (*self._writing, *self._full, self._open)
+        return tuple(self._blocks), [one for block in memory for one in block.readings]
 
     def archived(self) -> Archived:
         begins = [block.begins for block in self._blocks if block.begins is not None]
@@ -261,6 +266,9 @@ class Archive:
     def _drop(self, blocks: int) -> None:
         self.given_up += _readings(self._full[:blocks])
         del self._full[:blocks]
+
+    def _no_longer_writing(self, change: Change) -> None:
+        self._writing = [block for block in self._writing if block not in change.written]
 
     def _bound(self) -> None:
         if len(self._full) > WAITING_BLOCKS:

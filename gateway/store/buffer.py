@@ -51,6 +51,7 @@ from gateway.store.owed import merged
 from gateway.store.replays import Replays
 from gateway.store.segments import slices
 from gateway.store.unwritten import GIVEN_UP, Unwritten
+from gateway.store.walks import Walks
 
 COMMIT_TAKES = 0.5  # seconds that a commit on a slow card may need before W ends
 UNTIMED = Clock(lambda: "unsynchronised", "")
@@ -113,6 +114,9 @@ class Buffer:
         self._chores = Chores(self.archive)
         self.replays = Replays(
             stock.commands, self.archive, self._store.read_archived, self._now, self._clock
+        )
+        self.walks = Walks(
+            self._store, self._lanes, self._out, self.archive, self._sequence.next - 1
         )
         self._giving_up = GivingUp(
             self._store,
@@ -319,6 +323,7 @@ class Buffer:
 
     def _delivered(self, batch: Batch) -> None:
         entries = self._out.pop(batch.number)
+        self.walks.delivered(entries)
         self._chores.delete(self._lanes.delivered(entries), self._now())
         self.archive.add(batch.records, self._now())
         self._unwritten.say_safe(entries)
@@ -537,6 +542,7 @@ class Buffer:
         self._lanes.forget(chores.delivered)
         self.archive.changed(chores.archive)
         for first, entries in parts:
+            self.walks.written(first)
             self._chores.delete(self._lanes.on_disk(first, entries), self._now())
             self._unwritten.say_safe(entries)
 

@@ -59,7 +59,7 @@ class Store:
     room: Room
 
     def __init__(self, path: Path, free_disk: Callable[[Path], int]) -> None:
-        self._path = path
+        self.path = self._path = path
         self._free_disk = free_disk
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._lock: int | None = None
@@ -146,6 +146,12 @@ class Store:
     async def read_archived(self, number: int) -> Sequence[Reading] | None:
         """One block of the archive; none if it is gone, None if it cannot be read."""
         return await self._ask(partial(self._run, partial(archive_tables.read, number=number)))
+
+    async def inspect(
+        self, work: Callable[[sqlite3.Connection], T], then: Callable[[T], None] | None = None
+    ) -> T:
+        """A short look at what is there: it changes nothing, and leaves no statement open."""
+        return await self._ask(partial(self._run, work), then)
 
     async def spend(self, spent: Spent) -> None:
         """On disk when this returns, with what else waits for it, or when the disk is back."""

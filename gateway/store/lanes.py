@@ -17,7 +17,7 @@ been read: a record that leaves memory undelivered moves it back.
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from gateway.records import Record
@@ -127,6 +127,11 @@ class Lanes:
                 if segment.is_done:
                     finished.append(segment)
         return finished
+
+    def delivered_of(self, first: int) -> Set[int]:
+        """Positions of a segment on disk that are delivered."""
+        segment = self._segments.get(first)
+        return frozenset() if segment is None else segment.delivered
 
     def forget(self, segments: Iterable[Segment]) -> None:
         """These are no longer on disk."""

@@ -149,7 +149,7 @@ def read_segments(connection: sqlite3.Connection, after: int, records: int) -> l
         "SELECT first, count, records FROM segment WHERE first > ? ORDER BY first", (after,)
     )
     for first, count, blob in rows:
-        found.append(Segment(first, _records(blob, count)))
+        found.append(read_row(first, count, blob))
         records -= count
         if records <= 0:
             break
@@ -157,13 +157,13 @@ def read_segments(connection: sqlite3.Connection, after: int, records: int) -> l
     return found
 
 
-def _records(blob: bytes, count: int) -> Sequence[Record]:
-    """Of one row, or as many times DAMAGED: a bit on the card may flip."""
+def read_row(first: int, count: int, blob: bytes) -> Segment:
+    """One row's records, or as many times DAMAGED: a bit on the card may flip."""
     with suppress(*UNREADABLE):
         records = unpack(blob)
         if len(records) == count:
-            return records
-    return [DAMAGED] * count
+            return Segment(first, records)
+    return Segment(first, [DAMAGED] * count)
 
 
 def _newest(records: Sequence[Record]) -> float | None:

@@ -15,7 +15,7 @@ from gateway.cli import radio_send
 from gateway.cli.radio_bench import Bench
 from gateway.cli.radio_limits import Refused, Wish
 from gateway.clock import Clock
-from gateway.daemon import DATABASE
+from gateway.files import DATABASE
 from gateway.store.database import Store
 
 CLOCK = Clock(lambda: "ntp", "boot", wall=lambda: 1_700_000_000.0)

@@ -6,7 +6,7 @@ import inspect
 import json
 import socket
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,61 @@ async def test_watcher_sees_what_happens_and_its_leaving_is_noticed(tmp_path: Pa
         writer.close()
         while watch.watched:
             await asyncio.sleep(0)
+
+
+async def counting(request: dict[str, Any], ended: asyncio.Event) -> AsyncGenerator[Any, None]:
+    try:
+        for number in range(request["to"]):
+            made.append(number)
+            yield {"number": number, "fill": "x" * 1000}
+        raise ControlError("it is over")
+    finally:
+        ended.set()
+
+
+made: list[int] = []
+
+
+@asynccontextmanager
+async def counter(path: Path) -> AsyncIterator[asyncio.Event]:
+    made.clear()
+    ended = asyncio.Event()
+    one = Control(path, dict, Watch(), {"count": lambda request: counting(request, ended)})
+    await one.open()
+    task = asyncio.create_task(one.run(lambda: None))
+    await asyncio.sleep(0)
+    yield ended
+    task.cancel()
+    await asyncio.wait({task})
+
+
+async def test_an_answer_of_many_lines_ends_with_its_error_and_the_next_is_answered(
+    tmp_path: Path,
+) -> None:
+    async with counter(tmp_path / "c.sock"):
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "c.sock")
+        for _ in range(2):
+            writer.write(b'{"op":"count","to":3}\n')
+            lines = [json.loads(await reader.readline()) for _ in range(4)]
+            assert [line.get("number") for line in lines] == [0, 1, 2, None]
+            assert lines[3] == {"error": "it is over"}
+        writer.close()
+
+
+async def test_no_line_is_made_ahead_of_a_slow_reader_and_his_leaving_ends_it(
+    tmp_path: Path,
+) -> None:
+    async with counter(tmp_path / "c.sock") as ended:
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "c.sock", limit=1)
+        writer.write(b'{"op":"count","to":1000000}\n')
+        await reader.read(1)
+        count = -1
+        while count != len(made):  # until it rests
+            count = len(made)
+            await asyncio.sleep(0.05)
+        assert 0 < count < 5000
+        writer.close()
+        await asyncio.wait_for(ended.wait(), 10)
 
 
 async def test_socket_of_a_killed_daemon_is_replaced_and_removed_at_the_end(

@@ -5,14 +5,14 @@ carry the time that was learnt since (docs/architecture.md §5).
 """
 
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from gateway import VERSION
 from gateway.clock import rfc3339
-from gateway.records import Event, Moment, Radio, Reading, Value
+from gateway.records import Event, Moment, Radio, Reading, Record, Value
 
 Dated = Callable[[Moment], Moment]
 
@@ -101,17 +101,20 @@ def _reading(reading: Reading, historical: bool, moment: Moment) -> _Reading:
 
 def events(gateway: str, records: Iterable[Event], dated: Dated) -> bytes:
     """The message for `{prefix}/{gateway}/events`."""
-    wire = [
-        {
-            "id": event.id,
-            "type": event.type,
-            "at": _time(dated(event.moment)),
-            **event.detail,
-            **(event.tables or {}),
-        }
-        for event in records
-    ]
+    wire = [_event(event, dated(event.moment)) for event in records]
     return _encode({"v": 1, "gateway": gateway, "events": wire})
+
+
+def _event(event: Event, moment: Moment) -> dict[str, Any]:
+    head = {"id": event.id, "type": event.type, "at": _time(moment)}
+    return {**head, **event.detail, **(event.tables or {})}
+
+
+def alone(record: Record, moment: Moment) -> object:
+    """A record as its message has it, for one who reads the buffer; `moment` is when it was."""
+    if isinstance(record, Event):
+        return _event(record, moment)
+    return _reading(record, True, moment)
 
 
 def status(

@@ -1,0 +1,186 @@
+"""`kogge buffer`: what waits for the city, and what it has had. Asks the daemon, or reads the
+database of one that has stopped.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from gateway.cli import EX_FAILED, EX_PERMISSION, EX_USAGE
+from gateway.cli.buffer_words import listed, standing
+from gateway.cli.status import arguments_for_the_socket, socket_path
+from gateway.errors import ControlError
+
+HELP = "What waits for the city, and the archive of what it has had: look at it, export it."
+
+ANSWERS_WITHIN = 60.0  # seconds for each line
+TELL_AFTER = 1.0  # seconds
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    asking = actions.add_parser("status", help="how much, how old, how much room")
+    listing = actions.add_parser("list", help="readings and events that wait")
+    order = listing.add_mutually_exclusive_group()
+    order.add_argument("--newest", action="store_true", help="newest first (it is so)")
+    order.add_argument("--oldest", action="store_true", help="oldest first")
+    listing.add_argument("--limit", type=_positive, default=20, metavar="N", help="20")
+    exporting = actions.add_parser("export", help="write them to a file")
+    _arguments_for_export(exporting)
+    for action in (listing, exporting):
+        action.add_argument("--device", metavar="DEVEUI", help="of one device alone")
+        action.add_argument("--from", dest="begins", type=_time, metavar="TIME", help="RFC 3339")
+        action.add_argument("--to", dest="ends", type=_time, metavar="TIME", help="before it")
+    for action in (asking, listing, exporting):
+        arguments_for_the_socket(action)
+        action.add_argument("--json", action="store_true", help="one object a line")
+
+
+def _arguments_for_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="which is made or replaced; - is stdout")
+    kind = parser.add_mutually_exclusive_group(required=True)
+    for name, what in (
+        ("csv", "one row a reading"),
+        ("jsonl", "one reading a line, as the city gets it"),
+        ("sqlite", "a database: reading, measurement, event"),
+    ):
+        kind.add_argument(f"--{name}", dest="kind", action="store_const", const=name, help=what)
+    parser.add_argument(
+        "--archive", action="store_true", help="also what the city has had, as far as it is kept"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    return {"status": _status, "list": _list, "export": _export}[args.action](args)
+
+
+def _status(args: argparse.Namespace) -> int:
+    found = next(_lines(args, {"action": "status"}))
+    print(json.dumps(found) if args.json else "\n".join(standing(found)))
+    return 0
+
+
+def _list(args: argparse.Namespace) -> int:
+    wish = _wish(args) | {"newest": not args.oldest, "limit": args.limit}
+    for line in _lines(args, wish):
+        for record in line.get("records", ()):
+            print(json.dumps(record) if args.json else listed(record))
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    from gateway.cli.buffer_files import output
+
+    if args.kind == "sqlite" and args.file == "-":
+        print("kogge: a database needs a file: it is not written to stdout", file=sys.stderr)
+        return EX_USAGE
+    to = None if args.file == "-" else Path(args.file)
+    wish = _wish(args) | {"archive": args.archive, "events": args.kind == "sqlite"}
+    try:
+        with output(args.kind, to) as sink:
+            done = _written(args, wish, sink)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) or error.errno is None:
+            raise
+        print(f"kogge: {args.file} cannot be written: {error.strerror}", file=sys.stderr)
+        return EX_PERMISSION if isinstance(error, PermissionError) else EX_FAILED
+    _say(args, done)
+    return EX_FAILED if done["damaged"] or done["gone"] else 0
+
+
+def _written(args: argparse.Namespace, wish: dict[str, Any], sink: Any) -> dict[str, Any]:
+    done: dict[str, Any] = {}
+    with _Progress() as progress:
+        for line in _lines(args, wish):
+            records = line.get("records", [])
+            events = [record for record in records if "type" in record]
+            sink.add([record for record in records if "type" not in record], events)
+            done = line.get("done", done)
+            progress.at(line.get("passed", 0), line.get("of", 0))
+    return done
+
+
+def _say(args: argparse.Namespace, done: dict[str, Any]) -> None:
+    if args.file != "-" and args.json:
+        print(json.dumps({"file": args.file, **done}))
+        return
+    told = f"{done['records']} records"
+    told += f", {done['damaged']} more CANNOT BE READ" if done["damaged"] else ""
+    told += f", {done['gone']} were given up meanwhile" if done["gone"] else ""
+    print(f"kogge: {told}: {args.file}", file=sys.stderr)
+
+
+def _wish(args: argparse.Namespace) -> dict[str, Any]:
+    device = None if args.device is None else args.device.lower()
+    return {"action": "records", "device": device, "begins": args.begins, "ends": args.ends}
+
+
+def _lines(args: argparse.Namespace, wish: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The answer to its end, whoever gives it."""
+    from gateway.diagnostics.client import stream
+
+    lines = stream(socket_path(args), "buffer", ANSWERS_WITHIN, **wish)
+    try:
+        first = next(lines)
+    except ControlError:
+        if args.socket and not args.config:
+            raise
+        yield from _at_rest(args, wish)
+        return
+    while True:
+        if "error" in first:
+            raise ControlError(f"the daemon refused: {first['error']}")
+        yield first
+        if "records" not in first:
+            return
+        first = next(lines)
+
+
+def _at_rest(args: argparse.Namespace, wish: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    from gateway.cli import buffer_at_rest
+    from gateway.files import DEFAULT_FILE
+
+    yield from buffer_at_rest.lines(args.config or DEFAULT_FILE, wish)
+
+
+class _Progress:
+    """On stderr, once it lasts."""
+
+    def __enter__(self) -> "_Progress":
+        import time
+
+        self._now = time.monotonic
+        self._next = self._now() + TELL_AFTER
+        self._told = False
+        return self
+
+    def at(self, passed: int, of: int) -> None:
+        if self._now() >= self._next and of:
+            self._next = self._now() + TELL_AFTER
+            self._told = True
+            print(f"\r{passed} of {of}", end="", file=sys.stderr, flush=True)
+
+    def __exit__(self, *_: object) -> None:
+        if self._told:
+            print(file=sys.stderr)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: give a number from 1")
+    return int(text)
+
+
+def _time(text: str) -> float:
+    from datetime import UTC, datetime
+
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: give a time such as 2026-03-01T12:00:00Z, or a day"
+        ) from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

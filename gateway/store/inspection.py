@@ -1,0 +1,77 @@
+"""What is in the database, through sqlite-utils, in slices.
+
+- Each function here is one slice: at most SLICE_RECORDS records or SLICE_ROWS rows, below 20 ms
+  on a small board. It leaves no statement open; whatever else waits for the store's thread is next.
+- Nothing is written, and nothing is set on the connection, which is the store's own; or one to the
+  database of a daemon that has stopped (at_rest.py).
+
+Importing sqlite-utils takes a second and 13 MiB on a small board: whoever imports this module does
+so when it is asked for, and not on the store's thread.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlite_utils import Database
+
+from gateway.records import Record
+from gateway.store.archive import BLOCK_READINGS
+from gateway.store.segments import SEGMENT_RECORDS
+from gateway.store.tables import Segment, read_row
+
+SLICE_RECORDS: Final = SEGMENT_RECORDS
+SLICE_ROWS: Final = 256
+_SEGMENTS_AT_ONCE: Final = 16
+assert BLOCK_READINGS <= 2 * SLICE_RECORDS
+
+
+class Ends(NamedTuple):
+    """The oldest and the newest record on disk, None where there is none or it cannot be read, and
+    how many segments there are.
+    """
+
+    oldest: Record | None
+    newest: Record | None
+    segments: int
+
+
+NOTHING: Final = Ends(None, None, 0)
+
+
+def wrapped(connection: sqlite3.Connection) -> Database:
+    return Database(connection, recursive_triggers=False, execute_plugins=False)
+
+
+def read_segments(
+    connection: sqlite3.Connection, above: int, below: int, *, newest: bool = False
+) -> list[Segment]:
+    """The first segments in this open range of sequence numbers, from its old or its new end."""
+    rows = wrapped(connection)["segment"].rows_where(
+        "first > ? AND first < ?",
+        [above, below],
+        order_by="first DESC" if newest else "first",
+        limit=_SEGMENTS_AT_ONCE,
+    )
+    return list(_slice(list(rows)))
+
+
+def _slice(rows: Sequence[dict[str, Any]]) -> Iterator[Segment]:
+    """The first, and those that fit beside it."""
+    left = SLICE_RECORDS
+    for row in rows:
+        left -= row["count"]
+        if left < 0 and row is not rows[0]:
+            return
+        yield read_row(row["first"], row["count"], row["records"])
+
+
+def ends(connection: sqlite3.Connection) -> Ends:
+    highest = (1 << 63) - 1
+    oldest = read_segments(connection, -1, highest)[:1]
+    newest = read_segments(connection, -1, highest, newest=True)[:1]
+    return Ends(
+        next((each.records[0] for each in oldest if not each.is_damaged), None),
+        next((each.records[-1] for each in newest if not each.is_damaged), None),
+        wrapped(connection)["segment"].count,
+    )
