@@ -56,10 +56,11 @@ class Control:
         try:
             await asyncio.to_thread(self._make_room)
             self._server = await asyncio.start_unix_server(
-                self._connected, self._path, limit=_MAX_REQUEST
+                self._connected, self._path, limit=_MAX_REQUEST, start_serving=False
             )
             await asyncio.to_thread(self._path.chmod, _MODE)
             self._group = (await asyncio.to_thread(self._path.stat)).st_gid
+            await self._server.start_serving()
         except OSError as error:
             raise ControlError(
                 f"no socket can be made at gateway.control_socket = {self._path} ({error}):"
