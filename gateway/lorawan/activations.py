@@ -11,8 +11,8 @@ Rules:
   to have missed every Join-Accept since. The one in use stays: the device was in it for certain,
   and one that hears no downlink still is.
 - ABP: the session is kept across restarts as long as devices.toml gives the same DevAddr. Keys
-  are always those of devices.toml; with another DevAddr its counters start anew. An ABP session
-  that was never heard takes any counter, also one beyond 65 535.
+  are always those of devices.toml, and so is its version; with another DevAddr its counters start
+  anew. An ABP session that was never heard takes any counter, also one beyond 65 535.
 - OTAA: a stored session counts only if its keys follow from the root keys of devices.toml. With
   another AppKey, or when the device is ABP now, it is not used. It stays on the disk until the
   device is heard in a later one: who corrects a mistyped key has the session back.
@@ -254,15 +254,9 @@ def otaa_session_id(join_nonce: int, dev_nonce: int) -> bytes:
 def _abp_session(device: Device, stored: Iterable[Session]) -> Session:
     """The device's session: new, or the stored one of its DevAddr with the keys of devices.toml."""
     assert device.dev_addr is not None
-    prefix, version = device.dev_addr.to_bytes(4, "big"), device.session_version
-    fitting = [
-        one
-        for one in stored
-        if (one.dev_addr, one.id[:4], one.version) == (device.dev_addr, prefix, version)
-    ]
-    new = Session(
-        device.dev_eui, prefix + b"\0", device.dev_addr, *device.abp_keys, version=version
-    )
+    prefix = device.dev_addr.to_bytes(4, "big")
+    fitting = [one for one in stored if (one.dev_addr, one.id[:4]) == (device.dev_addr, prefix)]
+    new = Session(device.dev_eui, prefix + b"\0", device.dev_addr, *device.abp_keys)
     session = max(fitting, key=lambda one: one.id, default=new)
     (
         session.f_nwk_s_int_key,
@@ -270,4 +264,15 @@ def _abp_session(device: Device, stored: Iterable[Session]) -> Session:
         session.nwk_s_enc_key,
         session.app_s_key,
     ) = device.abp_keys
+    _set_version(session, device)
     return session
+
+
+def _set_version(session: Session, device: Device) -> None:
+    """1.1 counts downlinks apart: with the same AppSKey none of 1.0's counters may come again."""
+    if session.version == device.session_version:
+        return
+    session.version = device.session_version
+    following = max(session.f_cnt_down, session.a_f_cnt_down)
+    session.f_cnt_down = session.a_f_cnt_down = following
+    session.f_cnt_down_reserved = session.a_f_cnt_down_reserved = following

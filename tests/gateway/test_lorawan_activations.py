@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from lorawan_1_1_device import Air as Air11
+from lorawan_1_1_oracle import Keys
 from lorawan_device import Air
 from lorawan_network import (
     ABP,
@@ -81,6 +83,25 @@ def test_new_dev_addr_starts_new_counters() -> None:
     got = uplink(net.receive(packet(replace(AIR, dev_addr=ABP_ADDR + 1).uplink(0))))
     assert (got.f_cnt, got.session_hex) == (0, "01ab12ce00")
     assert reason(net.receive(packet(AIR.uplink(100)))) is DropReason.UNKNOWN_DEVICE
+
+
+def test_counters_of_abp_stay_when_its_version_changes() -> None:
+    """A session of the same id with counters of its own would be lost among those on disk."""
+    keys = Keys(b"F" * 16, b"S" * 16, b"E" * 16, b"A" * 16)
+    changed = replace(
+        ABP,
+        lorawan="1.1",
+        f_nwk_s_int_key=keys.f_nwk_s_int,
+        s_nwk_s_int_key=keys.s_nwk_s_int,
+        nwk_s_enc_key=keys.nwk_s_enc,
+    )
+    net, air = network([changed], KnownState((stored(),))), Air11(ABP_ADDR, keys)
+    assert reason(net.receive(packet(air.uplink(0)))) is DropReason.REPLAY
+    got = uplink(net.receive(packet(air.uplink(100, confirmed=True))))
+    assert (got.session.version, got.session_hex) == ("1.1", "01ab12cd00")
+    assert got.answer is not None
+    assert air.hears(got.answer.phy_payload, 20, conf_f_cnt=100) is not None
+    assert got.session.next_f_cnt_down(1) == 20, "not 0: AppSKey may be the same"
 
 
 def test_session_from_when_the_device_was_otaa_lends_no_counter() -> None:
