@@ -140,14 +140,16 @@ def _waits(mac: Mac, f_cnt: int) -> bool:
     return mac.tries > 0 and f_cnt - mac.asked_at < 1 << min(mac.tries - 1, LONGEST_WAIT)
 
 
-def windows(mac: Mac, plan: Plan) -> RxParams:
-    """Where to answer a device: what it has confirmed, or what it was asked to have.
+def windows(mac: Mac, f_cnt: int, bits: Bits, plan: Plan) -> RxParams:
+    """Where to answer uplink `f_cnt`: what the device has confirmed, or what it was asked to have.
 
     One that has moved and forgot to say so, its power lost meanwhile, would hear nothing
-    any more: after `PATIENCE` requests every other one goes where they would be.
+    any more: after `PATIENCE` requests every other one goes where they would be. What goes between
+    two requests does not: the device may be one that never answers, and stays where it is.
     """
     has = plan.rx_of(mac)
-    if mac.tries < PATIENCE or mac.tries % 2:
+    asks = bits.adr_ack_req or not _waits(mac, f_cnt)
+    if mac.tries < PATIENCE or mac.tries % 2 or not asks:
         return has
     for raw in mac.requested:
         if raw[0] == RXParamSetupReq.CID:

@@ -237,7 +237,7 @@ class _Accepted:
         m_type, f_ctrl, f_cnt, *_ = self.frame
         confirmed = m_type == MType.CONFIRMED_DATA_UP
         activation, session = self.activation, self.activation.session
-        rx = requests.windows(session.mac, self.plan)
+        rx = requests.windows(session.mac, f_cnt, _bits(f_ctrl), self.plan)
         activation.windows_until = self.moment.monotonic_s + rx.rx1_delay + 1
         replies = self._replies(parsed)
         queued = None if retransmission else self._queued(rx)

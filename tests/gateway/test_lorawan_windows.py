@@ -179,6 +179,19 @@ def test_device_that_forgot_to_say_that_it_has_moved_is_found_again() -> None:
     assert days.device.violations == []
 
 
+def test_device_that_never_says_anything_of_its_windows_hears_all_but_every_other_request() -> None:
+    street = Street(rx=OTHER)
+    asked, elsewhere = 0, 0
+    for _ in range(300):
+        got = street.say(confirmed=True)
+        assert got.answer is not None
+        if windows(got) != REGIONS_OWN:
+            elsewhere += 1
+        else:
+            asked += ASKS_OTHER in street.hears(got).commands.hex()
+    assert (asked, elsewhere) == (6, 3), "after 1, 2, 4 … 256 uplinks"
+
+
 @pytest.mark.parametrize("kind", [0, 2])
 def test_rejoin_waits_while_nobody_knows_the_windows(kind: int) -> None:
     days = Days("1.1", abp=False, seed=1, loss=0.0, snr=2.0)
