@@ -4,6 +4,7 @@ from lorawan_case import LINK_LAYER, LINK_LAYER_1_1, Case, Demand
 
 ATTACKS = "gateway/test_lorawan_attacks.py"
 COMMANDS = "gateway/test_lorawan_mac_commands.py"
+CLASS_C = "gateway/test_lorawan_class_c.py"
 DOWNLINKS = "gateway/test_lorawan_downlinks.py"
 MAC = "gateway/test_lorawan_mac.py"
 REJOIN = "gateway/test_lorawan_rejoin.py"
@@ -120,15 +121,15 @@ LINK_LAYER_CASES = (
         (
             Demand(
                 "Sent to at once, with RX2's frequency and data rate",
-                f"{DOWNLINKS}::test_class_c_is_sent_to_at_once_in_rx2",
+                f"{CLASS_C}::test_class_c_is_sent_to_at_once_in_rx2",
             ),
             Demand(
                 "The windows of an uplink come first",
-                f"{DOWNLINKS}::test_windows_of_an_uplink_come_first",
+                f"{CLASS_C}::test_windows_of_an_uplink_come_first",
             ),
             Demand(
                 "What has not left by then goes again",
-                f"{DOWNLINKS}::test_immediate_downlink_stands_until_its_device_is_heard",
+                f"{CLASS_C}::test_immediate_downlink_stands_until_its_device_is_heard",
             ),
         ),
     ),
@@ -138,7 +139,7 @@ LINK_LAYER_CASES = (
         (
             Demand(
                 "A device of 1.1 is of class C once it says so",
-                f"{DOWNLINKS}::test_device_of_1_1_is_class_c_once_it_says_so",
+                f"{CLASS_C}::test_device_of_1_1_is_class_c_once_it_says_so",
             ),
         ),
     ),

@@ -50,6 +50,12 @@ def test_downlink_counter_goes_on_where_the_reservation_ended() -> None:
     assert AIR.hears(got.answer.phy_payload, 20) is not None
 
 
+def test_both_counters_of_1_1_go_on_where_their_reservations_ended() -> None:
+    session = replace(stored(), version="1.1", a_f_cnt_down=5, a_f_cnt_down_reserved=37)
+    session.skip_reserved()
+    assert (session.next_f_cnt_down(0), session.next_f_cnt_down(1)) == (20, 37)
+
+
 def test_unused_reservation_is_not_skipped_twice() -> None:
     session = stored()
     for _ in range(3):
