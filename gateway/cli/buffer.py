@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.cli import EX_FAILED, EX_PERMISSION, EX_USAGE
-from gateway.cli.buffer_words import listed, standing
+from gateway.cli.buffer_words import listed, standing, verified
 from gateway.cli.status import arguments_for_the_socket, socket_path
 from gateway.errors import ControlError
 
@@ -30,11 +30,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--limit", type=_positive, default=20, metavar="N", help="20")
     exporting = actions.add_parser("export", help="write them to a file")
     _arguments_for_export(exporting)
+    verifying = actions.add_parser("verify", help="whether all of it can be read; exit 1 if not")
+    purging = actions.add_parser("purge", help="give up readings that the city has not had")
+    _arguments_for_purge(purging)
     for action in (listing, exporting):
         action.add_argument("--device", metavar="DEVEUI", help="of one device alone")
         action.add_argument("--from", dest="begins", type=_time, metavar="TIME", help="RFC 3339")
         action.add_argument("--to", dest="ends", type=_time, metavar="TIME", help="before it")
-    for action in (asking, listing, exporting):
+    for action in (asking, listing, exporting, verifying, purging):
         arguments_for_the_socket(action)
         action.add_argument("--json", action="store_true", help="one object a line")
 
@@ -53,8 +56,27 @@ def _arguments_for_export(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _arguments_for_purge(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", metavar="DEVEUI", help="of one device alone")
+    parser.add_argument(
+        "--before", dest="ends", type=_time, metavar="TIME", help="received before it"
+    )
+    parser.add_argument("--all", action="store_true", help="all of them")
+    parser.add_argument(
+        "--archive", action="store_true", help="also of the archive, by time or all"
+    )
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
 def run(args: argparse.Namespace) -> int:
-    return {"status": _status, "list": _list, "export": _export}[args.action](args)
+    actions = {
+        "status": _status,
+        "list": _list,
+        "export": _export,
+        "verify": _verify,
+        "purge": _purge,
+    }
+    return actions[args.action](args)
 
 
 def _status(args: argparse.Namespace) -> int:
@@ -89,6 +111,46 @@ def _export(args: argparse.Namespace) -> int:
         return EX_PERMISSION if isinstance(error, PermissionError) else EX_FAILED
     _say(args, done)
     return EX_FAILED if done["damaged"] or done["gone"] else 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    done: dict[str, Any] = {}
+    with _Progress() as progress:
+        for line in _lines(args, {"action": "verify"}):
+            progress.at(line.get("passed", 0), line.get("of", 0))
+            done = line.get("done", done)
+    print(json.dumps(done) if args.json else "\n".join(verified(done)))
+    return 0 if done["ok"] else EX_FAILED
+
+
+def _purge(args: argparse.Namespace) -> int:
+    if args.all == (args.device is not None or args.ends is not None):
+        print("kogge: name what to purge: --device, --before, or --all", file=sys.stderr)
+        return EX_USAGE
+    if args.archive and args.device is not None:
+        print("kogge: the archive goes in whole blocks: without --device", file=sys.stderr)
+        return EX_USAGE
+    if not args.yes and not _is_sure():
+        print("kogge: nothing was purged", file=sys.stderr)
+        return EX_FAILED
+    wish = {"action": "purge", "all": args.all, "ends": args.ends, "archive": args.archive}
+    device = None if args.device is None else args.device.lower()
+    (line,) = _lines(args, wish | {"device": device})
+    done = line["done"]
+    told = f"purged: {done['purged']} readings, and {done['archived']} of the archive"
+    print(json.dumps(done) if args.json else f"{told}; {done['records']} records wait")
+    return 0
+
+
+def _is_sure() -> bool:
+    print(
+        "The city will never get the readings that you purge; it is told how many are missing.\n"
+        "Type yes to purge them: ",
+        end="",
+        file=sys.stderr,
+        flush=True,
+    )
+    return sys.stdin.readline().strip() == "yes"
 
 
 def _written(args: argparse.Namespace, wish: dict[str, Any], sink: Any) -> dict[str, Any]:
@@ -134,7 +196,7 @@ def _lines(args: argparse.Namespace, wish: dict[str, Any]) -> Iterator[dict[str,
         if "error" in first:
             raise ControlError(f"the daemon refused: {first['error']}")
         yield first
-        if "records" not in first:
+        if not first.keys() & {"records", "passed"}:
             return
         first = next(lines)
 

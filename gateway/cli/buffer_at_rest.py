@@ -9,6 +9,7 @@ import msgspec
 from gateway import clock, config, files
 from gateway.diagnostics import buffering
 from gateway.diagnostics.buffering import Wanted
+from gateway.errors import ControlError
 from gateway.store import archive_tables, at_rest, inspection, tables
 from gateway.store.bounds import Bounds
 
@@ -17,11 +18,31 @@ Line = dict[str, Any]
 
 def lines(file: Path, wish: Line) -> Iterator[Line]:
     wanted, path = buffering.asked(wish), files.database(file)
+    if wanted.action == "purge":
+        raise ControlError(
+            "no daemon runs, and only it can purge: it tells the city what it will not get; start"
+            " it (sudo systemctl start kogge), and kogge forward pause keeps it from sending"
+        )
     with at_rest.opened(path) as connection:
         if wanted.action == "status":
             yield _status(connection, path, Bounds.of(config.load(file).store))
+        elif wanted.action == "verify":
+            yield _verify(connection)
         else:
             yield from _records(connection, wanted)
+
+
+def _verify(connection: Any) -> Line:
+    wrong = inspection.structure(connection)
+    order = inspection.Order()
+    tally = at_rest.tally(connection, archive=True)
+    if not wrong:
+        while order.check(connection):
+            pass
+        for _ in at_rest.slices(connection, tally, newest=False, archive=True):
+            pass
+    faults = [*wrong, *order.faults]
+    return {"done": buffering.verdict(tally.passed, tally.damaged, faults, not wrong)}
 
 
 def _records(connection: Any, wanted: Wanted) -> Iterator[Line]:

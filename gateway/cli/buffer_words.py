@@ -78,3 +78,15 @@ def _reading(record: Line) -> str:
 def _unit(record: Line, name: str) -> str:
     unit = record["units"].get(name)
     return f" {unit}" if unit else ""
+
+
+def verified(done: Line) -> Iterator[str]:
+    """What was found out about the database."""
+    yield f"{done['records']} records on disk can be read"
+    if done["damaged"]:
+        yield f"  {done['damaged']} CANNOT: the daemon passes over them, and tells the city"
+    for fault in done["faults"]:
+        yield f"  WRONG: {fault}"
+    if done["structure"] is None:
+        yield "  the file's own structure is checked when the daemon does not run"
+    yield "all is well" if done["ok"] else "it is damaged: check the card (dmesg), and export it"

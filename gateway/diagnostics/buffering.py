@@ -4,11 +4,17 @@
 - `"action":"records"`: lines `{"records": […]}` of readings and events as the city gets them
   (docs/mqtt.md; an event has a `type`), and a last one `{"done": …}`. Which ones: `Wanted`.
 
+- `"action":"purge"`: readings of the buffer are given up: of `device`, received before `ends`, or
+  `"all":true`; with `archive` blocks of the archive too, by time alone. One line with `done`.
+- `"action":"verify"`: lines that say how far it is, and a last one with `done`: whether everything
+  on disk can be read and agrees.
+
 Whoever asks for the records that the buffer has at this moment gets each once, as far as none of
 them is given up meanwhile: gateway/store/walks.py.
 """
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -35,7 +41,8 @@ class Wanted(msgspec.Struct):
     that the city has had too.
     """
 
-    action: Literal["status", "records"] = "status"
+    action: Literal["status", "records", "purge", "verify"] = "status"
+    all: bool = False
     newest: bool = False
     archive: bool = False
     events: bool = True
@@ -91,8 +98,49 @@ async def answer(
     if wanted.action == "status":
         yield await _status(buffer, store, bounds, clock)
         return
-    async for line in _records(wanted, buffer, clock):
+    if wanted.action == "purge":
+        yield await _purge(wanted, buffer, clock)
+        return
+    lines = _verify(buffer, store) if wanted.action == "verify" else _records(wanted, buffer, clock)
+    async for line in lines:
         yield line
+
+
+async def _purge(wanted: Wanted, buffer: Buffer, clock: Clock) -> Line:
+    """Which it is stands in the log of the city: a gap."""
+    unwanted = msgspec.structs.replace(wanted, events=False)
+    if wanted.all == (wanted.device is not None or wanted.ends is not None):
+        return {"error": "not understood: name a device, a time, or all"}
+    if wanted.archive and wanted.device is not None:
+        return {"error": "the archive goes in whole blocks: by time, or all of it"}
+    purged = await buffer.purge(lambda one: unwanted.has(one, clock.dated(one.moment)))
+    before = math.inf if wanted.ends is None else wanted.ends
+    archived = buffer.purge_archive(before) if wanted.archive else 0
+    return {"done": {"purged": purged, "archived": archived, "records": buffer.backlog}}
+
+
+async def _verify(buffer: Buffer, store: Store) -> AsyncGenerator[Line, None]:
+    from gateway.store.inspection import Order
+
+    order = Order()
+    while await store.inspect(order.check):
+        pass
+    with buffer.walks.begin(archive=True) as walk:
+        async for _ in walk.slices():
+            yield {"passed": walk.tally.passed, "of": walk.tally.expected}
+        yield {"done": verdict(walk.tally.passed, walk.tally.damaged, order.faults, None)}
+
+
+def verdict(records: int, damaged: int, faults: Sequence[str], structure: bool | None) -> Line:
+    """`structure` is what SQLite says of the file's, None: it was not asked."""
+    ok = not damaged and not faults and structure is not False
+    return {
+        "ok": ok,
+        "records": records,
+        "damaged": damaged,
+        "faults": list(faults),
+        "structure": structure,
+    }
 
 
 async def _records(wanted: Wanted, buffer: Buffer, clock: Clock) -> AsyncGenerator[Line, None]:

@@ -61,6 +61,9 @@ class Block:
         self.readings.append(_encode(reading))
         self.count += 1
 
+    def is_before(self, at: float) -> bool:
+        return at == math.inf or (self.ends is not None and self.ends < at)
+
     def may_have(self, span: Span) -> bool:
         if self.begins is None or self.ends is None:
             return True
@@ -202,6 +205,18 @@ class Archive:
         """D3: some of the oldest go with the next commit; whether there were any left."""
         self._make_room(WRITTEN_AT_ONCE)
         return bool(self._pruned)
+
+    def purge(self, before: float, at: float) -> int:
+        """Blocks that are older than this wall time go with coming commits; how many readings. Any
+        block is older than infinity.
+        """
+        if before == math.inf:
+            self._full, self._open, self._opened_at = [], Block(), math.inf
+        going = [block for block in self._blocks if block.is_before(before)]
+        self._blocks = [block for block in self._blocks if not block.is_before(before)]
+        self._pruned += going
+        self._prune_at = at if self._pruned else math.inf
+        return _readings(going)
 
     def following(self, number: int, last: int, span: Span) -> Block | None:
         """The first block above this number, up to `last`, that may have readings of the span."""

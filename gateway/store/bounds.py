@@ -22,7 +22,7 @@ from gateway.clock import rfc3339
 from gateway.records import Event, Moment, Record, Value
 from gateway.store.segments import SEGMENT_RECORDS
 
-Reason = Literal["age", "bytes", "disk", "damaged"]
+Reason = Literal["age", "bytes", "disk", "damaged", "purged"]
 
 JUDGED: Final = ("gnss", "ntp")  # a battery-backed clock may be years off, its battery being dead
 DAY: Final = 86_400.0  # seconds

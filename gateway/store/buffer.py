@@ -257,15 +257,30 @@ class Buffer:
         gaps: Sequence[Event],
         given_up: Sequence[Segment],
         then: Callable[[StoreError | None], None],
+        staying: Sequence[tables.Segment],
     ) -> None:
-        """D3: gap events come in, and the segments that they tell of go, in one transaction."""
+        """D3: gap events come in, and the segments that they tell of go, but for what of them is
+        staying; in one transaction.
+        """
         entries = [Entry(event, self._now()) for event in gaps]
 
         def ended(error: StoreError | None) -> None:
             then(error)
             self._kept(entries, error)
 
-        await self._commit(entries, Changes(), ended, given_up=given_up)
+        await self._commit(entries, Changes(), ended, given_up=given_up, staying=staying)
+
+    async def purge(self, unwanted: Callable[[Record], bool]) -> int:
+        """A technician gives these up: told to the city as any that are given up. How many went;
+        what is in a batch, or live and not yet on disk, stays.
+        """
+        return await self._giving_up.purge(unwanted, self._sequence.next - 1)
+
+    def purge_archive(self, before: float) -> int:
+        """How many readings go, in whole blocks that are older than this Unix time."""
+        count = self.archive.purge(before, self._now())
+        self._wake_run()
+        return count
 
     # records go out
 
@@ -503,6 +518,7 @@ class Buffer:
         reservation: dict[str, int] | None = None,
         given_up: Sequence[Segment] = (),
         commands: Sequence[Command] = (),
+        staying: Sequence[tables.Segment] = (),
     ) -> None:
         """One transaction, with all chores that wait. `then` hears of its end, cancelled or not."""
         chores = self._chores.take(changes, self._now())
@@ -511,9 +527,10 @@ class Buffer:
         reserved = self._sequence.reservation(numbers) | (reservation or {})
         parts = [(self._sequence.take(len(part)), part) for part in slices(entries)]
         self.archive.number(chores.archive)
+        segments = [tables.Segment(first, [one.record for one in part]) for first, part in parts]
         write = tables.Write.of(
             both,
-            [tables.Segment(first, [entry.record for entry in part]) for first, part in parts],
+            [*staying, *segments],
             [segment.first for segment in (*chores.delivered, *given_up)],
             reserved,
             chores.archive,

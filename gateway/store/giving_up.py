@@ -27,9 +27,16 @@ READ_RECORDS: Final = 1000  # brought into memory at a time, or given up
 GIVE_UP_STEPS: Final = 8  # times READ_RECORDS; more is given up with later commits
 AGE_CHECK: Final = 60.0  # seconds
 
-# commits these events with the deletion of these segments; the last hears how it ended
+# commits these events with the deletion of these segments, and with what is left of them; the third
+# hears how it ended
 Tell: TypeAlias = Callable[
-    [Sequence[Event], Sequence[Segment], Callable[[StoreError | None], None]], Awaitable[None]
+    [
+        Sequence[Event],
+        Sequence[Segment],
+        Callable[[StoreError | None], None],
+        Sequence[tables.Segment],
+    ],
+    Awaitable[None],
 ]
 
 
@@ -67,7 +74,7 @@ class GivingUp:
 
         async with self._turn:
             while reason() and self._archive.give_up():
-                await self._tell((), (), lambda _: None)
+                await self._tell((), (), lambda _: None, ())
             if reason():
                 async with self._deleting:
                     await self._give_up(reason, math.inf)
@@ -103,6 +110,47 @@ class GivingUp:
         """What the city is told when so many are no longer on disk; 0 or less: none."""
         self.lost_records += max(0, count)
         return self._gaps([DAMAGED] * count, "damaged")
+
+    async def purge(self, unwanted: Callable[[Record], bool], last: int) -> int:
+        """A technician's wish: those of the segments up to `last`, but for what is in memory as
+        live or in a batch. What stands beside them stays, in its place. How many went.
+        """
+        after, purged = 0, 0
+        while True:
+            async with self._deleting:
+                rows = [row for row in await self._read_oldest(after) if row.first <= last]
+                if not rows:
+                    return purged
+                after = rows[-1].first
+                whole = [row for row in rows if not row.is_damaged]
+                purged += await self._purge(
+                    [row for row in whole if any(map(unwanted, row.records))], unwanted
+                )
+
+    async def _purge(
+        self, rows: Sequence[tables.Segment], unwanted: Callable[[Record], bool]
+    ) -> int:
+        given_up = self._lanes.give_up(rows)
+        segments = [segment for segment, _ in given_up]
+        purged = [record for _, lost in given_up for record in lost if unwanted(record)]
+        if not purged:
+            self._lanes.take_back(segments)
+            return 0
+        left = [
+            tables.Segment(segment.first, [record for record in lost if not unwanted(record)])
+            for segment, lost in given_up
+        ]
+        staying = [row for row in left if row.records]
+
+        def ended(error: StoreError | None) -> None:
+            if error is None:
+                self._lanes.forget(segments)
+                self._lanes.rewritten(staying)
+            else:
+                self._lanes.take_back(segments)
+
+        await self._tell(self._gaps(purged, "purged"), segments, ended, staying)
+        return len(purged)
 
     async def _last_aged(self) -> int:
         """The oldest segments up to this `first` are too old; 0: none that are known to be."""
@@ -152,7 +200,7 @@ class GivingUp:
             else:
                 self._lanes.take_back(segments)
 
-        await self._tell(self._gaps(records, reason), segments, ended)
+        await self._tell(self._gaps(records, reason), segments, ended, ())
         return True
 
     def _gaps(self, records: Sequence[Record], reason: Reason) -> list[Event]:

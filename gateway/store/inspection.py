@@ -75,3 +75,48 @@ def ends(connection: sqlite3.Connection) -> Ends:
         next((each.records[-1] for each in newest if not each.is_damaged), None),
         wrapped(connection)["segment"].count,
     )
+
+
+class Order:
+    """Whether the numbers agree: `check` again and again until it returns False; then `faults`."""
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+        self._next = 0
+
+    def check(self, connection: sqlite3.Connection) -> bool:
+        """The next SLICE_ROWS segments; at last the counters. Segments that go meanwhile do not
+        matter, for numbers only rise.
+        """
+        database = wrapped(connection)
+        rows = list(
+            database["segment"].rows_where(
+                "first >= ?", [self._next], "first", "first, count", SLICE_ROWS
+            )
+        )
+        for row in rows:
+            if row["first"] < self._next or row["count"] < 1:
+                self.faults.append(f"segment {row['first']} overlaps the one before, or is empty")
+            self._next = row["first"] + row["count"]
+        if rows:
+            return True
+        self._check_counters(database)
+        return False
+
+    def _check_counters(self, database: Database) -> None:
+        reserved = {row["name"]: row["reserved"] for row in database["counter"].rows}
+        if self._next > reserved.get("sequence", self._next):
+            self.faults.append("sequence numbers are in use that are not reserved")
+        without = "number NOT IN (SELECT number FROM {})"
+        for table, other in (("archive", "archive_block"), ("archive_block", "archive")):
+            count = database[table].count_where(without.format(other))
+            if count:
+                self.faults.append(f"{count} rows of {table} have none in {other}")
+
+
+def structure(connection: sqlite3.Connection) -> list[str]:
+    """What SQLite finds wrong with the file, a few sentences. It takes as long as reading all of
+    it: never on the store's thread.
+    """
+    rows = wrapped(connection).execute("PRAGMA integrity_check(10)").fetchall()
+    return [row[0] for row in rows if row[0] != "ok"]

@@ -195,6 +195,13 @@ class Lanes:
         self.deletions += 1
         return torn
 
+    def rewritten(self, rows: Iterable[tables.Segment]) -> None:
+        """These were given up and forgotten, and of them so much is on disk anew."""
+        for row in rows:
+            self.unread += len(row.records)
+            self.undelivered += len(row.records)
+            self.cursor = min(self.cursor, row.first - 1)
+
     def take_back(self, segments: Iterable[Segment]) -> None:
         """These could not be deleted: nothing of them is lost."""
         for segment in segments:

@@ -18,6 +18,7 @@ from gateway.lorawan.outcome import Uplink
 from gateway.lorawan.session import Changes, Session
 from gateway.northbound.client import Client
 from gateway.records import Event, Moment, Reading, Record
+from gateway.store import tables
 from gateway.store.buffer import Buffer
 from gateway.store.database import Store
 from gateway.store.lanes import Segment
@@ -97,8 +98,9 @@ def _gaps_not_told() -> None:
         gaps: Sequence[Event],
         given_up: Sequence[Segment],
         then: Callable[[StoreError | None], None],
+        staying: Sequence[tables.Segment],
     ) -> None:
-        await tell(self, (), given_up, then)
+        await tell(self, (), given_up, then, staying)
 
     Buffer._tell = silent  # type: ignore[method-assign]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import io
 import json
 import shutil
 import sqlite3
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bounds_tools import damage
 from kogge import loaded_by
 from messages import check
 from store_tools import MOMENT, World, event, reading
@@ -267,3 +269,74 @@ async def test_wrong_wishes_are_told_apart(
 def test_sqlite_utils_waits_until_it_is_needed() -> None:
     assert "sqlite_utils" not in loaded_by("buffer", "--help")
     assert "gateway.cli.buffer" in loaded_by("buffer", "--help")
+
+
+@BOTH
+async def test_verify_finds_nothing_wrong_where_nothing_is(
+    world: World, config: Path, capsys: pytest.CaptureFixture[str], running: bool
+) -> None:
+    async with filled(world, running=running):
+        assert await kogge(config, "verify", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "ok": True, "records": 4, "damaged": 0, "faults": [],
+        "structure": None if running else True,
+    }  # fmt: skip
+
+
+@BOTH
+async def test_verify_finds_a_bit_that_has_flipped(
+    world: World, config: Path, capsys: pytest.CaptureFixture[str], running: bool
+) -> None:
+    async with filled(world, running=False):
+        damage(world, [0])
+    if running:
+        async with daemon(world):
+            assert await kogge(config, "verify") == 1
+    else:
+        assert await kogge(config, "verify") == 1
+    assert "4 CANNOT" in capsys.readouterr().out
+
+
+async def test_verify_finds_numbers_that_do_not_agree(
+    world: World, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with filled(world, running=False):
+        with closing(sqlite3.connect(world.path)) as card, card:
+            card.execute("UPDATE counter SET reserved = 1")
+            card.execute("INSERT INTO archive VALUES (7, 1, 1, NULL, NULL, NULL)")
+            card.execute("INSERT INTO segment SELECT first + 1, 1, NULL, x'' FROM segment")
+        assert await kogge(config, "verify") == 1
+    said = capsys.readouterr().out
+    assert "overlaps" in said
+    assert "not reserved" in said
+    assert "1 rows of archive have none in archive_block" in said
+
+
+async def test_purge_gives_up_what_it_names_and_asks_before(
+    world: World, config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with daemon(world) as buffer:
+        await fill(buffer, *RECORDS)
+        world.time += 1
+        await buffer.flush()
+        monkeypatch.setattr("sys.stdin", io.StringIO("no\n"))
+        assert await kogge(config, "purge", "--all") == 1
+        assert buffer.backlog == 4
+        assert await kogge(config, "purge") == 64
+        assert await kogge(config, "purge", "--device", OTHER, "--archive") == 64
+        capsys.readouterr()
+        monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
+        assert await kogge(config, "purge", "--device", OTHER.upper(), "--json") == 0
+        assert json.loads(capsys.readouterr().out) == {
+            "purged": 1, "archived": 0, "records": 4,  # three, and the gap
+        }  # fmt: skip
+        assert await kogge(config, "purge", "--all", "--archive", "--yes") == 0
+        assert "purged: 2 readings, and 0 of the archive" in capsys.readouterr().out
+
+
+async def test_only_a_daemon_purges(
+    world: World, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with filled(world, running=False):
+        assert await kogge(config, "purge", "--all", "--yes") == 69
+    assert "no daemon runs" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from gateway.errors import StoreError
 from gateway.lorawan import session
 from gateway.records import Event, Record
 from gateway.replay import Command
-from gateway.store import migrations, numbers, opening
+from gateway.store import migrations, numbers, opening, tables
 from gateway.store.buffer import Buffer
 from gateway.store.database import Store
 from gateway.store.lanes import Segment
@@ -57,9 +57,10 @@ def _gap_told_later() -> None:
         gaps: Sequence[Event],
         given_up: Sequence[Segment],
         then: Callable[[StoreError | None], None],
+        staying: Sequence[tables.Segment],
     ) -> None:
-        await tell(self, (), given_up, then)
-        await tell(self, gaps, (), lambda _: None)
+        await tell(self, (), given_up, then, staying)
+        await tell(self, gaps, (), lambda _: None, ())
 
     Buffer._tell = apart  # type: ignore[method-assign]
 
