@@ -9,6 +9,7 @@ JOIN = "gateway/test_lorawan_join.py"
 MAC = "gateway/test_lorawan_mac.py"
 NATIVE = "native/test_frames.py"
 NATIVE_1_1 = "native/test_frames_1_1.py"
+REGIONS = "gateway/test_lorawan_regions.py"
 REJOIN = "gateway/test_lorawan_rejoin.py"
 THIS = "gateway/test_lorawan_test_plan.py"
 UPLINK = "gateway/test_lorawan_uplink.py"
@@ -109,8 +110,12 @@ DEVICE_CASES = (
                 f"{INTEROP}::test_device_hears_each_ack_in_rx1_or_rx2",
             ),
             Demand(
-                "Delays, frequencies and data rates follow the region's tables",
+                "Delays, frequencies and data rates are those of the region",
                 f"{UPLINK}::test_answer_has_both_receive_windows",
+            ),
+            Demand(
+                "RX1's data rate falls by RX1DROffset, in each region",
+                f"{REGIONS}::test_rx1_falls_by_the_offset_down_to_the_slowest_downlink",
             ),
         ),
     ),
@@ -138,8 +143,12 @@ DEVICE_CASES = (
         "Confirmed packets",
         (
             Demand(
-                "A confirmed uplink is acknowledged, on disk first",
+                "A confirmed uplink is acknowledged, its reading and its session with it",
                 f"{UPLINK}::test_confirmed_uplink_is_acknowledged_and_committed_first",
+            ),
+            Demand(
+                "The acknowledgement leaves when both are on disk",
+                f"{UPLINKS}::test_answer_leaves_only_after_its_commit",
             ),
             Demand(
                 "Its retransmission is acknowledged again and counted once",

@@ -187,6 +187,12 @@ def test_immediate_downlink_stands_until_its_device_is_heard(keys: far.Keys, ent
     assert street.network.stands(answer.downlink, street.moment) is (entry is ABP_1_1)
     assert later is not None
     assert later.downlink is None, "it does not change places with what waits behind it"
+    assert street.sent(answer, TxStatus.COLLISION_PACKET) == [TxStatus.COLLISION_PACKET]
+    again = street.listens()
+    assert again is not None
+    assert again.downlink == answer.downlink
+    street.hears(again)
+    assert street.device.received[-1] == (10, b"open")
 
 
 def test_downlink_that_was_told_of_stands_no_more() -> None:

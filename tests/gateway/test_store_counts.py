@@ -57,6 +57,15 @@ def test_folding_forgets_sessions_that_have_ended() -> None:
     assert counts.latest(connection) == {(1, session().id): counts.MANY - 1}
 
 
+def test_folding_keeps_what_is_one_above_its_row_and_not_what_stands_there() -> None:
+    connection = tables()
+    live(connection, session(1, f_cnt_up=5))
+    live(connection, session(2, f_cnt_up=5))
+    for _ in range(counts.MANY):
+        counts.write(connection, [Count(1, session().id, 6), Count(2, session().id, 5)])
+    assert counts.latest(connection) == {(1, session().id): 6}
+
+
 def test_torn_row_says_what_is_whole() -> None:
     connection = tables()
     counts.write(connection, [Count(1, b"12345", 7), Count(2, b"12345", 8)])
