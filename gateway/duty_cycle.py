@@ -48,6 +48,10 @@ class DutyCycle:
             await self._keep(spent._replace(at=_wall(spent, moment)))
         return Claim(frequency, airtime_us, second)
 
+    def covers(self, claim: Claim, ahead_us: int) -> bool:
+        """Whether what begins within `ahead_us` from now ends in the second that was claimed."""
+        return self._now().monotonic_s + (ahead_us + claim.airtime_us) / 1e6 <= claim.second
+
     def give_back(self, claim: Claim) -> None:
         """It certainly never left; the disk hears of that with the next claim."""
         self._ledger.give_back(*claim)

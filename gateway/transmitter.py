@@ -4,7 +4,8 @@ What is not in time is refused, never sent late; what was planned for a chip tha
 since is refused too. A link that is lost here is found and mended by the receive task.
 An answer goes out only in a window whose sub-band has airtime left, claimed on disk beforehand;
 with none left it is a DUTY_CYCLE_OVERFLOW. What has certainly not left gives its airtime back.
-What need not wait for a window claims first and is placed then: the disk may take its time.
+What need not wait for a window claims first and is placed then: the disk may take its time, but for
+so long that the claim would age before what was sent.
 
 A downlink that nobody has asked for (class C) is a COLLISION_PACKET once its device was heard: the
 windows come first, and on the air a device's downlink counters have to rise.
@@ -36,6 +37,8 @@ from gateway.lorawan.downlink import Answer, Window
 from gateway.lorawan.scheduler import NOW_AT_MOST_US, Placement, Planned, Scheduler, packet_of
 
 IDLE_SECONDS = 5.0
+DISK_AT_MOST_US = 8_000_000
+"""A claim that takes longer says nothing of what would be sent then."""
 
 Told: TypeAlias = Callable[[Answer, TxStatus | None, int], None]
 Stands: TypeAlias = Callable[[Answer], bool]
@@ -84,13 +87,17 @@ class Transmitter:
             return
         window = allowed.windows[0]
         airtime = _needed_us(allowed, window)
-        claim = await self._duty_cycle.claim(window.frequency, airtime, NOW_AT_MOST_US)
+        claim = await self._duty_cycle.claim(
+            window.frequency, airtime, DISK_AT_MOST_US + NOW_AT_MOST_US
+        )
         now, status = None, TxStatus.OK
         try:
             now = await self._now()
         except CounterUnknown:
             pass  # it goes out unplanned
         except DriverError:
+            status = TxStatus.TOO_LATE
+        if not self._duty_cycle.covers(claim, NOW_AT_MOST_US):
             status = TxStatus.TOO_LATE
         if status is TxStatus.OK and self._overtaken(answer):
             status = TxStatus.COLLISION_PACKET

@@ -407,6 +407,23 @@ async def test_airtime_of_what_may_have_left_stays_claimed() -> None:
         assert bench.transmitter.duty_cycle()["868-868.6"] == 35.856
 
 
+@pytest.mark.parametrize(("seconds", "status"), [(8, None), (9, TxStatus.TOO_LATE)])
+async def test_class_c_is_not_sent_when_its_claim_would_age_too_soon(
+    seconds: int, status: TxStatus | None
+) -> None:
+    """The disk hangs; what is sent then has to count for an hour from its end all the same."""
+    async with transmitting(FakeConcentrator()) as bench:
+        bench.disk.clear()
+        sending = asyncio.create_task(send_now(bench))
+        await bench.claims(1)
+        bench.chip.now_us += seconds * SECOND
+        bench.disk.set()
+        await sending
+        assert [told for told, _ in bench.told] == ([] if status is None else [status])
+        left = bench.transmitter.duty_cycle()["869.4-869.65"]
+        assert (left == 360.0) is (status is not None), "given back"
+
+
 async def send_now(bench: Bench, now_us: int = 10 * SECOND) -> None:
     bench.chip.now_us = now_us
     await bench.transmitter.send_now(ALWAYS)
