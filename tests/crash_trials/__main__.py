@@ -42,7 +42,10 @@ async def main(numbers: list[int], seed: int, workers: int, mutation: str) -> in
     async def work(where: Place) -> None:
         nonlocal bad
         for number in waiting:
-            finding = await tried(script(seed, number), where, mutation)
+            try:
+                finding = await tried(script(seed, number), where, mutation)
+            except TimeoutError as error:
+                raise TimeoutError(f"trial {number} of seed {seed} does not end") from error
             total.update({name: getattr(finding, name) for name in (*COUNTED, *ALSO)})
             total["trials"] += 1
             if not finding.is_good:
