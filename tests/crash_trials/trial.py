@@ -5,13 +5,14 @@ import json
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import aiomqtt
 from broker import Mosquitto, mosquitto
 from crash_trials import judge
+from crash_trials.city import City
 from crash_trials.disk_faults import Fault, FaultyDisk
 from crash_trials.judge import Evidence
 from crash_trials.line import Line
@@ -21,7 +22,6 @@ from crash_trials.service import Service
 from crash_trials.street import Resident, Street, residents
 
 from gateway.demo.judge import identity
-from gateway.demo.subscriber import Subscriber
 
 UPON_WITHIN = 0.3  # seconds for what a disturbance waits for
 CALLS = 6  # frames that a device sends to be heard again
@@ -63,7 +63,8 @@ class Trial:
     chance: Random
     line: Line = field(init=False)
     street: Street = field(init=False)
-    subscriber: Subscriber = field(default_factory=lambda: Subscriber(lambda *_: None))
+    city: City = field(init=False)
+    subscribed: asyncio.Event = field(default_factory=asyncio.Event)
     safe: set[str] = field(default_factory=set)
     wrong: list[str] = field(default_factory=list)
     given_up: int = 0
@@ -80,7 +81,7 @@ class Trial:
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(each) for each in self._background()]
             running = tasks.create_task(self.service.run())
-            await self.subscriber.subscribed.wait()
+            await self.subscribed.wait()
             await self._receiving()
             await self._live()
             if not self.script.patient:
@@ -109,7 +110,7 @@ class Trial:
             over.set()
 
     def _background(self) -> tuple[Coroutine[Any, Any, None], ...]:
-        return self.street.run(), self._watch(), self._listen()
+        return self.street.run(), self._watch()
 
     async def _disturb(self, what: Disturbance) -> None:
         await asyncio.sleep(what.at)
@@ -230,13 +231,6 @@ class Trial:
             self.safe.add(what["id"])
             self.notice("safe")
 
-    async def _listen(self) -> None:
-        """The city, back again after each end of the broker."""
-        while True:
-            with suppress(aiomqtt.MqttError):
-                await self.subscriber.run("127.0.0.1", self.broker.port)
-            await asyncio.sleep(0.02)
-
     async def _status(self) -> dict[str, Any]:
         """{}: nobody answers."""
         with suppress(OSError, TimeoutError, json.JSONDecodeError):
@@ -254,13 +248,13 @@ class Trial:
     # the verdict
 
     def evidence(self) -> Evidence:
-        city = {arrival.id for arrival in self.subscriber.arrivals}
+        arrived = {arrival.id for arrival in self.city.arrivals}
         return Evidence(
             owed=self.owed,
             frames=list(self.street.sent.values()),
             delivered=judge.delivered(self.line),
-            arrivals=[*judge.told(self.line), *self.subscriber.arrivals],
-            heard_by_city=None if self.script.kills_broker else city,
+            arrivals=[*judge.told(self.line), *self.city.arrivals],
+            heard_by_city=None if self.script.kills_broker else arrived,
             gaps=judge.gaps(self.line),
             given_up=self.given_up,
             bounded=self.script.bounded or self.script.breaks_disk,
@@ -315,6 +309,9 @@ async def tried(script: Script, where: Place, mutation: str = "") -> Finding:
         stack.push_async_callback(trial.line.close)
         city = residents(chance, SPEAKERS, LISTENERS, JOINERS)
         trial.street = Street(where.air_port, city, trial.notice)
+        loop = asyncio.get_running_loop()
+        trial.city = City(partial(loop.call_soon_threadsafe, trial.subscribed.set))
+        stack.enter_context(trial.city.listening(broker.port))
         write_files(directory, script, where.line_port, city)
         async with asyncio.timeout(LONGEST):
             return await trial.play()
