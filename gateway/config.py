@@ -14,7 +14,12 @@ from msgspec import Meta
 
 from drivers.semtech_udp import address
 from gateway.errors import ConfigError
-from gateway.files import DEFAULT_CONTROL_SOCKET, read_toml
+from gateway.files import (
+    DEFAULT_CODECS,
+    DEFAULT_CONTROL_SOCKET,
+    DEFAULT_DEVICES,
+    read_toml,
+)
 from gateway.lorawan.join_control import USUAL_JOINS_PER_MINUTE
 
 Text = TypeVar("Text", bound=msgspec.Struct)
@@ -28,8 +33,8 @@ class Gateway(msgspec.Struct, forbid_unknown_fields=True):
     longitude: Annotated[float, Meta(ge=-180, le=180)] = 0.0
     state_dir: str = "/var/lib/kogge"
     control_socket: str = DEFAULT_CONTROL_SOCKET
-    devices: str = "devices.toml"
-    codecs: str = "codecs"
+    devices: str = DEFAULT_DEVICES
+    codecs: str = DEFAULT_CODECS
 
 
 class Concentrator(msgspec.Struct, forbid_unknown_fields=True):

@@ -248,6 +248,7 @@ class Daemon:
         except GatewayError as error:
             return {"error": str(error)}
         self._codecs.update(found)
+        self._javascript.forgive()
         return {"codecs": sorted(found)}
 
     def _join(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,8 @@ DEFAULT_FILE: Final = Path("/etc/kogge/kogge.toml")
 DEFAULT_CONTROL_SOCKET: Final = "/run/kogge/kogge.sock"
 DEFAULT_STATE_DIR: Final = "/var/lib/kogge"
 DATABASE: Final = "kogge.db"
+DEFAULT_CODECS: Final = "codecs"
+DEFAULT_DEVICES: Final = "devices.toml"
 
 
 def shipped() -> Path:
@@ -62,6 +64,16 @@ def control_socket(file: Path) -> Path:
 def database(file: Path) -> Path:
     """In gateway.state_dir of kogge.toml."""
     return _gateway_path(file, "state_dir", DEFAULT_STATE_DIR) / DATABASE
+
+
+def codecs(file: Path) -> Path:
+    """gateway.codecs of kogge.toml: the operator's own."""
+    return _gateway_path(file, "codecs", DEFAULT_CODECS)
+
+
+def devices(file: Path) -> Path:
+    """gateway.devices of kogge.toml."""
+    return _gateway_path(file, "devices", DEFAULT_DEVICES)
 
 
 def _gateway_path(file: Path, key: str, default: str) -> Path:

@@ -26,6 +26,7 @@ VERBS = {
     "forward": "pause what goes to the city, or let it go on",
     "join": "let devices join, for a while or no longer",
     "decode": "take one LoRaWAN frame apart",
+    "codec": "codecs: list, test, add your own, import a vendor's",
     "config": "check the configuration",
     "radio": "the concentrator on the bench: listen, send, scan",
     "firmware": "install the images that the concentrator needs",

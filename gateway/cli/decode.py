@@ -50,7 +50,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     root.add_argument("--app-key", type=_key, metavar="K", help="for joins, LoRaWAN 1.0.x")
     root.add_argument("--nwk-key", type=_key, metavar="K", help="for joins, LoRaWAN 1.1")
     parser.add_argument("--f-cnt", type=_f_cnt, metavar="N", help="the whole 32-bit FCnt")
-    parser.add_argument("--codec", metavar="NAME", help="decode the payload, e.g. dingtek/df702")
+    parser.add_argument(
+        "--codec", metavar="NAME|FILE.js", help="decode the payload, e.g. dingtek/df702"
+    )
     parser.add_argument("--json", action="store_true", help="one object as the last line")
 
 
@@ -163,12 +165,12 @@ def _measured(codec: str | None, f_port: int | None, frm_payload: bytes) -> Repo
     """The payload through a codec; both null without one. Raises UnknownCodec."""
     if codec is None:
         return {"measurements": None, "units": None}
-    from gateway.codecs.catalogue import Catalogue
-    from gateway.files import shipped
+    from gateway.cli import codec_at_hand
 
-    decoded = Catalogue.load(shipped()).codec(codec).decode(f_port, frm_payload)
+    decoded = codec_at_hand.decoded(codec, f_port, frm_payload)
+    flags = {"flags": decoded.flags} if decoded.flags else {}
     error = {"error": decoded.error} if decoded.error else {}
-    return {"measurements": decoded.measurements, "units": decoded.units, **error}
+    return {"measurements": decoded.measurements, "units": decoded.units, **flags, **error}
 
 
 def _faults(report: Report, f_cnt: int | None) -> Iterator[str]:
@@ -189,9 +191,10 @@ def _lines(report: Report) -> Iterator[str]:
     for name, label in LABELS.items():
         if name in report:
             yield f"  {label:12}{_words(name, report)}".rstrip()
-    units = report.get("units") or {}
+    units, flags = report.get("units") or {}, report.get("flags") or {}
     for name, value in (report.get("measurements") or {}).items():
-        yield f"  {name:24}{value} {units.get(name, '')}".rstrip()
+        doubt = f"  ({flags[name]})" if name in flags else ""
+        yield f"  {name:24}{value} {units.get(name, '')}".rstrip() + doubt
 
 
 def _words(name: str, report: Report) -> str:

@@ -73,7 +73,7 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"c
     lorawan: Literal["1.0.0", "1.0.1", "1.0.2", "1.0.3", "1.0.4", "1.1.0"]
     class_: Literal["A", "B", "C"]
     ports: list[Annotated[int, Meta(ge=1, le=223)]]
-    interval_s: Annotated[int, Meta(ge=1)]
+    interval_s: Annotated[int, Meta(ge=1)] | None = None
     measurement: list[Row] = []
     script: str | None = None
     channels: bool = False
@@ -98,6 +98,10 @@ class Codec:
         self.name, self.device = name, device
         self.script = engine if isinstance(engine, Script) else None
         self._engine, self._rows, self._words = engine, rows, words
+
+    @property
+    def engine(self) -> str:
+        return "native" if self.script is None else "javascript"
 
     def output(self, f_port: int | None, payload: bytes) -> dict[str, Any]:
         """The codec's own words, TS013's form: data, warnings, errors."""
@@ -214,15 +218,29 @@ class Catalogue:
     def codec(self, name: str) -> Codec:
         """The codec of that name; raises UnknownCodecError, ConfigError if its file is wrong."""
         if name not in self._codecs:
-            if name not in self._files:
-                raise self._unknown(name)
-            file = self._files[name]
-            if file.suffix == ".js":
-                self._codecs[name] = _plain_codec(name, file, self.vocabulary)
-            else:
-                for codec in _codecs_of(file, self.vocabulary):
-                    self._codecs.setdefault(codec.name, codec)
+            for codec in self.read(self.file(name), name):
+                self._codecs.setdefault(codec.name, codec)
         return self._codecs[name]
+
+    def file(self, name: str) -> Path:
+        """The file that has it; raises UnknownCodecError."""
+        if name not in self._files:
+            raise self._unknown(name)
+        return self._files[name]
+
+    def read(self, file: Path, name: str = "") -> list[Codec]:
+        """The codecs of a device file or, called `name`, of a JavaScript file; raises ConfigError.
+
+        It need not be in the catalogue.
+        """
+        if file.suffix == ".js":
+            return [self.plain(name or file.stem, scripts.load(file))]
+        return list(_codecs_of(file, self.vocabulary))
+
+    def plain(self, name: str, script: Script) -> Codec:
+        """A script of whose device nothing is known."""
+        device = Device(vendor="", model=name, codecs=[name], lorawan="1.0.3", class_="A", ports=[])
+        return Codec(name, device, script, Rows([], self.vocabulary, Path(name)), self.vocabulary)
 
     def _unknown(self, name: str) -> UnknownCodecError:
         import difflib  # for mistakes alone: memory
@@ -260,14 +278,6 @@ def _codecs_of(file: Path, words: Vocabulary) -> Iterator[Codec]:
     rows = Rows(device.measurement, words, file)
     for name in device.codecs:
         yield Codec(name, device, _engine_of(name, device, file), rows, words)
-
-
-def _plain_codec(name: str, file: Path, words: Vocabulary) -> Codec:
-    """A JavaScript file of whose device nothing is known."""
-    device = Device(
-        vendor="", model=name, codecs=[name], lorawan="1.0.3", class_="A", ports=[1], interval_s=1
-    )
-    return Codec(name, device, scripts.load(file), Rows([], words, file), words)
 
 
 def _engine_of(name: str, device: Device, file: Path) -> Decode | Script:

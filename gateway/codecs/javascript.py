@@ -15,12 +15,15 @@ import msgspec
 
 from gateway.codecs import sandbox
 from gateway.codecs.worker import Down, Fatal, State, Worker
+from gateway.errors import GatewayError
 
 STRIKES: Final = 3
 TRIES: Final = 8
 CALL_WAITS: Final = 0.2  # seconds, of the wall clock
 LOAD_WAITS: Final = 0.3
 MOST_EXAMPLES: Final = 32
+NOTHING_TO_CALL: Final = "the codec has no function decodeUplink, Decoder or Decode"
+MODES: Final = {sandbox.WARM: "warm", sandbox.FRESH: "fresh"}
 _NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -47,6 +50,10 @@ class Script:
         object.__setattr__(self, "key", digest.digest()[:16])
 
 
+class Unusable(GatewayError):
+    """Why a script is no codec."""
+
+
 class JavaScript:
     """All codecs of a daemon."""
 
@@ -63,6 +70,26 @@ class JavaScript:
     def disabled(self, script: Script) -> str:
         """Why it is not run any more; empty while it is."""
         return self._disabled.get(script.key, "")
+
+    def forgive(self) -> None:
+        """Forget all strikes: who says so has put the codecs right, or wants to see them again."""
+        self._strikes.clear()
+        self._disabled.clear()
+
+    async def tried(self, script: Script) -> str:
+        """Whether it can be loaded and has a function that decodes. Its context: "warm", or "fresh"
+        where its examples show that it remembers. Raises Unusable, Down.
+        """
+        try:
+            status, said = await self._load(script)
+        except Fatal as fatal:
+            raise Unusable(f"it cannot be loaded: {fatal}") from None
+        if status != sandbox.GOOD:
+            raise Unusable(said.decode().replace("the codec cannot", "it cannot"))
+        empty = await self.decode_uplink(script, 1, b"")
+        if any(NOTHING_TO_CALL in error for error in empty.get("errors", [])):
+            raise Unusable("it has no function decodeUplink, Decoder or Decode")
+        return MODES[int(said)]
 
     async def decode_uplink(
         self, script: Script, f_port: int, payload: bytes, at: float | None = None

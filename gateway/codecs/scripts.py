@@ -48,13 +48,18 @@ _decoder = msgspec.json.Decoder(_Example)
 
 def plain(own: Path, device_files: Iterable[Path]) -> dict[str, Path]:
     """The JavaScript files that no device file speaks of: their name is their path."""
-    spoken_of = {
-        file.parent / name
-        for file in device_files
-        for name in _SCRIPT.findall(file.read_text(encoding="utf-8"))
-    }
+    mapped = spoken_of(device_files)
     return {
         file.relative_to(own).with_suffix("").as_posix(): file
         for file in sorted(own.glob("**/*.js"))
-        if file not in spoken_of
+        if file not in mapped
+    }
+
+
+def spoken_of(device_files: Iterable[Path]) -> set[Path]:
+    """The JavaScript files that these device files name."""
+    return {
+        file.parent / name
+        for file in device_files
+        for name in _SCRIPT.findall(file.read_text(encoding="utf-8"))
     }

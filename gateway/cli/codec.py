@@ -1,0 +1,38 @@
+"""`kogge codec`: which codecs there are, what they make of payloads, and operators' own ones.
+
+One file an action: codec_ACTION.py, with `ABOUT`, `arguments` and `run`.
+"""
+
+import argparse
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+HELP = "Codecs: list them, test them, add your own, import a vendor's."
+
+ACTIONS: Final = ("list", "show", "test", "bench", "add", "remove", "import")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name in ACTIONS:
+        module = _module(name)
+        action = actions.add_parser(name, help=module.ABOUT, description=module.ABOUT)
+        module.arguments(action)
+        action.add_argument("--json", action="store_true", help="one object as the last line")
+
+
+def argument_for_the_config(parser: argparse.ArgumentParser) -> None:
+    """For the actions that look, and change nothing."""
+    parser.add_argument(
+        "--config", type=Path, default=None, metavar="FILE", help="instead of /etc/kogge/kogge.toml"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    return int(_module(args.action).run(args))
+
+
+def _module(action: str) -> ModuleType:
+    return import_module(f"gateway.cli.codec_{action}")

@@ -1,0 +1,127 @@
+"""`kogge codec test`: a codec's own output against vectors, before anything is made of it."""
+
+import argparse
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from gateway.cli.codec import argument_for_the_config
+
+if TYPE_CHECKING:
+    from gateway.codecs.catalogue import Codec
+    from gateway.codecs.desk import Desk
+    from gateway.codecs.vectors import Difference, Vector
+
+ABOUT = "what codecs say of payloads, against vectors: passed, failed, skipped"
+NOTHING: Final = "(nothing is expected)"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="*.jsonl of vectors")
+    parser.add_argument("--codec", metavar="FILE.js|NAME", help="for all of them")
+    argument_for_the_config(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from gateway.cli import EX_FAILED
+
+    result = asyncio.run(_compare(args))
+    if args.json:
+        print(json.dumps(result.told()))
+    else:
+        counts = f"passed {result.passed} failed {len(result.failures)}"
+        print(f"{counts} skipped {result.skipped.total()}")
+    return 0 if result.passed and not result.failures else EX_FAILED
+
+
+@dataclass
+class Result:
+    """`skipped` by codec: there is none of that name."""
+
+    passed: int = 0
+    failures: list[tuple[str, "Vector", list["Difference"]]] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    def told(self) -> dict[str, Any]:
+        return {
+            "passed": self.passed,
+            "failed": len(self.failures),
+            "skipped": self.skipped.total(),
+            "failures": [
+                {"id": v.id, "codec": name, "differences": [one.told() for one in found]}
+                for name, v, found in self.failures
+            ],
+            "without_codec": dict(self.skipped),
+        }
+
+
+async def _compare(args: argparse.Namespace) -> Result:
+    """Print each difference; without --json also which codecs there are not."""
+    from gateway.codecs.desk import desk
+
+    result = Result()
+    async with desk() as running:
+        for codec, found in _by_codec(args, result):
+            await _run_all(running, codec, found, result, quiet=args.json)
+    if not args.json:
+        for name, count in result.skipped.items():
+            print(f"skipped {count}: {name if name == NOTHING else f'no codec {name}'}")
+    return result
+
+
+def _by_codec(args: argparse.Namespace, result: Result) -> Iterator[tuple["Codec", list["Vector"]]]:
+    """Each codec with its vectors, in the order of the files."""
+    from gateway.cli import codec_at_hand
+    from gateway.codecs import vectors
+
+    given = codec_at_hand.codec(args.codec, args.config) if args.codec else None
+    catalogue = codec_at_hand.catalogue(args.config)
+    known = set(catalogue.names())
+    found: dict[str, list[Vector]] = {}
+    for vector in (one for file in args.files for one in vectors.read(file)):
+        if vector.expected is None:
+            result.skipped[NOTHING] += 1
+        elif given is not None:
+            found.setdefault(given.name, []).append(vector)
+        elif vector.name in known:
+            found.setdefault(vector.name, []).append(vector)
+        else:
+            result.skipped[vector.name] += 1
+    for name, several in found.items():
+        yield given or catalogue.codec(name), several
+
+
+async def _run_all(
+    running: "Desk", codec: "Codec", found: list["Vector"], result: Result, quiet: bool
+) -> None:
+    """A script without examples of its own has these, so that one that remembers is seen."""
+    from gateway.codecs.checked import showing
+    from gateway.codecs.vectors import differences
+
+    script = codec.script if codec.script and codec.script.examples else None
+    script = script or showing(codec.script, found)
+    for one in found:
+        what = (one.f_port, one.payload)
+        output = await running.uplink(script, *what, one.at) if script else codec.output(*what)
+        differing = differences(one, output)
+        if not differing:
+            result.passed += 1
+            continue
+        result.failures.append((codec.name, one, differing))
+        if not quiet:
+            _tell(codec, one, differing, output)
+
+
+def _tell(
+    codec: "Codec", vector: "Vector", found: list["Difference"], output: dict[str, Any]
+) -> None:
+    what = vector.id or vector.description or "vector"
+    print(f"{codec.name}: {what} (FPort {vector.f_port}, {vector.payload.hex() or 'no payload'})")
+    for difference in found:
+        print(f"  {difference}")
+    for error in output.get("errors") or []:
+        print(f"  the codec says: {error}")
