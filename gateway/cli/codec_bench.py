@@ -42,7 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    found = asyncio.run(_measure(args))
+    found = asyncio.run(_measure(list(_wanted(args))))
     if args.json:
         print(json.dumps({"codecs": found}))
         return 0
@@ -52,13 +52,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-async def _measure(args: argparse.Namespace) -> list[dict[str, Any]]:
+async def _measure(wanted: list[tuple["Codec", int, bytes]]) -> list[dict[str, Any]]:
     from gateway.codecs.desk import desk
 
     async with desk() as running:
-        return [
-            await _time(running, codec, f_port, payload) for codec, f_port, payload in _wanted(args)
-        ]
+        return [await _time(running, codec, f_port, payload) for codec, f_port, payload in wanted]
 
 
 def _wanted(args: argparse.Namespace) -> Iterator[tuple["Codec", int, bytes]]:

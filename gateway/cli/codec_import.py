@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from gateway.cli.status import arguments_for_the_socket
 
 if TYPE_CHECKING:
-    from gateway.codecs.profiles.bringing import Row
+    from gateway.codecs.catalogue import Catalogue
+    from gateway.codecs.profiles.bringing import Row, Tried
+    from gateway.codecs.profiles.found import Found
 
 ABOUT = "a vendor's folder of chirpstack-device-profiles or lorawan-devices into your own codecs"
 
@@ -25,7 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from gateway.cli import EX_FAILED, codec_at_hand
 
-    rows = asyncio.run(_bring(args))
+    rows = _bring(args)
     said, good = "", True
     if any(row.state == "imported" for row in rows):
         said, good = codec_at_hand.renew(args)
@@ -34,26 +36,35 @@ def run(args: argparse.Namespace) -> int:
         codecs = [row.told() for row in rows]
         print(json.dumps({**counts, "codecs": codecs, "daemon": said}))
     else:
+        for row in rows:
+            _tell(row)
         _sum_up(counts, said)
     left = counts["failed"] or counts["examples_differing"] or not rows
     return EX_FAILED if left or not good else 0
 
 
-async def _bring(args: argparse.Namespace) -> list["Row"]:
-    """Each codec's line when it is done."""
+def _bring(args: argparse.Namespace) -> list["Row"]:
+    """What became of each codec; all are tried before the first is put in place."""
     from gateway.cli import codec_at_hand
-    from gateway.codecs.desk import desk
-    from gateway.codecs.profiles.bringing import bring
+    from gateway.codecs.profiles import bringing
     from gateway.codecs.profiles.folder import Folder
+    from gateway.codecs.profiles.found import Found, Left
 
-    rows = []
     own = codec_at_hand.own(args.config)
+    there = list(bringing.codecs_in(Folder(args.directory)))
+    found = [one for one in there if isinstance(one, Found)]
+    rows = [bringing.left_out(one) for one in there if isinstance(one, Left)]
+    for one, checked in asyncio.run(_tried(found, own.catalogue)):
+        rows.append(bringing.bring(one, checked, own, args.replace))
+    return sorted(rows, key=lambda row: row.name)
+
+
+async def _tried(found: list["Found"], catalogue: "Catalogue") -> list["Tried"]:
+    from gateway.codecs.desk import desk
+    from gateway.codecs.profiles.bringing import tried
+
     async with desk() as running:
-        async for row in bring(Folder(args.directory), own, running, args.replace):
-            rows.append(row)
-            if not args.json:
-                _tell(row)
-    return rows
+        return await tried(found, running, catalogue)
 
 
 def _counts(rows: list["Row"]) -> dict[str, int]:

@@ -14,6 +14,7 @@ from gateway.cli.codec import argument_for_the_config
 if TYPE_CHECKING:
     from gateway.codecs.catalogue import Codec
     from gateway.codecs.desk import Desk
+    from gateway.codecs.javascript import Script
     from gateway.codecs.vectors import Difference, Vector
 
 ABOUT = "what codecs say of payloads, against vectors: passed, failed, skipped"
@@ -29,7 +30,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from gateway.cli import EX_FAILED
 
-    result = asyncio.run(_compare(args))
+    result = Result()
+    found = list(_by_codec(args, result))
+    asyncio.run(_compare(found, result, args.json))
     if args.json:
         print(json.dumps(result.told()))
     else:
@@ -59,18 +62,18 @@ class Result:
         }
 
 
-async def _compare(args: argparse.Namespace) -> Result:
-    """Print each difference; without --json also which codecs there are not."""
+async def _compare(
+    found: list[tuple["Codec", list["Vector"]]], result: Result, quiet: bool
+) -> None:
+    """Print each difference unless `quiet`, and which codecs there are not."""
     from gateway.codecs.desk import desk
 
-    result = Result()
     async with desk() as running:
-        for codec, found in _by_codec(args, result):
-            await _run_all(running, codec, found, result, quiet=args.json)
-    if not args.json:
+        for codec, vectors in found:
+            await _run_all(running, codec, vectors, result, quiet)
+    if not quiet:
         for name, count in result.skipped.items():
             print(f"skipped {count}: {name if name == NOTHING else f'no codec {name}'}")
-    return result
 
 
 def _by_codec(args: argparse.Namespace, result: Result) -> Iterator[tuple["Codec", list["Vector"]]]:
@@ -98,12 +101,9 @@ def _by_codec(args: argparse.Namespace, result: Result) -> Iterator[tuple["Codec
 async def _run_all(
     running: "Desk", codec: "Codec", found: list["Vector"], result: Result, quiet: bool
 ) -> None:
-    """A script without examples of its own has these, so that one that remembers is seen."""
-    from gateway.codecs.checked import showing
     from gateway.codecs.vectors import differences
 
-    script = codec.script if codec.script and codec.script.examples else None
-    script = script or showing(codec.script, found)
+    script = await _script(running, codec, found)
     for one in found:
         what = (one.f_port, one.payload)
         output = await running.uplink(script, *what, one.at) if script else codec.output(*what)
@@ -114,6 +114,23 @@ async def _run_all(
         result.failures.append((codec.name, one, differing))
         if not quiet:
             _tell(codec, one, differing, output)
+
+
+async def _script(running: "Desk", codec: "Codec", found: list["Vector"]) -> "Script | None":
+    """A script without examples of its own has the vectors, so that one that remembers is seen;
+    unless it breaks a limit at them.
+    """
+    from gateway.codecs.checked import showing
+    from gateway.codecs.javascript import Unusable
+
+    if codec.script is None or codec.script.examples:
+        return codec.script
+    script = showing(codec.script, found)
+    try:
+        await running.tried(script)
+    except Unusable:
+        return codec.script
+    return script
 
 
 def _tell(

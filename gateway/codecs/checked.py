@@ -24,8 +24,9 @@ class Checked:
 
 async def check(running: Desk, codec: Codec, examples: list[Vector]) -> Checked:
     """Run it; raises Unusable, Down. Examples that expect nothing only show what it remembers."""
-    found, script = Checked(), showing(codec.script, examples)
-    if script is not None:
+    found, script = Checked(), None
+    if codec.script is not None:
+        script = showing(codec.script, examples)
         found.context = await running.tried(script)
     for one in examples:
         if one.expected is None:
@@ -40,10 +41,8 @@ async def check(running: Desk, codec: Codec, examples: list[Vector]) -> Checked:
     return found
 
 
-def showing(script: Script | None, examples: Iterable[Vector]) -> Script | None:
+def showing(script: Script, examples: Iterable[Vector]) -> Script:
     """The script with these examples, by which it is known whether it remembers."""
-    if script is None:
-        return None
     return Script(script.source, tuple(Example(v.f_port, v.payload) for v in varied(examples)))
 
 

@@ -3,12 +3,15 @@ becomes of the worker; and those that were stored while nobody could decode them
 """
 
 import asyncio
+import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from broker import mosquitto
+from kogge import kogge
 from lamp_post import GAUGE, board, city, daemon, write_files
 
 pytestmark = pytest.mark.xdist_group("real time")
@@ -71,6 +74,49 @@ async def test_readings_are_decoded_whatever_becomes_of_the_worker(tmp_path: Pat
             await sky.send(GAUGE.uplink(8, b"\x28", 1))
             await town.has(8)
             assert town.readings[8]["measurements"]["distance"] == 0.8
+
+
+async def test_replacing_a_codec_loses_no_reading(tmp_path: Path) -> None:
+    """`kogge codec add` again and again while a device speaks: each reading is decoded by the old
+    codec or the new one, those after it by the new one.
+    """
+    async with mosquitto(tmp_path) as broker, city(broker) as town:
+        config = await asyncio.to_thread(with_codec, tmp_path, broker.port)
+        new = tmp_path / "new.js"
+        async with board(tmp_path / "tty") as (_, sky), daemon(config) as gateway:
+            await gateway.receiving()
+            f_cnt = 0
+            for divisor in (50, 25, 20):
+                source = LEVEL.replace("/ 100,", f"/ {divisor},")
+                await asyncio.to_thread(new.write_text, source)
+                adding = asyncio.create_task(added(new, config))
+                while not adding.done():
+                    f_cnt += 1
+                    await sky.send(GAUGE.uplink(f_cnt, b"\x28", 1))
+                told = await adding
+                assert told["replaced"] == ["acme/level"]
+                assert told["daemon"] == "the daemon has read its codecs anew"
+                f_cnt += 1
+                await sky.send(GAUGE.uplink(f_cnt, b"\x28", 1))
+                await town.has(f_cnt)
+                assert town.readings[f_cnt]["measurements"]["distance"] == 40 / divisor
+            await town.has(*range(1, f_cnt + 1))
+            distances = [town.readings[n]["measurements"]["distance"] for n in range(1, f_cnt + 1)]
+            assert distances == sorted(distances)
+            assert set(distances) == {0.4, 0.8, 1.6, 2.0}
+            removed = await asyncio.to_thread(
+                kogge, "codec", "remove", "acme/level", "--config", str(config)
+            )
+            assert (removed.returncode, "used by gauge" in removed.stderr) == (1, True)
+
+
+async def added(file: Path, config: Path) -> dict[str, Any]:
+    done = await asyncio.to_thread(
+        kogge, "codec", "add", str(file), "--name", "acme/level", "--config", str(config), "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
 
 
 async def test_answered_reading_is_decoded_too(tmp_path: Path) -> None:

@@ -7,23 +7,26 @@
 - A device file that the operator has already is kept, for the mapping in it.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-from gateway.codecs.checked import check, lines
+from gateway.codecs.catalogue import Catalogue
+from gateway.codecs.checked import Checked, check, lines
 from gateway.codecs.desk import Desk
 from gateway.codecs.javascript import Script
 from gateway.codecs.own import Own, Places, Refused, checked_name
 from gateway.codecs.profiles import chirpstack, things_network
-from gateway.codecs.profiles.folder import Folder, Unusable
+from gateway.codecs.profiles.folder import Folder
 from gateway.codecs.profiles.found import Found, Left
 from gateway.codecs.scripts import LONGEST
 from gateway.errors import GatewayError
 
 FORMS: Final[tuple[ModuleType, ...]] = (chirpstack, things_network)
 INDEXES: Final = " nor ".join(form.INDEX for form in FORMS)
+
+Tried: TypeAlias = tuple[Found, "Checked | Left"]
 
 
 @dataclass
@@ -58,33 +61,44 @@ def codecs_in(folder: Folder) -> Iterator[Found | Left]:
     )
 
 
-async def bring(folder: Folder, own: Own, running: Desk, replace: bool) -> AsyncIterator[Row]:
-    """Each codec when it is done; the directory has it then."""
-    for one in codecs_in(folder):
-        if isinstance(one, Left):
-            yield Row(one.name, "failed", one.reason)
-            continue
-        try:
-            yield await _bring(one, own, running, replace)
-        except GatewayError as error:
-            yield Row(one.name, "failed", str(error))
+async def tried(found: Iterable[Found], running: Desk, catalogue: Catalogue) -> list[Tried]:
+    """Each codec with what its examples showed, or with why it is of no use."""
+    return [(one, await _try(one, running, catalogue)) for one in found]
 
 
-async def _bring(one: Found, own: Own, running: Desk, replace: bool) -> Row:
-    """Raises GatewayError: why it does not come."""
-    name = checked_name(one.name)
-    if len(one.script) > LONGEST:
-        raise Unusable(f"its script has more than {LONGEST} characters")
-    codec = own.catalogue.plain(name, Script(one.script))
-    found = await check(running, codec, one.examples)
-    failures = [f"{v.description or v.id}: {d}" for v, several in found.failures for d in several]
-    differing = len(found.failures)
-    row = Row(name, "imported", "", found.context, found.passed, differing, failures)
-    if own.is_shipped(name) and not own.has(name) and not replace:
+async def _try(one: Found, running: Desk, catalogue: Catalogue) -> Checked | Left:
+    try:
+        name = checked_name(one.name)
+        if len(one.script) > LONGEST:
+            return Left(name, f"its script has more than {LONGEST} characters")
+        return await check(running, catalogue.plain(name, Script(one.script)), one.examples)
+    except GatewayError as error:
+        return Left(one.name, str(error))
+
+
+def bring(one: Found, checked: Checked | Left, own: Own, replace: bool) -> Row:
+    """Put it in place, if it is to come; what became of it."""
+    if isinstance(checked, Left):
+        return left_out(checked)
+    row = _row(one.name, checked)
+    if own.is_shipped(one.name) and not own.has(one.name) and not replace:
         row.state, row.reason = "shipped", "Kogge has it, with a mapping"
         return row
-    places, device = own.places_for_script(name), ""
-    if not own.has(name) and one.device:
-        places, device = Places(places.script, own.directory / f"{name}.toml"), one.device
-    own.put(places, one.script, lines(name, one.examples), device)
+    try:
+        places, device = own.places_for_script(one.name), ""
+        if not own.has(one.name) and one.device:
+            places, device = Places(places.script, own.directory / f"{one.name}.toml"), one.device
+        own.put(places, one.script, lines(one.name, one.examples), device)
+    except GatewayError as error:
+        row.state, row.reason = "failed", str(error)
     return row
+
+
+def left_out(left: Left) -> Row:
+    return Row(left.name, "failed", left.reason)
+
+
+def _row(name: str, checked: Checked) -> Row:
+    failures = [f"{v.description or v.id}: {d}" for v, several in checked.failures for d in several]
+    differing = len(checked.failures)
+    return Row(name, "imported", "", checked.context, checked.passed, differing, failures)

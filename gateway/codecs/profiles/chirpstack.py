@@ -1,7 +1,8 @@
 """A vendor's folder of chirpstack-device-profiles: vendor.toml, devices/, profiles/, codecs/.
 
-A codec is codecs/NAME.js, its examples codecs/test_decode_NAME.json. A device names, by firmware,
-profiles and codec. Codecs that no device names are there too.
+A codec is codecs/NAME.js, its examples codecs/test_decode_NAME.json; or codecs/NAME-PARAMETERS.js,
+where there is one such and no NAME.js. A device names, by firmware, profiles and codec. Codecs that
+no device names are there too.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from gateway.codecs.profiles.folder import Folder, Unusable, entries, table
 from gateway.codecs.profiles.found import Found, Left
 
 INDEX: Final = "vendor.toml"
+TEST: Final = "test_decode_"
 REGION: Final = "EU868"
 
 
@@ -19,10 +21,7 @@ def read(folder: Folder) -> Iterator[Found | Left]:
     """Raises Unusable where the folder as a whole is."""
     vendor = table(folder.toml(INDEX).get("vendor"))
     devices = list(_devices(folder))
-    for file in folder.names("codecs"):
-        if not file.endswith(".js"):
-            continue
-        stem = file.removesuffix(".js")
+    for stem, file in _scripts(folder.names("codecs")).items():
         name = f"{folder.vendor}/{stem}"
         try:
             one = Found(
@@ -39,6 +38,18 @@ def read(folder: Folder) -> Iterator[Found | Left]:
                 one.models.append(str(device.get("name")))
                 one.profile = one.profile or _profile(folder, firmware)
         yield one
+
+
+def _scripts(files: list[str]) -> dict[str, str]:
+    """The script of each codec by its name, which is that of its examples where there are some."""
+    stems = [file.removesuffix(".js") for file in files if file.endswith(".js")]
+    found = {stem: f"{stem}.js" for stem in stems}
+    for file in sorted(files, key=len, reverse=True):
+        test = file.removeprefix(TEST).removesuffix(".json")
+        fitting = [stem for stem in found if stem.startswith(f"{test}-")]
+        if file == f"{TEST}{test}.json" and test not in stems and len(fitting) == 1:
+            found[test] = found.pop(fitting[0])
+    return found
 
 
 def _devices(folder: Folder) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
@@ -66,7 +77,7 @@ def _profile(folder: Folder, firmware: dict[str, Any]) -> dict[str, Any]:
 
 
 def _examples(folder: Folder, name: str, stem: str) -> list[Any]:
-    file = f"test_decode_{stem}.json"
+    file = f"{TEST}{stem}.json"
     if not folder.has("codecs", file):
         return []
     return found.examples(name, folder.json("codecs", file), "expected")

@@ -1,5 +1,6 @@
 """One vendor's folder, read-only: nothing outside of it is read, and nothing large."""
 
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -44,9 +45,11 @@ class Folder:
             if not _NAME.fullmatch(part):
                 raise Unusable(f"{part[:80]!r} is no plain name of a file")
         file = self.path.joinpath(*parts)
+        if not Path(os.path.realpath(file)).is_relative_to(self.path):
+            raise Unusable(f"{where} leads out of the folder")
+        if file.exists() and not file.is_file():
+            raise Unusable(f"{where} is no file")
         try:
-            if not file.resolve().is_relative_to(self.path):
-                raise Unusable(f"{where} leads out of the folder")
             if file.stat().st_size > LARGEST:
                 raise Unusable(f"{where} is larger than {LARGEST >> 10} KiB")
             return file.read_text(encoding="utf-8-sig")

@@ -23,7 +23,8 @@ def read(folder: Folder) -> Iterator[Found | Left]:
         try:
             device = table(folder.yaml(f"{identifier}.yaml"))
         except Unusable as reason:
-            codecs.setdefault(f"{folder.vendor}/{identifier}", Left(str(identifier), str(reason)))
+            name = f"{folder.vendor}/{identifier}"
+            codecs.setdefault(name, Left(name, str(reason)))
             continue
         for region, said in _profiles(device):
             codec = said.get("codec")
