@@ -22,7 +22,7 @@ from gateway.lorawan import moment as lorawan
 from gateway.lorawan.airtime import airtime_us
 from gateway.lorawan.downlink import Answer
 from gateway.lorawan.network import Network
-from gateway.lorawan.queue import Order, Result, Step
+from gateway.lorawan.order import Order, Result, Step
 from gateway.lorawan.session import Changes
 from gateway.records import Event, Moment, Record
 

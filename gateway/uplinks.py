@@ -24,8 +24,8 @@ from gateway.lorawan.device import Device
 from gateway.lorawan.downlink import Answer
 from gateway.lorawan.mac_uplink import DevStatusAns
 from gateway.lorawan.network import Network
+from gateway.lorawan.order import Result
 from gateway.lorawan.outcome import Drop, Joined, Uplink
-from gateway.lorawan.queue import Result
 from gateway.lorawan.session import Changes, Session
 from gateway.lorawan.uplink import MAX_RESETS
 from gateway.records import Event, Moment, Radio, Reading, Record, Value

@@ -15,8 +15,8 @@ from gateway.lorawan.device import Device
 from gateway.lorawan.downlink import Answer
 from gateway.lorawan.moment import Moment
 from gateway.lorawan.network import Network
+from gateway.lorawan.order import Order
 from gateway.lorawan.outcome import Uplink
-from gateway.lorawan.queue import Order
 
 KEYS = far.Keys(ABP.dev_eui, dev_addr=ABP.dev_addr or 0, nwk_s_key=b"N" * 16, app_s_key=b"A" * 16)
 KEYS_1_1 = replace(

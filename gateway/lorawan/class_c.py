@@ -22,8 +22,9 @@ from gateway.lorawan.downlink import (
     room,
 )
 from gateway.lorawan.moment import Moment
+from gateway.lorawan.order import Queued, Step
 from gateway.lorawan.plan import Plan
-from gateway.lorawan.queue import DownlinkQueue, Queued, Step
+from gateway.lorawan.queue import DownlinkQueue
 from gateway.lorawan.requests import windows_in_doubt
 
 

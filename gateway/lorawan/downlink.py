@@ -24,7 +24,7 @@ from gateway.lorawan.frame import FCtrl, MType
 from gateway.lorawan.mac_commands import MacCommand
 from gateway.lorawan.mac_downlink import FOPTS_ROOM, Commands, fit
 from gateway.lorawan.mac_state import RxParams
-from gateway.lorawan.queue import Queued
+from gateway.lorawan.order import Queued
 from gateway.lorawan.region import Region
 from gateway.lorawan.session import Session
 from native import frames

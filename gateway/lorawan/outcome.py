@@ -7,7 +7,7 @@ from typing import TypeAlias
 from gateway.lorawan.device import Device
 from gateway.lorawan.downlink import Answer
 from gateway.lorawan.mac_uplink import DevStatusAns
-from gateway.lorawan.queue import Result
+from gateway.lorawan.order import Result
 from gateway.lorawan.session import Changes, Session
 
 

@@ -26,86 +26,26 @@ Rules:
 """
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 from math import inf
 
 from drivers.concentrator import TxStatus
+from gateway.lorawan.order import (
+    NOTHING,
+    Order,
+    Queued,
+    Result,
+    State,
+    Step,
+    Verdict,
+    has_expired,
+    is_time,
+    stale,
+)
 
 PER_DEVICE = 16
 ATTEMPTS = 3
 REMEMBERED = 1000
-
-
-class State(StrEnum):
-    WAITING = "waiting"
-    HANDED_OVER = "handed_over"
-    AWAITS_ACK = "awaits_ack"
-    DONE = "done"
-
-
-class Verdict(StrEnum):
-    """How a downlink may end beside a transmission's words (`TxStatus`)."""
-
-    ACKED = "ACKED"
-    NOT_ACKED = "NOT_ACKED"
-    EXPIRED = "EXPIRED"
-    REFUSED = "REFUSED"
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A downlink as the city wants it; `expires_at`, and `at` which it waits for, are Unix time."""
-
-    correlation: str
-    dev_eui: int
-    f_port: int
-    payload: bytes
-    confirmed: bool = False
-    priority: int = 0
-    expires_at: float | None = None
-    at: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """An order in the queue; numbers rise. It was sent in `session` with `f_cnt`.
-
-    Its transmission ends at `ends_at`, monotonic seconds; only this run knows that.
-    """
-
-    number: int
-    order: Order
-    state: State = State.WAITING
-    attempts: int = 0
-    session: bytes = b""
-    f_cnt: int | None = None
-    ends_at: float = field(default=-inf, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What the city is told of a downlink; after a `final` one nothing more comes."""
-
-    order: Order
-    status: TxStatus | Verdict
-    f_cnt: int | None = None
-    reason: str | None = None
-    final: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What changed, to be committed in one transaction: rows written whole, and results told."""
-
-    downlinks: tuple[Queued, ...] = ()
-    results: tuple[Result, ...] = ()
-
-    def __add__(self, other: "Step") -> "Step":
-        return Step(self.downlinks + other.downlinks, self.results + other.results)
-
-
-NOTHING = Step()
 
 
 class DownlinkQueue:
@@ -149,8 +89,8 @@ class DownlinkQueue:
             return NOTHING
         queued = Queued(self._last + 1, order)
         waiting = self._open.get(order.dev_eui, {})
-        if stale := _stale(order, now):
-            return self._end(queued, Verdict.REFUSED, stale)
+        if why := stale(order, now):
+            return self._end(queued, Verdict.REFUSED, why)
         if len(waiting) >= PER_DEVICE:
             return self._end(
                 queued, TxStatus.QUEUE_FULL, f"{PER_DEVICE} downlinks wait for this device"
@@ -172,7 +112,7 @@ class DownlinkQueue:
         step = NOTHING
         for queued in self._sendable(dev_eui, now):
             size = len(queued.order.payload)
-            if _has_expired(queued.order, now):
+            if has_expired(queued.order, now):
                 step += self._expired(queued)
             elif self._silence:
                 step += self._end(queued, TxStatus.TX_FREQ, self._silence)
@@ -186,9 +126,9 @@ class DownlinkQueue:
     def has_more(self, dev_eui: int, now: float | None, beside: Queued | None) -> bool:
         """FPending: whether another waits."""
         return any(
-            one != beside and not _has_expired(one.order, now)
+            one != beside and not has_expired(one.order, now)
             for one in self._open.get(dev_eui, {}).values()
-            if one.state is State.WAITING and _is_time(one.order, now)
+            if one.state is State.WAITING and is_time(one.order, now)
         )
 
     def waiting(self) -> list[int]:
@@ -238,7 +178,7 @@ class DownlinkQueue:
         """End what has expired."""
         step = NOTHING
         for queued in self._all():
-            if queued.state is State.WAITING and _has_expired(queued.order, now):
+            if queued.state is State.WAITING and has_expired(queued.order, now):
                 step += self._expired(queued)
         return step
 
@@ -255,7 +195,7 @@ class DownlinkQueue:
         busy = any(one.order.confirmed for one in known if one.state is not State.WAITING)
         for queued in sorted(known, key=lambda one: (-one.order.priority, one.number)):
             order = queued.order
-            free = not (busy and order.confirmed) and _is_time(order, now)
+            free = not (busy and order.confirmed) and is_time(order, now)
             if queued.state is State.WAITING and free:
                 yield queued
 
@@ -314,28 +254,3 @@ class DownlinkQueue:
 
 def _told(queued: Queued, status: TxStatus | Verdict, reason: str | None, *, final: bool) -> Result:
     return Result(queued.order, status, queued.f_cnt, reason, final)
-
-
-def _stale(order: Order, now: float | None) -> str:
-    """Why it is refused as soon as it comes; "" if it is not."""
-    if _has_expired(order, now):
-        return "expires_at had passed when it came"
-    if order.at is None:
-        return ""
-    if now is None:
-        return "it has a moment (at), and the gateway does not know the time"
-    if order.at <= now:
-        return "at had passed when it came"
-    is_late = order.expires_at is not None and order.expires_at <= order.at
-    return "it would expire before its moment (at)" if is_late else ""
-
-
-def _is_time(order: Order, now: float | None) -> bool:
-    """Whether it may go now, as far as that is known."""
-    if now is None:
-        return order.expires_at is None and order.at is None
-    return order.at is None or order.at <= now
-
-
-def _has_expired(order: Order, now: float | None) -> bool:
-    return order.expires_at is not None and now is not None and order.expires_at <= now

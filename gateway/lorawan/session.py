@@ -19,7 +19,7 @@ from typing import Literal
 
 from gateway.lorawan.duty_cycle import Spent
 from gateway.lorawan.mac_state import FACTORY, Mac
-from gateway.lorawan.queue import Queued
+from gateway.lorawan.order import Queued
 
 RESERVED_AHEAD = 16
 

@@ -48,9 +48,10 @@ from gateway.lorawan.mac_commands import MacCommand
 from gateway.lorawan.mac_state import Mac, RxParams
 from gateway.lorawan.mac_uplink import DeviceModeInd, Parsed
 from gateway.lorawan.moment import Moment
+from gateway.lorawan.order import NOTHING, Queued, Step
 from gateway.lorawan.outcome import Drop, DropReason, Uplink
 from gateway.lorawan.plan import Plan
-from gateway.lorawan.queue import NOTHING, DownlinkQueue, Queued, Step
+from gateway.lorawan.queue import DownlinkQueue
 from gateway.lorawan.requests import Bits
 from gateway.lorawan.session import Session
 from native import frames

@@ -28,7 +28,7 @@ from msgspec import UNSET, Meta, UnsetType
 from gateway.decoding import NotEncoded
 from gateway.downlinks import downlink_event
 from gateway.errors import DiskFault
-from gateway.lorawan.queue import Order, Verdict
+from gateway.lorawan.order import Order, Verdict
 from gateway.northbound.client import Received
 from gateway.records import Event, Moment
 from gateway.replay import WAITING, Command, Span, answer

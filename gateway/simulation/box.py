@@ -14,8 +14,8 @@ from gateway.lorawan.device import Device
 from gateway.lorawan.downlink import Answer
 from gateway.lorawan.moment import Moment
 from gateway.lorawan.network import Network
+from gateway.lorawan.order import Order, Result, Step
 from gateway.lorawan.outcome import Drop, Joined, Outcome, Uplink
-from gateway.lorawan.queue import Order, Result, Step
 from gateway.lorawan.session import Changes, Session
 from gateway.simulation.agenda import SECOND, Agenda
 from gateway.simulation.antenna import Antenna, Send

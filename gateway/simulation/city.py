@@ -21,7 +21,7 @@ from random import Random
 from drivers.concentrator import TxPacket, TxStatus
 from gateway.demo.end_device.activation import ACK, F_PENDING
 from gateway.demo.frames import MType
-from gateway.lorawan.queue import Order, Result, Verdict
+from gateway.lorawan.order import Order, Result, Verdict
 from gateway.simulation.agenda import HOUR, SECOND, Agenda
 from gateway.simulation.judge import Judge, is_application
 from gateway.simulation.population import WEEK, EndDevice

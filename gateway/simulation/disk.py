@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from gateway.lorawan.duty_cycle import Spent
-from gateway.lorawan.queue import Queued, Result
+from gateway.lorawan.order import Queued, Result
 from gateway.lorawan.session import Changes, Join, KnownState, Rejoin, Session
 from gateway.simulation.agenda import SECOND, Agenda
 

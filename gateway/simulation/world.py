@@ -17,8 +17,8 @@ from random import Random
 from drivers.concentrator import Crc, RxPacket, TxPacket
 from gateway.demo.device import Uplink as Frame
 from gateway.demo.end_device.plan import Rate, airtime_us
+from gateway.lorawan.order import Order
 from gateway.lorawan.outcome import Outcome, Uplink
-from gateway.lorawan.queue import Order
 from gateway.lorawan.session import Session
 from gateway.simulation.agenda import SECOND, Agenda
 from gateway.simulation.box import Box

@@ -19,7 +19,7 @@ from gateway.downlinks import Downlinks, lorawan_moment
 from gateway.errors import DiskFault
 from gateway.lorawan.airtime import airtime_us
 from gateway.lorawan.downlink import Answer
-from gateway.lorawan.queue import Order, Queued, State
+from gateway.lorawan.order import Order, Queued, State
 from gateway.lorawan.session import Changes, KnownState
 from gateway.northbound.formats import json as wire
 from gateway.records import Event, Record

@@ -33,8 +33,8 @@ from lorawan_network import (
 )
 from store_tools import World, reading
 
+from gateway.lorawan.order import Order
 from gateway.lorawan.outcome import Drop, DropReason
-from gateway.lorawan.queue import Order
 from gateway.lorawan.uplink import MOST_REPEATS
 
 ADR, ACK = 0x80, 0x20

@@ -23,8 +23,8 @@ from gateway.demo import device as far
 from gateway.lorawan.device import Device
 from gateway.lorawan.moment import Moment
 from gateway.lorawan.network import Network
+from gateway.lorawan.order import Order, Verdict
 from gateway.lorawan.outcome import Immediate, Uplink
-from gateway.lorawan.queue import Order, Verdict
 from gateway.lorawan.regions import REGIONS
 from gateway.lorawan.session import Changes, KnownState
 

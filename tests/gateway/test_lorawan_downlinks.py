@@ -20,8 +20,8 @@ from gateway.demo import device as far
 from gateway.lorawan.device import Device
 from gateway.lorawan.downlink import largest_payload
 from gateway.lorawan.network import Network
+from gateway.lorawan.order import Order, Verdict
 from gateway.lorawan.outcome import DropReason
-from gateway.lorawan.queue import Order, Verdict
 from gateway.lorawan.regions.america import US915
 from gateway.lorawan.regions.europe import EU868
 

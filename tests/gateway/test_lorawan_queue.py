@@ -10,19 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from drivers.concentrator import TxStatus
 from gateway.lorawan import queue
-from gateway.lorawan.queue import (
-    ATTEMPTS,
-    NOTHING,
-    PER_DEVICE,
-    REMEMBERED,
-    DownlinkQueue,
-    Order,
-    Queued,
-    Result,
-    State,
-    Step,
-    Verdict,
-)
+from gateway.lorawan.order import NOTHING, Order, Queued, Result, State, Step, Verdict
+from gateway.lorawan.queue import ATTEMPTS, PER_DEVICE, REMEMBERED, DownlinkQueue
 
 DEVICE, OTHER = 0x70B3D57ED0000001, 0x70B3D57ED0000002
 SESSION, REJOINED = b"\x00\x00\x01\x00\x02", b"\x00\x00\x02\x00\x03"

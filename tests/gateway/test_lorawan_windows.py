@@ -24,8 +24,8 @@ from gateway.lorawan.device import Version
 from gateway.lorawan.mac_state import RxParams
 from gateway.lorawan.moment import Moment
 from gateway.lorawan.network import Network
+from gateway.lorawan.order import Order
 from gateway.lorawan.outcome import DropReason, Uplink
-from gateway.lorawan.queue import Order
 from gateway.lorawan.regions.europe import EU868
 from gateway.lorawan.session import KnownState
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from messages import EUI, MOMENT, check
 
 from gateway.decoding import NotEncoded
-from gateway.lorawan.queue import Order
+from gateway.lorawan.order import Order
 from gateway.northbound.client import Received
 from gateway.northbound.commands import LARGEST, Commands, Reply
 from gateway.northbound.formats import json as wire

@@ -12,7 +12,8 @@ from drivers.concentrator import TxPacket
 from gateway.cli.simulate import REGIONS as REGION_NAMES
 from gateway.duty_cycle import DutyCycle
 from gateway.lorawan import queue, uplink
-from gateway.lorawan.queue import NOTHING, DownlinkQueue, State, Step, Verdict
+from gateway.lorawan.order import NOTHING, State, Step, Verdict
+from gateway.lorawan.queue import DownlinkQueue
 from gateway.lorawan.region import SubBand
 from gateway.lorawan.regions import REGIONS
 from gateway.lorawan.scheduler import Scheduler

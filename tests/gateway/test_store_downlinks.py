@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from store_tools import World, event, numbers_of
 
-from gateway.lorawan.queue import Order, Queued, State
+from gateway.lorawan.order import Order, Queued, State
 from gateway.lorawan.session import Changes
 from gateway.store import downlinks
 

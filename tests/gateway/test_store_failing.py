@@ -11,7 +11,7 @@ from store_tools import World, drain, event, next_batch, numbers_of, reading, se
 
 from gateway.errors import DiskFault, StoreError
 from gateway.lorawan.duty_cycle import Spent
-from gateway.lorawan.queue import Order, Queued
+from gateway.lorawan.order import Order, Queued
 from gateway.lorawan.session import Changes, Join
 from gateway.records import Reading
 from gateway.replay import Command, Span

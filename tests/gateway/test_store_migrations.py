@@ -12,7 +12,7 @@ from store_tools import World
 from gateway.errors import StoreError
 from gateway.lorawan.adr import Link
 from gateway.lorawan.duty_cycle import Spent
-from gateway.lorawan.queue import Order, Queued, State
+from gateway.lorawan.order import Order, Queued, State
 from gateway.lorawan.session import Rejoin
 from gateway.store import database
 from gateway.store.database import Store

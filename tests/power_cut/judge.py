@@ -22,7 +22,7 @@ from bounds_tools import gaps, missing
 from power_cut.life import ARCHIVE, GENERATION, KEYS, NAME, REMEMBERED
 from store_tools import FAR, World, next_batch, number_of, reading
 
-from gateway.lorawan.queue import State
+from gateway.lorawan.order import State
 from gateway.lorawan.session import Changes, KnownState
 from gateway.records import Reading, Record
 from gateway.store.buffer import Buffer

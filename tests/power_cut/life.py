@@ -23,7 +23,8 @@ from store_tools import MOMENT, World, event, next_batch, number_of, reading
 
 from drivers.concentrator import TxStatus
 from gateway.lorawan.duty_cycle import Spent
-from gateway.lorawan.queue import DownlinkQueue, Order, Step
+from gateway.lorawan.order import Order, Step
+from gateway.lorawan.queue import DownlinkQueue
 from gateway.lorawan.session import Changes, Join, Rejoin, Session
 from gateway.records import Event, Record, Value
 from gateway.replay import Command, Span
