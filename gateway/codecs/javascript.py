@@ -23,7 +23,7 @@ CALL_WAITS: Final = 0.2  # seconds, of the wall clock
 LOAD_WAITS: Final = 0.3
 MOST_EXAMPLES: Final = 32
 NOTHING_TO_CALL: Final = "the codec has no function decodeUplink, Decoder or Decode"
-MODES: Final = {sandbox.WARM: "warm", sandbox.FRESH: "fresh"}
+NOT_LOADED: Final = "the codec cannot be loaded"
 _NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -85,11 +85,12 @@ class JavaScript:
         except Fatal as fatal:
             raise Unusable(f"it cannot be loaded: {fatal}") from None
         if status != sandbox.GOOD:
-            raise Unusable(said.decode().replace("the codec cannot", "it cannot"))
+            reason = said.decode(errors="replace").removeprefix(f"{NOT_LOADED}: ")
+            raise Unusable(f"it cannot be loaded: {reason}")
         empty = await self.decode_uplink(script, 1, b"")
         if any(NOTHING_TO_CALL in error for error in empty.get("errors", [])):
             raise Unusable("it has no function decodeUplink, Decoder or Decode")
-        return MODES[int(said)]
+        return "fresh" if self._modes[script.key] == sandbox.FRESH else "warm"
 
     async def decode_uplink(
         self, script: Script, f_port: int, payload: bytes, at: float | None = None
@@ -152,7 +153,7 @@ class JavaScript:
             self._modes[script.key] = sandbox.FRESH if said == b"1" else sandbox.WARM
         elif status == sandbox.FAILED:  # it would fail again
             text = said.decode(errors="replace")
-            reason = f"the codec cannot be loaded: {text}"
+            reason = f"{NOT_LOADED}: {text}"
             self._disabled[script.key] = reason
             said = reason.encode()
         return status, said
