@@ -42,6 +42,7 @@ setup(
     include_package_data=False,  # what a wheel holds stands here, whatever an sdist holds
     package_data={
         "": ["py.typed", "*.pyi"],
+        "gateway": ["locale/*.po"],
         "gateway.codecs": ["*.js"],
         "gateway.store": ["schema/*.sql"],
         "gateway.shipped": ["*.toml", "*/*.toml", "*/*.json"],

@@ -27,6 +27,7 @@ from drivers.concentrator import (
     McuError,
     RxPacket,
 )
+from gateway.diagnostics.heard import Heard
 from gateway.records import Moment
 from gateway.rhythm import Rhythm
 
@@ -64,7 +65,8 @@ class Fault(NamedTuple):
 class Radio:
     """Supervises one concentrator. `told` hears each change of state with its reason.
 
-    `starts` counts the chip's; `faults` by kind; `rhythm` gets to know what is heard.
+    `starts` counts the chip's; `faults` by kind; `rhythm` gets to know what is heard; `heard`
+    counts the packets of the last minutes that are not damaged.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Radio:
         self.last_fault: Fault | None = None
         self._failures = 0
         self.first_result = asyncio.Event()
+        self.heard = Heard()
 
     @property
     def restarts(self) -> int:
@@ -121,8 +124,9 @@ class Radio:
     def _listen(self, packets: list[RxPacket]) -> None:
         """Damaged packets are no sign of hearing: a deaf receiver makes them of noise."""
         now = self._now().monotonic_s
-        if any(packet.crc is not Crc.BAD for packet in packets):
+        if good := sum(packet.crc is not Crc.BAD for packet in packets):
             self._rhythm.packet(now)
+            self.heard.note(good, now)
         elif silence := self._rhythm.silence(now):
             raise Silence(silence)
 

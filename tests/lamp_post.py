@@ -99,8 +99,9 @@ class Daemon:
     async def safe_on_disk(self, readings: int) -> None:
         """Wait until so many were received, and memory alone has none of them."""
         await self.until(
-            lambda status: status["counts"]["readings"] == readings
-            and status["store"]["memory_records"] == 0
+            lambda status: (
+                status["counts"]["readings"] == readings and status["store"]["memory_records"] == 0
+            )
         )
 
     async def safe(self, count: int) -> None:

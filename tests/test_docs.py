@@ -158,6 +158,6 @@ def test_every_key_of_a_device_is_shown_in_the_shipped_file() -> None:
 
 def test_drop_reasons_that_the_installation_guide_explains_exist() -> None:
     guide = text(HOUSE / "docs" / "install.md")
-    explained = set(re.findall(r"drops: `([a-z_]+)`", guide))
+    explained = set(re.findall(r"dropped: `([a-z_]+)`", guide))
     assert explained
     assert explained <= set(DropReason)

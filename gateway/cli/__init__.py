@@ -3,6 +3,7 @@
 A verb's module has `HELP`, `arguments(parser)` and `run(args) -> exit code`. Exit codes: 0 done;
 1 the thing asked for failed or differs; 64 usage; 69 daemon or broker unreachable; 77 permission;
 78 configuration. `--json` = one object as the last line of stdout; messages go to stderr.
+`--lang de|en` may stand anywhere, before the verb and behind it (gateway.cli.language).
 """
 
 import argparse
@@ -10,37 +11,47 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from gateway import VERSION
+from gateway.cli import language
+from gateway.cli.language import _, mark
 from gateway.errors import ConfigError, ControlError, GatewayError
 
 EX_FAILED, EX_USAGE, EX_UNAVAILABLE, EX_PERMISSION, EX_CONFIG = 1, 64, 69, 77, 78
 
 VERBS = {
-    "run": "the daemon: receive, store, forward",
-    "demo": "a whole city in this terminal, without any hardware",
-    "status": "how the daemon is",
-    "watch": "live readings and drops of the daemon",
-    "buffer": "what waits for the city: look at it, export it, check it",
-    "forward": "pause what goes to the city, or let it go on",
-    "join": "let devices join, for a while or no longer",
-    "decode": "take one LoRaWAN frame apart",
-    "codec": "codecs: list, test, add your own, import a vendor's",
-    "config": "check the configuration",
-    "radio": "the concentrator on the bench: listen, send, scan",
-    "firmware": "install the images that the concentrator needs",
-    "emulator": "a concentrator's hardware on a pseudo-terminal",
-    "simulate": "a virtual month of many end devices, with every fault there is",
+    "run": mark("the daemon: receive, store, forward"),
+    "demo": mark("a whole city in this terminal, without any hardware"),
+    "doctor": mark("what is wrong, and what to do: check after check"),
+    "status": mark("how the daemon is"),
+    "watch": mark("live readings and drops of the daemon"),
+    "buffer": mark("what waits for the city: look at it, export it, check it"),
+    "forward": mark("pause what goes to the city, or let it go on"),
+    "join": mark("let devices join, for a while or no longer"),
+    "decode": mark("take one LoRaWAN frame apart"),
+    "codec": mark("codecs: list, test, add your own, import a vendor's"),
+    "config": mark("check the configuration"),
+    "radio": mark("the concentrator on the bench: listen, send, scan"),
+    "firmware": mark("install the images that the concentrator needs"),
+    "emulator": mark("a concentrator's hardware on a pseudo-terminal"),
+    "simulate": mark("a virtual month of many end devices, with every fault there is"),
 }
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, with sysexits' 64 for wrong usage."""
+    """argparse, with sysexits' 64 for wrong usage, and its help in the language that is spoken."""
+
+    def add_argument(self, *names: Any, **how: Any) -> argparse.Action:
+        if isinstance(how.get("help"), str):
+            how["help"] = _(how["help"])
+        return super().add_argument(*names, **how)
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
-        self.exit(EX_USAGE, f"{self.prog}: {message}\n{self.prog} --help explains it.\n")
+        self.exit(
+            EX_USAGE, f"{self.prog}: {message}\n{_('{verb} --help explains it.', verb=self.prog)}\n"
+        )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _run(list(sys.argv[1:] if argv is None else argv))
         finally:
             print(end="", flush=True)  # now: when Python ends it is too late to be quiet
+            language.speak("en")  # the language was this command line's
     except BrokenPipeError:
         # what is left goes where nothing breaks
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -58,10 +70,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     """Find the verb, run it, and turn our errors into a sentence and an exit code."""
+    try:
+        spoken, arguments = language.taken(arguments, os.environ)
+    except language.UnknownLanguage as error:
+        return complain(error, EX_USAGE)
+    language.speak(language.PLAIN if "--json" in arguments else spoken)
     if not arguments or arguments[0] not in VERBS:
         return _without_verb(arguments)
     verb = import_module(f"gateway.cli.{arguments[0]}")
-    parser = Parser(prog=f"kogge {arguments[0]}", description=verb.HELP)
+    parser = Parser(prog=f"kogge {arguments[0]}", description=_(verb.HELP))
     verb.arguments(parser)
     try:
         return int(verb.run(parser.parse_args(arguments[1:])))
@@ -83,14 +100,15 @@ def complain(error: Exception, code: int) -> int:
 
 
 def _without_verb(arguments: list[str]) -> int:
-    listing = "\n".join(f"  {name:10} {text}" for name, text in VERBS.items())
+    listing = "\n".join(f"  {name:10} {_(text)}" for name, text in VERBS.items())
     parser = Parser(
         prog="kogge",
-        description="The software of a LoRaWAN street gateway.",
-        epilog=f"verbs:\n{listing}\n\nkogge VERB --help explains a verb.",
+        description=_("The software of a LoRaWAN street gateway."),
+        epilog=_("verbs:\n{listing}\n\nkogge VERB --help explains a verb.", listing=listing),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"kogge {VERSION}")
     parser.add_argument("verb", metavar="VERB", choices=VERBS, help="what to do, see below")
+    parser.add_argument("--lang", choices=language.LANGUAGES, help="instead of LANG's language")
     parser.parse_args(arguments)
     return EX_USAGE

@@ -1,5 +1,6 @@
 """`kogge status` as one object: how the radio is, how the line to the city is, what was counted."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -61,9 +62,13 @@ def status(
             radio.state == "receiving", forwards, bool(stuck), store["state"] == "well"
         ),
         "since": dated(since).at,
+        "now": now.at,
+        "up": round(now.monotonic_s - since.monotonic_s, 1),
+        "pid": os.getpid(),
+        "state_dir": settings.config.gateway.state_dir,
         "time_quality": now.time_quality,
-        "radio": _radio(radio, chip, dated),
-        "city": _city(city),
+        "radio": _radio(radio, chip, dated, now),
+        "city": _city(city, now),
         "backlog": backlog,
         "lost": lost,
         "archive": dict(archive),
@@ -127,7 +132,7 @@ def archive(kept: Archive, replays: Replays) -> dict[str, Any]:
 
 
 def _radio(
-    radio: Radio, chip: ConcentratorStatus, dated: Callable[[Moment], Moment]
+    radio: Radio, chip: ConcentratorStatus, dated: Callable[[Moment], Moment], now: Moment
 ) -> dict[str, Any]:
     last = radio.last_fault
     return {
@@ -141,6 +146,7 @@ def _radio(
         "temperature": chip.temperature,
         "pulses": chip.pulses,
         "damaged": chip.drops,
+        "heard": radio.heard.told(now.monotonic_s),
     }
 
 
@@ -153,12 +159,14 @@ def _duty_cycle(bands: Sequence[SubBand], left: Mapping[str, float]) -> dict[str
     }
 
 
-def _city(city: State | None) -> dict[str, Any]:
+def _city(city: State | None, now: Moment) -> dict[str, Any]:
+    """`seconds`: how long it has been as it is."""
     if city is None:
         return {"state": "disconnected", "reason": NO_EUI}
     return {
         "state": "connected" if city.connected else "disconnected",
         "reason": city.reason,
+        "seconds": round(now.monotonic_s - city.since.monotonic_s, 1),
         "url": city.url,
         "fallback": city.is_fallback,
         "protocol": city.protocol,

@@ -54,12 +54,17 @@ class Unreachable(MqttError):
 
 
 class Broker:
-    """`protocol` is the one that the last connection spoke, "" before the first."""
+    """`protocol` is the one that the last connection spoke, "" before the first. Not `lasting`: the
+    broker keeps no session.
+    """
 
-    def __init__(self, mqtt: Mqtt, url: str, client_id: str, certificates: Certificates) -> None:
+    def __init__(
+        self, mqtt: Mqtt, url: str, client_id: str, certificates: Certificates, lasting: bool = True
+    ) -> None:
         parts = urlsplit(url)
         self.url = url
         self._mqtt, self._client_id, self._certificates = mqtt, client_id, certificates
+        self._lasting = lasting
         self._host = parts.hostname or ""
         self._port = parts.port or _DEFAULT_PORTS[parts.scheme]
         self._tls = parts.scheme == "mqtts"
@@ -78,7 +83,7 @@ class Broker:
         return True
 
     @asynccontextmanager
-    async def connected(self, will: Will, beat: Callable[[], None]) -> AsyncIterator[Client]:
+    async def connected(self, will: Will | None, beat: Callable[[], None]) -> AsyncIterator[Client]:
         """A connection for as long as the `async with` lasts; raises `Unreachable`.
 
         `beat` before each attempt: a resolver, several addresses and a silent server take a while.
@@ -86,7 +91,9 @@ class Broker:
         async with AsyncExitStack() as stack:
             yield await self._connect(will, beat, stack)
 
-    async def _connect(self, will: Will, beat: Callable[[], None], stack: AsyncExitStack) -> Client:
+    async def _connect(
+        self, will: Will | None, beat: Callable[[], None], stack: AsyncExitStack
+    ) -> Client:
         tried: list[str] = []
         protocol = self._first()
         while True:
@@ -122,7 +129,7 @@ class Broker:
             return "3.1.1" if error.silent or len(tried) == 2 else "5"
         raise self._explained(error, reference) from error
 
-    async def _client(self, protocol: str, will: Will) -> Client:
+    async def _client(self, protocol: str, will: Will | None) -> Client:
         password, tls_context = await asyncio.to_thread(self._secrets)
         return Client(
             self._host,
@@ -130,6 +137,7 @@ class Broker:
             identifier=self._client_id,
             protocol=_VERSIONS[protocol],
             will=will,
+            lasting=self._lasting,
             in_flight=self._mqtt.in_flight,
             username=self._mqtt.username or None,
             password=password,

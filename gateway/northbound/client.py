@@ -80,12 +80,13 @@ class Client(Connection):
         *,
         identifier: str,
         protocol: ProtocolVersion,
-        will: Will,
+        will: Will | None,
         in_flight: int,
         username: str | None = None,
         password: str | None = None,
         tls_context: ssl.SSLContext | None = None,
         puback_silence: float = PUBACK_SILENCE,
+        lasting: bool = True,
     ) -> None:
         is_5 = protocol is ProtocolVersion.V5
         super().__init__(
@@ -93,9 +94,9 @@ class Client(Connection):
             port,
             identifier=identifier,
             protocol=protocol,
-            clean_session=None if is_5 else False,
-            clean_start=False if is_5 else paho.MQTT_CLEAN_START_FIRST_ONLY,
-            properties=lasting_session() if is_5 else None,
+            clean_session=None if is_5 else not lasting,
+            clean_start=not lasting if is_5 else paho.MQTT_CLEAN_START_FIRST_ONLY,
+            properties=lasting_session() if is_5 and lasting else None,
             max_queued_incoming_messages=INCOMING_MESSAGES,
             will=will,
             username=username,

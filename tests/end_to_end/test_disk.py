@@ -128,7 +128,7 @@ async def test_d1c_readings_go_on_while_the_disk_refuses_and_it_has_them_when_it
         await post.told(lambda event: event["type"] == "store" and event["state"] == "failing")
         done = await asyncio.to_thread(kogge, "status", "--config", str(post.config))
         assert done.returncode == 1
-        assert "DISK     failing" in done.stdout
+        assert "the disk is failing" in done.stdout
 
         await report(sky, 3, confirmed=True)
         await post.city.has(3)

@@ -82,14 +82,17 @@ async def test_exit_code_says_how_the_daemon_is(daemon: Daemon, health: str, cod
     daemon.health = health
     done = await asyncio.to_thread(kogge, "status", "--socket", str(daemon.path))
     assert (done.returncode, done.stderr) == (code, "")
-    assert done.stdout.splitlines()[0] == f"Pfahl 17 0016c001ff10a235, Kogge 0.1.0: {health}"
+    assert done.stdout.splitlines()[0] == "Pfahl 17 0016c001ff10a235, Kogge 0.1.0"
     assert "bad_mic 2" in done.stdout
-    assert len(done.stdout.splitlines()) <= 10
+    assert len(done.stdout.splitlines()) <= 16
+    assert "\x1b" not in done.stdout
 
 
 async def test_json_is_one_object_as_the_last_line(daemon: Daemon) -> None:
     done = await asyncio.to_thread(kogge, "status", "--socket", str(daemon.path), "--json")
-    assert json.loads(done.stdout.splitlines()[-1]) == STATUS
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found.pop("machine").keys() >= {"disk", "memory", "temperature", "kernel", "python"}
+    assert found == STATUS
     assert done.stderr == ""
 
 
@@ -97,7 +100,7 @@ async def test_socket_is_found_through_the_configuration(daemon: Daemon, tmp_pat
     file = tmp_path / "kogge.toml"
     file.write_text('[gateway]\ncontrol_socket = "kogge.sock"\n', encoding="utf-8")
     done = await asyncio.to_thread(kogge, "status", "--config", str(file), "--json")
-    assert json.loads(done.stdout) == STATUS
+    assert json.loads(done.stdout).items() >= STATUS.items()
 
 
 async def test_mistake_elsewhere_in_the_configuration_hides_no_daemon(
@@ -107,14 +110,46 @@ async def test_mistake_elsewhere_in_the_configuration_hides_no_daemon(
     text = '[gateway]\ncontrol_socket = "kogge.sock"\n[mqtt]\nurl = 17\n'
     await asyncio.to_thread(file.write_text, text, encoding="utf-8")
     done = await asyncio.to_thread(kogge, "status", "--config", str(file), "--json")
-    assert json.loads(done.stdout) == STATUS
+    assert json.loads(done.stdout).items() >= STATUS.items()
 
 
-@pytest.mark.parametrize("verb", ["status", "watch"])
-def test_without_a_daemon_it_is_69_and_says_how_to_start_it(verb: str, tmp_path: Path) -> None:
-    done = kogge(verb, "--socket", str(tmp_path / "absent"), "--json")
+def test_watch_without_a_daemon_is_69_and_says_how_to_start_it(tmp_path: Path) -> None:
+    done = kogge("watch", "--socket", str(tmp_path / "absent"), "--json")
     assert (done.returncode, done.stdout) == (69, "")
     assert "sudo systemctl start kogge" in done.stderr
+
+
+def test_status_without_a_daemon_is_69_and_tells_what_can_be_known(tmp_path: Path) -> None:
+    file = tmp_path / "kogge.toml"
+    file.write_text(
+        '[gateway]\ncontrol_socket = "absent"\nstate_dir = "."\n[concentrator]\nport = "tty"\n',
+        encoding="utf-8",
+    )
+    done = kogge("status", "--config", str(file), "--json")
+    assert done.returncode == 69
+    assert "sudo systemctl start kogge" in done.stderr
+    found = json.loads(done.stdout)
+    assert (found["health"], found["configuration"]["problem"]) == ("down", "")
+    assert found["port"] == {"name": "tty", "present": False}
+    assert found["database"] == {"problem": "absent"}
+    assert found["machine"]["disk"]["path"] == str(tmp_path)
+
+
+def test_watching_status_ends_with_ctrl_c_and_its_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = 0
+
+    def sleep(seconds: float) -> None:
+        nonlocal shown
+        shown += 1
+        if shown == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", sleep)
+    monkeypatch.setattr(verb, "asked", lambda _: STATUS | {"health": "degraded"})
+    assert main(["status", "--watch", "--socket", str(tmp_path / "kogge.sock")]) == 1
+    assert capsys.readouterr().out.count("Pfahl 17") == 3
 
 
 def test_status_that_may_not_connect_is_77(
@@ -187,75 +222,3 @@ async def test_watch_ends_quietly_when_its_reader_leaves(daemon: Daemon) -> None
 def test_undecoded_reading_says_why() -> None:
     line = watch_verb.line({"event": "reading", **READING, "measurements": {}, "error": "odd"})
     assert "bin-04: odd" in line
-
-
-def test_records_that_were_given_up_are_said_loudly() -> None:
-    assert "3 not yet acknowledged, 2 GIVEN UP" in "\n".join(verb.lines({**STATUS, "lost": 2}))
-    assert "GIVEN UP" not in "\n".join(verb.lines(STATUS))
-
-
-def test_downlinks_and_a_broker_without_commands_are_said() -> None:
-    city = STATUS["city"] | {"commands": False}
-    text = "\n".join(verb.lines(STATUS | {"downlinks": 3, "city": city}))
-    assert "downlinks waiting 3" in text
-    assert "lets no command through" in text
-
-
-def test_screen_is_short_while_there_is_nothing_to_say() -> None:
-    words = [line.split()[0] for line in list(verb.lines(STATUS))[1:]]
-    assert words == ["radio", "SX1302,", "city", "backlog", "clock", "readings", "drops"]
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        (
-            {"duty_cycle": {"868-868.6": {"seconds_left": 30.25, "seconds": 36.0},
-                            "869.4-869.65": {"seconds_left": 360.0, "seconds": 360.0}}},
-            "  airtime  868-868.6 MHz 30.2 of 36 s left",
-        ),
-        ({"silence": "JP demands it"}, "  SILENT   JP demands it"),
-        (
-            {"store": {"state": "failing", "reason": "full", "retries": 3, "memory_records": 7}},
-            "  DISK     failing, tried again 3 times: full",
-        ),
-        ({"locked": 3}, "  LOCKED   3 devices are not heard: their sessions are sealed under"),
-        (
-            {"join": {"join": "open", "seconds_left": 841.0, "allow": []}},
-            "  joining  open for 14 min more",
-        ),
-        ({"join": {"join": "closed", "seconds_left": None, "allow": []}}, "  joining  closed"),
-        (
-            {"join": {"join": "open", "seconds_left": None, "allow": ["70b3", "a8"]}},
-            "  joining  open, DevEUIs that begin with 70b3 or a8 only",
-        ),
-        (
-            {"radio": STATUS["radio"] | {"pulses": 41, "eui": "0016c001ffffffff"}},
-            "           SX1302, EUI 0016c001ffffffff, AGC 10, 24.4 °C, pulses per second, starts 1",
-        ),
-    ],
-)  # fmt: skip
-def test_what_is_unusual_has_a_line(change: dict[str, Any], says: str) -> None:
-    assert any(line.startswith(says) for line in verb.lines(STATUS | change))
-
-
-def test_gateway_that_has_not_started_yet_says_so() -> None:
-    radio = STATUS["radio"] | {"state": "starting", "starts": 0, "model": "", "eui": None}
-    change = {"gateway": "", "name": "", "radio": radio, "health": "broken"}
-    head = next(verb.lines(STATUS | change))
-    assert head == (
-        "gateway without an EUI yet, Kogge 0.1.0: broken, it waits for the radio's first start"
-    )
-
-
-def test_archive_is_told_in_one_line() -> None:
-    assert not [line for line in verb.lines(STATUS) if "archive" in line]
-    archive = {
-        "readings": 1200, "bytes": 1 << 20, "from": 1_790_000_000.125, "to": 1_790_000_060.0,
-        "given_up": 512, "damaged": 3, "replays": 2,
-    }  # fmt: skip
-    (line,) = [line for line in verb.lines({**STATUS, "archive": archive}) if "archive" in line]
-    assert line == (
-        "  archive  1200 delivered, 1.0 MiB, from 2026-09-21T14:13:20.125Z to"
-        " 2026-09-21T14:14:20.000Z, 512 given up, 3 DAMAGED, replays waiting: 2"
-    )

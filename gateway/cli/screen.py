@@ -1,0 +1,91 @@
+"""A screen of 80 columns made of rows, for a terminal, a pipe or a screen reader.
+
+Each row says its level as a word: a colour repeats it, and never tells anything alone. Not on a
+terminal, or with `--plain`, a row is one line of plain text, however long.
+"""
+
+import os
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple, TextIO, TypeAlias
+
+from gateway.cli.language import _, mark
+
+Level: TypeAlias = Literal["ok", "note", "bad", "unknown"]
+
+WIDTH: Final = 80
+LEVEL_WORDS: Final[Mapping[Level, str]] = {
+    "ok": mark("ok"), "note": mark("NOTE"), "bad": mark("BAD"), "unknown": "?",
+}  # fmt: skip
+COLOURS: Final[Mapping[Level, str]] = {"ok": "32", "note": "33", "bad": "1;31", "unknown": "36"}
+_MARK, _NAME = 7, 16  # columns of the level's word and of the name
+
+
+class Row(NamedTuple):
+    """One thing, how it is, and what is to be said of it; `more` are further lines, which begin
+    under the name if they are `wide`.
+    """
+
+    level: Level
+    name: str
+    text: str
+    more: tuple[str, ...] = ()
+    wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a screen is drawn; `width` None: a line is as long as it is."""
+
+    width: int | None = None
+    colour: bool = False
+
+
+def style_for(stream: TextIO, env: Mapping[str, str] = os.environ, plain: bool = False) -> Style:
+    """NO_COLOR (no-color.org) and a dumb terminal have no colours."""
+    if plain or not stream.isatty():
+        return Style()
+    return Style(WIDTH, not env.get("NO_COLOR") and env.get("TERM") != "dumb")
+
+
+def heading(text: str, level: Level, style: Style) -> Iterator[str]:
+    """What is read first."""
+    lines = [text] if style.width is None else _wrapped(text, style.width)
+    yield from (_coloured(line, level, style) for line in lines)
+
+
+def rows(found: Iterable[Row], style: Style) -> Iterator[str]:
+    for row in found:
+        yield from _plain(row) if style.width is None else _drawn(row, style, style.width)
+
+
+def worst(levels: Iterable[Level]) -> Level:
+    """What is not known is no fault."""
+    said = set(levels)
+    return "bad" if "bad" in said else "note" if "note" in said else "ok"
+
+
+def _plain(row: Row) -> Iterator[str]:
+    yield f"{row.name}: {_(LEVEL_WORDS[row.level])}: {row.text}"
+    yield from (f"  {line}" for line in row.more)
+
+
+def _drawn(row: Row, style: Style, width: int) -> Iterator[str]:
+    word = _coloured(f"{_(LEVEL_WORDS[row.level]):{_MARK}}", row.level, style)
+    indent = " " * (_MARK + _NAME)
+    first, *others = _wrapped(row.text, width - len(indent)) or [""]
+    yield f"{word}{row.name:{_NAME}}{first}".rstrip()
+    yield from (indent + line for line in others)
+    indent = " " * _MARK if row.wide else indent
+    for more in row.more:
+        yield from (indent + line for line in _wrapped(more, width - len(indent)))
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Commands and addresses are not broken at their hyphens."""
+    return textwrap.wrap(text, width, break_on_hyphens=False)
+
+
+def _coloured(text: str, level: Level, style: Style) -> str:
+    return f"\x1b[{COLOURS[level]}m{text}\x1b[0m" if style.colour else text

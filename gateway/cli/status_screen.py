@@ -1,0 +1,357 @@
+"""What `kogge status` shows: a verdict in words first, then a row for each part. Pure.
+
+`status` is the daemon's answer (docs/interfaces.md), with `machine` as `machine.told` has it; a key
+that an older daemon does not know is left out of the screen. Sentences of the daemon, such as why
+the broker is not reached, are shown in its own English.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from gateway.cli.language import _, mark, moment, number, plural, size, span
+from gateway.cli.screen import Level, Row, Style, heading, rows, worst
+
+FULL, NEARLY_FULL = 97.0, 90.0  # percent of the disk
+HOT, VERY_HOT = 75.0, 85.0  # °C; a Raspberry Pi slows down at 80
+SCARCE: Final = 0.1  # of the memory
+HEALTH: Final[dict[str, Level]] = {"healthy": "ok", "degraded": "note", "broken": "bad"}
+CLOCKS: Final = {
+    "ntp": mark("set by a time service"),
+    "gnss": mark("set by satellites"),
+    "rtc": mark("from the battery clock"),
+}
+VERDICTS: Final[dict[Level, str]] = {
+    "ok": mark("All is well"), "note": mark("Look here"), "bad": mark("Broken"),
+}  # fmt: skip
+
+
+def screen(status: dict[str, Any], style: Style) -> Iterator[str]:
+    found = list(parts(status))
+    level = worst([HEALTH[status["health"]], *(_softer(row.level) for row in found)])
+    yield f"{_who(status)}, Kogge {status['version']}"
+    yield from heading(f"{_(VERDICTS[level])}: {verdict(status)}", level, style)
+    if style.width is not None:
+        yield ""
+    yield from rows(found, style)
+
+
+def verdict(status: dict[str, Any]) -> str:
+    """One sentence: what is wrong, then what is right."""
+    said = [
+        _broker_verdict(status), _safe_verdict(status), _radio_verdict(status["radio"]),
+        *_further_verdicts(status), *_disk_verdict(status),
+    ]  # fmt: skip
+    troubles = [text for is_trouble, text in said if is_trouble]
+    return "; ".join(troubles + [text for is_trouble, text in said if not is_trouble])
+
+
+def _broker_verdict(status: dict[str, Any]) -> tuple[bool, str]:
+    city = status["city"]
+    if city.get("paused") is not None:
+        return True, _("forwarding is paused")
+    if city["state"] == "connected":
+        return False, _("broker connected")
+    if city.get("seconds") is None:
+        return True, _("broker unreachable")
+    return True, _("broker unreachable for {span}", span=span(city["seconds"]))
+
+
+def _safe_verdict(status: dict[str, Any]) -> tuple[bool, str]:
+    waiting = status["backlog"]
+    if not waiting:
+        return False, _("nothing waits")
+    if _fails(status):
+        return False, plural("{n} reading waits", "{n} readings wait", waiting)
+    return False, plural("{n} reading safe on disk", "{n} readings safe on disk", waiting)
+
+
+def _radio_verdict(radio: dict[str, Any]) -> tuple[bool, str]:
+    match radio["state"]:
+        case "receiving":
+            return False, _("radio receiving")
+        case "starting":
+            return True, _("radio is starting")
+        case _:
+            return True, _("radio does not receive")
+
+
+def _further_verdicts(status: dict[str, Any]) -> Iterator[tuple[bool, str]]:
+    """What is seldom wrong is said only then."""
+    if status["stuck"]:
+        yield True, _("the daemon is stuck")
+    if _fails(status):
+        alone = status["store"]["memory_records"]
+        yield True, plural("{n} reading in memory only", "{n} readings in memory only", alone)
+    if status["time_quality"] == "unsynchronised":
+        yield True, _("clock not set")
+    if broken := len(status["codec_worker"]["disabled"]):
+        yield True, plural("{n} codec broken", "{n} codecs broken", broken)
+    if status["lost"]:
+        yield True, plural("{n} reading given up", "{n} readings given up", status["lost"])
+
+
+def _disk_verdict(status: dict[str, Any]) -> Iterator[tuple[bool, str]]:
+    if (used := _percent(status)) is not None:
+        yield used >= NEARLY_FULL, _("disk {percent} %", percent=number(used))
+
+
+def parts(status: dict[str, Any]) -> Iterator[Row]:
+    """The rows of the screen."""
+    yield _radio(status)
+    yield _lorawan(status)
+    yield _buffer(status)
+    yield _broker(status["city"])
+    yield _clock(status)
+    if status["stuck"]:
+        late = ", ".join(status["stuck"])
+        yield Row("bad", _("Daemon"), _("STUCK: {tasks}; systemd starts it anew", tasks=late))
+    yield from machine_rows(status.get("machine") or {})
+    yield _versions(status)
+
+
+def _radio(status: dict[str, Any]) -> Row:
+    radio = status["radio"]
+    states = {"receiving": _("receiving"), "starting": _("starting"), "fault": _("FAULT")}
+    level: Level = "ok" if radio["state"] == "receiving" else "bad"
+    said = f"{states[radio['state']]}{_because(radio)}{_heard(radio)}"
+    more = [_board(radio, status["gateway"])] if radio["model"] else []
+    if radio["faults"]:
+        more.append(_faults(radio))
+    if status["silence"]:
+        more.append(_("SILENT: {why}", why=status["silence"]))
+    return Row("note" if level == "ok" and status["silence"] else level, _("Radio"), said, (*more,))
+
+
+def _heard(radio: dict[str, Any]) -> str:
+    heard = radio.get("heard")
+    if heard is None:
+        return ""
+    if heard["seconds"] is None:
+        return _("; no packet yet")
+    packets = plural("{n} packet", "{n} packets", heard["packets"])
+    return _(
+        "; {packets} in {minutes} min, the last {span} ago",
+        packets=packets, minutes=heard["minutes"], span=span(heard["seconds"]),
+    )  # fmt: skip
+
+
+def _board(radio: dict[str, Any], gateway: str) -> str:
+    """The chip's EUI is told where it is not the gateway's."""
+    eui = f", EUI {radio['eui']}" if radio["eui"] not in (None, gateway) else ""
+    heat = "" if radio["temperature"] is None else f", {number(radio['temperature'], 1)} °C"
+    pulses = _(", pulses per second") if radio["pulses"] else ""
+    starts = plural("{n} start", "{n} starts", radio["starts"])
+    return f"{radio['model']}{eui}, {radio['firmware']}{heat}{pulses}, {starts}"
+
+
+def _faults(radio: dict[str, Any]) -> str:
+    """What ailed the radio, also after it has healed itself."""
+    counted = ", ".join(f"{kind} {n}" for kind, n in sorted(radio["faults"].items()))
+    restarts = plural("{n} restart", "{n} restarts", radio["restarts"])
+    told = _("faults: {counted}; {restarts}", counted=counted, restarts=restarts)
+    if radio["reason"]:
+        return told
+    at = "" if radio["last_fault_at"] is None else f" {moment(radio['last_fault_at'])}"
+    return told + _("; last{at}: {reason}", at=at, reason=radio["last_reason"])
+
+
+def _lorawan(status: dict[str, Any]) -> Row:
+    counts = status["counts"]
+    said = ", ".join([
+        plural("{n} device", "{n} devices", status["devices"]),
+        plural("{n} reading", "{n} readings", counts["readings"]),
+        plural("{n} join", "{n} joins", counts["joins"]),
+    ])  # fmt: skip
+    if status["downlinks"]:
+        said += _(", downlinks waiting {n}", n=number(status["downlinks"]))
+    more = [*_airtime(status["duty_cycle"]), *_joining(status["join"]), *_codecs(status)]
+    if drops := ", ".join(f"{name} {number(n)}" for name, n in sorted(status["drops"].items())):
+        more.append(_("dropped: {drops}", drops=drops))
+    if status["locked"]:
+        more.append(_(
+            "LOCKED: {n} devices are not heard: their sessions are sealed under another key"
+            " (journalctl -u kogge names them)", n=number(status["locked"]),
+        ))  # fmt: skip
+    level: Level = "bad" if status["codec_worker"]["disabled"] or status["locked"] else "ok"
+    return Row(level, "LoRaWAN", said, (*more,))
+
+
+def _airtime(duty_cycle: dict[str, dict[str, float]]) -> Iterator[str]:
+    """The sub-bands that have been sent in within the hour."""
+    for band, left in duty_cycle.items():
+        if left["seconds_left"] < left["seconds"]:
+            seconds, whole = number(left["seconds_left"], 1), number(left["seconds"])
+            yield _(
+                "airtime: {band} MHz {left} of {all} s left", band=band, left=seconds, all=whole
+            )
+
+
+def _joining(join: dict[str, Any]) -> Iterator[str]:
+    """Unless it is open to any device and for ever."""
+    if join["join"] == "closed":
+        yield _("joining: closed")
+    elif join["seconds_left"] is not None:
+        yield _("joining: open for {span} more", span=span(join["seconds_left"]))
+    if join["join"] == "open" and join["allow"]:
+        prefixes = ", ".join(join["allow"])
+        yield _("joining: DevEUIs that begin with {prefixes} only", prefixes=prefixes)
+
+
+def _codecs(status: dict[str, Any]) -> Iterator[str]:
+    """The JavaScript codecs, where there is something to say of them."""
+    worker = status["codec_worker"]
+    for name, reason in sorted(worker["disabled"].items()):
+        yield _("CODEC {name}: {reason}; its readings go on raw", name=name, reason=reason)
+    if worker["faults"] and not worker["disabled"]:
+        faults = plural("{n} fault", "{n} faults", worker["faults"])
+        yield _("codecs: {faults}; last: {reason}", faults=faults, reason=worker["reason"])
+
+
+def _buffer(status: dict[str, Any]) -> Row:
+    level: Level = "ok"
+    said = _("{n} not yet acknowledged", n=number(status["backlog"]))
+    if status["lost"]:
+        level = "bad"
+        said += _(
+            "; {n} GIVEN UP: the buffer was full or they were too old", n=number(status["lost"])
+        )
+    archive = status["archive"]
+    more = [_archive(archive)] if any(archive.values()) else []
+    if _fails(status):
+        level = "bad"
+        said += _("; the disk is failing: {reason}", reason=status["store"]["reason"])
+        more.append(_failing(status["store"]))
+    return Row("bad" if archive["damaged"] else level, _("Buffer"), said, (*more,))
+
+
+def _fails(status: dict[str, Any]) -> bool:
+    """D1c."""
+    return bool(status.get("store", {}).get("state", "well") != "well")
+
+
+def _failing(store: dict[str, Any]) -> str:
+    alone = plural("{n} reading is nowhere else", "{n} readings are nowhere else",
+                   store["memory_records"])  # fmt: skip
+    return _(
+        "readings go on from memory, {alone}; nobody joins, orders are refused; tried again"
+        " {n} times", alone=alone, n=number(store["retries"]),
+    )  # fmt: skip
+
+
+def _archive(archive: dict[str, Any]) -> str:
+    """What the city has, and may ask for once more."""
+    told = _("archive: {n} delivered", n=number(archive["readings"]))
+    told += f", {size(archive['bytes'])}"
+    if archive["from"] is not None:
+        begins, ends = moment(archive["from"]), moment(archive["to"])
+        told += _(", from {begins} to {ends}", begins=begins, ends=ends)
+    told += _(", {n} given up", n=number(archive["given_up"])) if archive["given_up"] else ""
+    told += _(", {n} DAMAGED", n=number(archive["damaged"])) if archive["damaged"] else ""
+    told += _(", replays waiting: {n}", n=number(archive["replays"])) if archive["replays"] else ""
+    return told
+
+
+def _broker(city: dict[str, Any]) -> Row:
+    connected = city["state"] == "connected"
+    said = _("connected") if connected else _("not connected")
+    if city.get("seconds") is not None:
+        said += _(" for {span}", span=span(city["seconds"]))
+    said += _because(city)
+    url = city.get("url")
+    more = [url] if url and url not in said else []
+    level: Level = "ok" if connected else "bad"
+    if connected and not city["commands"]:
+        level = "note"
+        more.append(_("lets no command through: check its access list"))
+    if (left := city.get("paused")) is not None:
+        level = "note"
+        more.append(_("PAUSED: goes on in {span}, or with: kogge forward resume", span=span(left)))
+    if city.get("parked"):
+        level = "bad"
+        parked = number(city["parked"])
+        more.append(_("PARKED: the broker refuses {n} for good (journalctl -u kogge)", n=parked))
+    if warnings := city.get("warnings", ()):
+        level = "note" if level == "ok" else level
+        more.extend(warnings)
+    return Row(level, _("Broker"), said, (*more,))
+
+
+def _clock(status: dict[str, Any]) -> Row:
+    quality = status["time_quality"]
+    if quality == "unsynchronised":
+        said = _("not set since power-up: readings are dated once it is (timedatectl)")
+        return Row("bad", _("Clock"), said)
+    at = "" if status.get("now") is None else f"{moment(status['now'])}, "
+    return Row("ok", _("Clock"), f"{at}{_(CLOCKS[quality])}")
+
+
+def machine_rows(machine: dict[str, Any]) -> Iterator[Row]:
+    """Disk, memory and temperature; also without a daemon."""
+    if disk := machine.get("disk"):
+        used = _used(disk)
+        said = _("{percent} % used, {free} free", percent=number(used), free=size(disk["free"]))
+        if disk["read_only"]:
+            said += _("; READ-ONLY: nothing can be stored")
+        level: Level = "bad" if used >= FULL or disk["read_only"] else "ok"
+        yield Row("note" if level == "ok" and used >= NEARLY_FULL else level, _("Disk"), said)
+    if memory := machine.get("memory"):
+        free, whole = size(memory["available"]), size(memory["total"])
+        said = _("{free} of {all} free", free=free, all=whole)
+        if memory["daemon"]:
+            said += _(", the daemon has {size}", size=size(memory["daemon"]))
+        scarce = memory["available"] < SCARCE * memory["total"]
+        yield Row("note" if scarce else "ok", _("Memory"), said)
+    yield from _heat(machine)
+
+
+def _heat(machine: dict[str, Any]) -> Iterator[Row]:
+    heat = machine.get("temperature")
+    said = "" if heat is None else _("processor {heat} °C", heat=number(heat, 1))
+    level: Level = "ok"
+    if heat is not None and heat >= HOT:
+        level = "bad" if heat >= VERY_HOT else "note"
+    if machine.get("undervoltage"):
+        level = "bad"
+        said += "; " if said else ""
+        said += _("UNDERVOLTAGE: the power supply is too weak")
+    if said:
+        yield Row(level, _("Temperature"), said)
+
+
+def _versions(status: dict[str, Any]) -> Row:
+    said = f"Kogge {status['version']}"
+    machine = status.get("machine") or {}
+    if machine:
+        said += f", Python {machine['python']}, Linux {machine['kernel']}"
+    more = []
+    if status.get("up") is not None:
+        more.append(_("the daemon runs for {span}", span=span(status["up"])))
+    if machine.get("up") is not None:
+        more.append(_("the machine for {span}", span=span(machine["up"])))
+    return Row("ok", _("Versions"), said, (", ".join(more),) if more else ())
+
+
+def _who(status: dict[str, Any]) -> str:
+    name = status["name"] or _("gateway")
+    if status["gateway"]:
+        return f"{name} {status['gateway']}"
+    return _("{name} without an EUI yet", name=name)
+
+
+def _percent(status: dict[str, Any]) -> float | None:
+    disk = (status.get("machine") or {}).get("disk")
+    return _used(disk) if disk else None
+
+
+def _used(disk: dict[str, Any]) -> float:
+    """Percent, as df(1) says it."""
+    return float(100 * disk["used"] / max(1, disk["used"] + disk["free"]))
+
+
+def _softer(level: Level) -> Level:
+    """The daemon alone says that it is broken; a bad part is a reason to look."""
+    return "note" if level == "bad" else level
+
+
+def _because(part: dict[str, Any]) -> str:
+    return f": {part['reason']}" if part["reason"] else ""

@@ -1,0 +1,55 @@
+"""All checks, in their order; what waits waits at the same time."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from typing import Any, Final, TypeVar
+
+from gateway.cli.language import _, number
+from gateway.doctor import broker, machine, radio, service, storage
+from gateway.doctor.finding import Finding, Found, Group, Known
+
+T = TypeVar("T")
+
+SECONDS: Final = 10.0
+GROUPS: Final[tuple[Group[Any], ...]] = (
+    service.CONFIGURATION, service.GROUP, radio.GROUP, machine.GROUP, broker.GROUP, storage.GROUP,
+    service.KERNEL,
+)  # fmt: skip
+
+
+def examine(
+    known: Known, seconds: float = SECONDS, groups: Sequence[Group[Any]] = GROUPS
+) -> Iterator[Found]:
+    """One finding a check, each as soon as it and those before it are known."""
+    ends = time.monotonic() + seconds
+    gathering = [(group, begun(lambda group=group: group.gather(known))) for group in groups]  # type: ignore[misc]
+    for group, facts in gathering:
+        yield from _judged(known, group, facts, ends, seconds)
+
+
+def _judged(
+    known: Known, group: Group[Any], facts: Future[Any], ends: float, seconds: float
+) -> Iterator[Found]:
+    try:
+        gathered = facts.result(max(0.0, ends - time.monotonic()))
+    except TimeoutError:
+        late = Finding("unknown", _("not known after {n} s", n=number(seconds)))
+        yield from (Found(check, late) for check in group.checks)
+    else:
+        yield from (Found(check, check.judge(known, gathered)) for check in group.checks)
+
+
+def begun(work: Callable[[], T]) -> Future[T]:
+    """Work in a thread that does not keep the process from ending."""
+    future: Future[T] = Future()
+
+    def do() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 # raised by who asks for the result
+            future.set_exception(error)
+
+    threading.Thread(target=do, daemon=True).start()
+    return future

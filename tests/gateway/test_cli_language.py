@@ -1,0 +1,108 @@
+"""Two languages: every sentence has its German, none is stale; local numbers and times."""
+
+import string
+import time
+from collections.abc import Iterator
+
+import catalogue
+import pytest
+from kogge import kogge
+
+from gateway.cli import language
+
+
+@pytest.fixture(autouse=True)
+def english_in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    language.speak("en")
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_every_sentence_has_a_german_one_and_none_is_stale() -> None:
+    said, helps = catalogue.said(), catalogue.helps()
+    wanted = {(one, 0) for one in said} | {(one, 1) for one, many in said.items() if many}
+    there = set(catalogue.german().sentences)
+    assert wanted - there == set()
+    assert there - wanted - {(one, 0) for one in helps} == set()
+
+
+def test_german_sentences_take_the_same_values() -> None:
+    said = catalogue.said()
+    for (message, form), german in catalogue.german().sentences.items():
+        if message in said:
+            english = said[message] if form else message
+            assert fields(german) == fields(english), english
+
+
+def fields(sentence: str) -> set[str | None]:
+    return {name for _, name, _, _ in string.Formatter().parse(sentence)} - {None}
+
+
+@pytest.mark.parametrize(
+    ("env", "name"),
+    [
+        ({"LANG": "de_DE.UTF-8"}, "de"),
+        ({"LANG": "de"}, "de"),
+        ({"LANG": "de_AT.UTF-8", "LC_MESSAGES": "C"}, "en"),
+        ({"LANG": "en_GB.UTF-8", "LC_MESSAGES": "de_DE.UTF-8"}, "de"),
+        ({"LANG": "de_DE.UTF-8", "LC_ALL": "en_US.UTF-8"}, "en"),
+        ({"LANG": "de_DE.UTF-8", "LC_ALL": ""}, "de"),
+        ({"LANG": "den_CA"}, "en"),
+        ({}, "en"),
+    ],
+)
+def test_environment_chooses_as_locale_has_it(env: dict[str, str], name: str) -> None:
+    assert language.of_environment(env) == name
+
+
+@pytest.mark.parametrize("words", [["--lang", "de", "status"], ["status", "--lang=de"]])
+def test_option_stands_anywhere_and_wins(words: list[str]) -> None:
+    assert language.taken(words, {"LANG": "en_US"}) == ("de", ["status"])
+
+
+@pytest.mark.parametrize("words", [["--lang", "fr", "status"], ["status", "--lang"]])
+def test_unknown_language_is_usage(words: list[str]) -> None:
+    done = kogge(*words)
+    assert (done.returncode, done.stdout) == (64, "")
+    assert "say en or de" in done.stderr
+
+
+def test_help_is_german_too() -> None:
+    assert "der Dienst: empfangen" in kogge("--lang", "de", "--help").stdout
+    assert "alle 2 s neu, bis Strg-C" in kogge("status", "--lang", "de", "--help").stdout
+
+
+def test_numbers_and_times_are_as_one_writes_them() -> None:
+    at = 1_795_356_180.0
+    language.speak("de")
+    assert (language.number(4211.5, 1), language.moment(at)) == (
+        "4\u00a0211,5", "22.11.2026\u00a014:03",
+    )  # fmt: skip
+    assert language.plural("{n} reading", "{n} readings", 1) == "1 Messwert"
+    language.speak("en")
+    assert (language.number(4211.5, 1), language.moment(at).replace("\u00a0", " ")) == (
+        "4\u00a0211.5", "22 Nov 2026 14:03",
+    )  # fmt: skip
+    language.speak(language.PLAIN)
+    assert (language.number(4211.5, 1), language.moment(at)) == ("4211.5", "2026-11-22T14:03:00Z")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0 s"), (119.9, "119 s"), (120, "2 min"), (11_520, "3 h 12 min"), (7200, "2 h"),
+     (90_000, "1 d 1 h"), (8_640_000, "100 d")],
+)  # fmt: skip
+def test_span_is_told_in_its_two_largest_units(seconds: float, said: str) -> None:
+    assert language.span(seconds).replace("\u00a0", " ") == said
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(0, "0 B"), (999, "999 B"), (45_000_000, "45 MB"), (11_811_160_064, "11.8 GB"),
+     (2_500_000_000_000, "2 500.0 GB")],
+)  # fmt: skip
+def test_size_is_told_as_a_person_says_it(count: float, said: str) -> None:
+    assert language.size(count).replace("\u00a0", " ") == said
