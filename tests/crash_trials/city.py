@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.demo.judge import Arrival, frame_key, readings
 
@@ -19,11 +20,13 @@ class City:
 
     def __init__(self, subscribed: Callable[[], object]) -> None:
         self.arrivals: list[Arrival] = []
-        version = paho.CallbackAPIVersion.VERSION2
-        self._client = paho.Client(version, client_id="city", clean_session=False)
+        self._subscribed = subscribed
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2, client_id="city", clean_session=False
+        )
         self._client.reconnect_delay_set(LONGEST_WAIT, LONGEST_WAIT)
         self._client.on_connect = self._connected
-        self._client.on_subscribe = lambda *_: subscribed()
+        self._client.on_subscribe = self._hears
         self._client.on_message = self._message
 
     @contextmanager
@@ -38,6 +41,9 @@ class City:
 
     def _connected(self, *_: Any) -> None:
         self._client.subscribe("kogge/+/readings", qos=1)
+
+    def _hears(self, *_: Any) -> None:
+        self._subscribed()
 
     def _message(self, _: paho.Client, __: Any, message: paho.MQTTMessage) -> None:
         for reading in readings(bytes(message.payload)):
