@@ -1,0 +1,65 @@
+"""A screen for a terminal, a pipe, a screen reader: words tell, colours repeat."""
+
+import io
+import re
+
+import pytest
+
+from gateway.cli.screen import Level, Row, Style, heading, rows, style_for, worst
+
+LONG = Row("bad", "Broker", "one two three " * 12, ("wide " * 30,))
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colours_only_repeat_what_the_words_say() -> None:
+    coloured = list(rows([LONG, Row("ok", "Radio", "x")], Style(80, colour=True)))
+    plain = list(rows([LONG, Row("ok", "Radio", "x")], Style(80)))
+    assert [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in coloured] == plain
+    assert plain[0].startswith("BAD ")
+    assert plain[-1].startswith("ok ")
+
+
+def test_terminal_has_80_columns_and_a_pipe_one_line_a_text() -> None:
+    drawn = list(rows([LONG, LONG._replace(wide=True)], Style(80)))
+    assert max(map(len, drawn)) <= 80
+    assert drawn[-1].startswith("       wide")
+    assert len(list(rows([LONG], Style()))) == 2
+
+
+@pytest.mark.parametrize(
+    ("env", "plain", "style"),
+    [
+        ({"TERM": "xterm"}, False, Style(80, colour=True)),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False, Style(80)),
+        ({"TERM": "xterm", "NO_COLOR": ""}, False, Style(80, colour=True)),
+        ({"TERM": "dumb"}, False, Style(80)),
+        ({"TERM": "xterm"}, True, Style()),
+    ],
+)
+def test_style_of_a_terminal(env: dict[str, str], plain: bool, style: Style) -> None:
+    assert style_for(Terminal(), env, plain) == style
+    assert style_for(io.StringIO(), env, plain) == Style()
+
+
+@pytest.mark.parametrize(
+    ("levels", "level"),
+    [
+        ([], "ok"),
+        (["ok", "unknown"], "ok"),
+        (["note", "unknown"], "note"),
+        (["note", "bad"], "bad"),
+    ],
+)
+def test_worst_level_counts_and_what_is_not_known_is_no_fault(
+    levels: list[Level], level: Level
+) -> None:
+    assert worst(levels) == level
+
+
+def test_heading_is_wrapped_on_a_terminal_alone() -> None:
+    assert len(list(heading("word " * 40, "ok", Style(80)))) == 3
+    assert len(list(heading("word " * 40, "ok", Style()))) == 1
