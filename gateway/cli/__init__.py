@@ -39,8 +39,25 @@ VERBS = {
 }
 
 
+WIDTH = 80
+
+
+class Narrow(argparse.HelpFormatter):
+    """Asked for the terminal's width, argparse would import shutil at each start: 8 ms."""
+
+    def __init__(self, prog: str, indent: int = 2, position: int = 24, width: int = WIDTH) -> None:
+        super().__init__(prog, indent, position, width)
+
+
+class NarrowAsItIs(Narrow, argparse.RawDescriptionHelpFormatter):
+    """The listing of verbs."""
+
+
 class Parser(argparse.ArgumentParser):
     """argparse, with sysexits' 64 for wrong usage, and its help in the language that is spoken."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**{"formatter_class": Narrow, **how})
 
     def add_argument(self, *names: Any, **how: Any) -> argparse.Action:
         if isinstance(how.get("help"), str):
@@ -105,7 +122,7 @@ def _without_verb(arguments: list[str]) -> int:
         prog="kogge",
         description=_("The software of a LoRaWAN street gateway."),
         epilog=_("verbs:\n{listing}\n\nkogge VERB --help explains a verb.", listing=listing),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=NarrowAsItIs,
     )
     parser.add_argument("--version", action="version", version=f"kogge {VERSION}")
     parser.add_argument("verb", metavar="VERB", choices=VERBS, help="what to do, see below")

@@ -7,7 +7,6 @@ terminal, or with `--plain`, a row is one line of plain text, however long.
 import os
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, TextIO, TypeAlias
 
 from gateway.cli.language import _, mark
@@ -34,8 +33,7 @@ class Row(NamedTuple):
     wide: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(NamedTuple):
     """How a screen is drawn; `width` None: a line is as long as it is."""
 
     width: int | None = None

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from gateway.cli.language import _, mark, moment, number, plural, size, span
 from gateway.cli.screen import Level, Row, Style, heading, rows, worst
+from gateway.cli.status_verdict import FULL, NEARLY_FULL, disk_fails, used_percent, verdict
 
-FULL, NEARLY_FULL = 97.0, 90.0  # percent of the disk
 HOT, VERY_HOT = 75.0, 85.0  # °C; a Raspberry Pi slows down at 80
 SCARCE: Final = 0.1  # of the memory
 HEALTH: Final[dict[str, Level]] = {"healthy": "ok", "degraded": "note", "broken": "bad"}
@@ -33,66 +33,6 @@ def screen(status: dict[str, Any], style: Style) -> Iterator[str]:
     if style.width is not None:
         yield ""
     yield from rows(found, style)
-
-
-def verdict(status: dict[str, Any]) -> str:
-    """One sentence: what is wrong, then what is right."""
-    said = [
-        _broker_verdict(status), _safe_verdict(status), _radio_verdict(status["radio"]),
-        *_further_verdicts(status), *_disk_verdict(status),
-    ]  # fmt: skip
-    troubles = [text for is_trouble, text in said if is_trouble]
-    return "; ".join(troubles + [text for is_trouble, text in said if not is_trouble])
-
-
-def _broker_verdict(status: dict[str, Any]) -> tuple[bool, str]:
-    city = status["city"]
-    if city.get("paused") is not None:
-        return True, _("forwarding is paused")
-    if city["state"] == "connected":
-        return False, _("broker connected")
-    if city.get("seconds") is None:
-        return True, _("broker unreachable")
-    return True, _("broker unreachable for {span}", span=span(city["seconds"]))
-
-
-def _safe_verdict(status: dict[str, Any]) -> tuple[bool, str]:
-    waiting = status["backlog"]
-    if not waiting:
-        return False, _("nothing waits")
-    if _fails(status):
-        return False, plural("{n} reading waits", "{n} readings wait", waiting)
-    return False, plural("{n} reading safe on disk", "{n} readings safe on disk", waiting)
-
-
-def _radio_verdict(radio: dict[str, Any]) -> tuple[bool, str]:
-    match radio["state"]:
-        case "receiving":
-            return False, _("radio receiving")
-        case "starting":
-            return True, _("radio is starting")
-        case _:
-            return True, _("radio does not receive")
-
-
-def _further_verdicts(status: dict[str, Any]) -> Iterator[tuple[bool, str]]:
-    """What is seldom wrong is said only then."""
-    if status["stuck"]:
-        yield True, _("the daemon is stuck")
-    if _fails(status):
-        alone = status["store"]["memory_records"]
-        yield True, plural("{n} reading in memory only", "{n} readings in memory only", alone)
-    if status["time_quality"] == "unsynchronised":
-        yield True, _("clock not set")
-    if broken := len(status["codec_worker"]["disabled"]):
-        yield True, plural("{n} codec broken", "{n} codecs broken", broken)
-    if status["lost"]:
-        yield True, plural("{n} reading given up", "{n} readings given up", status["lost"])
-
-
-def _disk_verdict(status: dict[str, Any]) -> Iterator[tuple[bool, str]]:
-    if (used := _percent(status)) is not None:
-        yield used >= NEARLY_FULL, _("disk {percent} %", percent=number(used))
 
 
 def parts(status: dict[str, Any]) -> Iterator[Row]:
@@ -217,16 +157,11 @@ def _buffer(status: dict[str, Any]) -> Row:
         )
     archive = status["archive"]
     more = [_archive(archive)] if any(archive.values()) else []
-    if _fails(status):
+    if disk_fails(status):
         level = "bad"
         said += _("; the disk is failing: {reason}", reason=status["store"]["reason"])
         more.append(_failing(status["store"]))
     return Row("bad" if archive["damaged"] else level, _("Buffer"), said, (*more,))
-
-
-def _fails(status: dict[str, Any]) -> bool:
-    """D1c."""
-    return bool(status.get("store", {}).get("state", "well") != "well")
 
 
 def _failing(store: dict[str, Any]) -> str:
@@ -288,7 +223,7 @@ def _clock(status: dict[str, Any]) -> Row:
 def machine_rows(machine: dict[str, Any]) -> Iterator[Row]:
     """Disk, memory and temperature; also without a daemon."""
     if disk := machine.get("disk"):
-        used = _used(disk)
+        used = used_percent(disk)
         said = _("{percent} % used, {free} free", percent=number(used), free=size(disk["free"]))
         if disk["read_only"]:
             said += _("; READ-ONLY: nothing can be stored")
@@ -336,16 +271,6 @@ def _who(status: dict[str, Any]) -> str:
     if status["gateway"]:
         return f"{name} {status['gateway']}"
     return _("{name} without an EUI yet", name=name)
-
-
-def _percent(status: dict[str, Any]) -> float | None:
-    disk = (status.get("machine") or {}).get("disk")
-    return _used(disk) if disk else None
-
-
-def _used(disk: dict[str, Any]) -> float:
-    """Percent, as df(1) says it."""
-    return float(100 * disk["used"] / max(1, disk["used"] + disk["free"]))
 
 
 def _softer(level: Level) -> Level:

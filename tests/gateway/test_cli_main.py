@@ -133,6 +133,7 @@ def test_status_brings_in_nothing_heavy(tmp_path: Path) -> None:
         "gateway.cli.status",
         "gateway.cli.status_down",
         "gateway.cli.status_screen",
+        "gateway.cli.status_verdict",
         "gateway.diagnostics",
         "gateway.diagnostics.client",
         "gateway.diagnostics.machine",

@@ -8,7 +8,8 @@ import pytest
 from screen_cases import STATUS, all_screens, drawn, file, status
 
 from gateway.cli.screen import Style
-from gateway.cli.status_screen import screen, verdict
+from gateway.cli.status_screen import screen
+from gateway.cli.status_verdict import verdict
 
 RADIO, CITY, JOIN = STATUS["radio"], STATUS["city"], STATUS["join"]
 
