@@ -121,8 +121,13 @@ def told(config: Config) -> dict[str, Any]:
 
 def load(file: Path) -> Config:
     """Read and check kogge.toml; raises ConfigError."""
+    return of_tables(read_toml(file), file)
+
+
+def of_tables(tables: dict[str, Any], file: Path) -> Config:
+    """As if `file` held these tables; raises ConfigError."""
     file = file.absolute()
-    config = convert(read_toml(file), Config, file)
+    config = convert(tables, Config, file)
     _check_port(config.concentrator.port, file)
     _make_paths_absolute(config, file.parent)
     _check_mqtt(config.mqtt, file)

@@ -20,7 +20,7 @@ from gateway.codecs.javascript import JavaScript
 from gateway.codecs.worker import Worker
 from gateway.config import told
 from gateway.decoding import Decoding
-from gateway.diagnostics import buffering, forwarding, joining, report, telling
+from gateway.diagnostics import buffering, copying, forwarding, joining, report, telling
 from gateway.diagnostics.control import Control
 from gateway.diagnostics.health import Health, tell_systemd
 from gateway.diagnostics.log import LogLevel
@@ -177,6 +177,7 @@ class Daemon:
                     bounds=Bounds.of(config.store),
                     clock=self._clock,
                 ),
+                "backup": lambda request: copying.answer(store, self._eui.text, request),
             },
         )
         self._log_level = LogLevel()

@@ -6,7 +6,8 @@
     ├── ConfigError    a file is wrong: which, which key, its value, what is allowed
     ├── StoreError     the database cannot be opened, read or written
     │   └── DiskFault  for now: the disk refuses, and is tried again
-    └── ControlError   the daemon cannot be reached, or refused a request
+    ├── ControlError   the daemon cannot be reached, or refused a request
+    └── BackupError    a backup cannot be made, read, or put in place
 
 Errors of the hardware stand in `drivers.concentrator`.
 """
@@ -38,3 +39,7 @@ class DiskFault(StoreError):
 
 class ControlError(GatewayError):
     """The daemon cannot be reached over its socket, or refused a request."""
+
+
+class BackupError(GatewayError):
+    """A backup cannot be made, read, or put in place; nothing was changed."""

@@ -28,6 +28,8 @@ VERBS = {
     "watch": mark("live readings and drops of the daemon"),
     "buffer": mark("what waits for the city: look at it, export it, check it"),
     "forward": mark("pause what goes to the city, or let it go on"),
+    "backup": mark("all that another box needs to take this one's place, sealed"),
+    "restore": mark("take the place of the gateway that a backup was made of"),
     "join": mark("let devices join, for a while or no longer"),
     "decode": mark("take one LoRaWAN frame apart"),
     "codec": mark("codecs: list, test, add your own, import a vendor's"),

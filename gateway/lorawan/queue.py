@@ -11,7 +11,8 @@ Rules:
   the time.
 - None is sent twice: a device may have acted on what it did not acknowledge. What a run that ended
   has handed over may have been on the air: it is not sent again. A confirmed one still gets its
-  ACK, of any other nobody will know: NOT_ACKED.
+  ACK, of any other nobody will know: NOT_ACKED. What a restored backup brings has no FCnt: another
+  gateway may have sent it, and had its ACK; it is NOT_ACKED too.
 - A refused transmission never left: the downlink waits again, for `ATTEMPTS` in all. Where nothing
   may be sent at all the first attempt is the last: TX_FREQ.
 - Each gets exactly one final result, in the transaction that ends it. Results before that tell how
@@ -46,6 +47,10 @@ from gateway.lorawan.order import (
 PER_DEVICE = 16
 ATTEMPTS = 3
 REMEMBERED = 1000
+RESTORED = (
+    "it waited when the backup was made that this gateway was restored from: nobody knows whether"
+    " the device got it since"
+)
 
 
 class DownlinkQueue:
@@ -76,6 +81,8 @@ class DownlinkQueue:
         for queued in self._all():
             if queued.order.dev_eui not in devices:
                 step += self._forsake(queued)
+            elif queued.state is State.HANDED_OVER and queued.f_cnt is None:
+                step += self._end(queued, Verdict.NOT_ACKED, RESTORED)
             elif queued.state is State.HANDED_OVER:
                 step += self._unknown(queued, "the gateway stopped while it was being sent")
         return step

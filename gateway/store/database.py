@@ -28,7 +28,7 @@ from gateway.errors import ConfigError, DiskFault, StoreError
 from gateway.lorawan.duty_cycle import Spent
 from gateway.lorawan.session import KnownState
 from gateway.records import Reading
-from gateway.store import archive_tables, faults, plain_keys, sessions, tables, wal
+from gateway.store import archive_tables, faults, plain_keys, sealing, sessions, tables, wal
 from gateway.store.bounds import Room
 from gateway.store.migrations import migrate, schema
 from gateway.store.opening import connect, connect_to_read, take_lock
@@ -152,6 +152,10 @@ class Store:
     ) -> T:
         """A short look at what is there: it changes nothing, and leaves no statement open."""
         return await self._ask(partial(self._run, work), then)
+
+    async def keys(self) -> list[bytes]:
+        """What opens the sessions: for a backup of them."""
+        return await self._ask(partial(sealing.read_keys, self._path.parent))
 
     async def spend(self, spent: Spent) -> None:
         """On disk when this returns, with what else waits for it, or when the disk is back."""

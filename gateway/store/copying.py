@@ -1,0 +1,100 @@
+"""What of the database a backup takes: a consistent copy of all but readings, and those in slices.
+
+- The copy is an SQLite database in memory, made in one piece on the store's thread: sessions,
+  counters, nonces, downlinks and airtime of one moment. Readings would make it a disk's size.
+- Session keys stay sealed in it; what opens them goes into a backup beside it.
+- Whatever table a later schema adds is copied, unless it is named here.
+"""
+
+import sqlite3
+from contextlib import closing
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from gateway.store import tables, wal
+
+Row: TypeAlias = tuple[int, int, float | None, bytes]
+"""Of `segment`: first, count, received_at, records."""
+
+OF_READINGS: Final = ("segment", "archive", "archive_block")
+_SLICE: Final = 512 * 1024  # bytes of records
+_OBJECTS: Final = """
+    SELECT type, name, tbl_name, sql FROM sqlite_schema
+    WHERE type IN ('table', 'index') AND sql IS NOT NULL AND name NOT LIKE 'sqlite_%'
+    ORDER BY type DESC"""
+
+
+class Held(NamedTuple):
+    """What a copy holds: its schema, and how many sessions, spent nonces, and waiting downlinks."""
+
+    schema: int
+    sessions: int
+    joins: int
+    downlinks: int
+
+
+def copy(connection: sqlite3.Connection) -> bytes:
+    """The database without readings, as the bytes of its file. Outside of a transaction."""
+    # a memory of its own, also where the connection may only read
+    connection.execute("ATTACH 'file:copy?mode=memory' AS copy")
+    try:
+        connection.execute(f"PRAGMA copy.page_size = {wal.PAGE}").fetchall()
+        connection.execute("BEGIN")
+        try:
+            _fill(connection)
+        finally:
+            connection.execute("COMMIT")
+        (version,) = connection.execute("PRAGMA main.user_version").fetchone()
+        connection.execute(f"PRAGMA copy.user_version = {version}").fetchall()
+        return connection.serialize(name="copy")
+    finally:
+        connection.execute("DETACH copy")
+
+
+def _fill(connection: sqlite3.Connection) -> None:
+    for kind, name, table, sql in connection.execute(_OBJECTS).fetchall():
+        connection.execute(sql.replace(f"CREATE {kind.upper()} ", f"CREATE {kind} copy.", 1))
+        if kind == "table" and table not in OF_READINGS:
+            connection.execute(f'INSERT INTO copy."{name}" SELECT * FROM main."{name}"')  # noqa: S608
+
+
+def held(image: bytes) -> Held:
+    """Raises sqlite3.Error for what is no database."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.deserialize(image)
+
+        def one(sql: str) -> int:
+            return int(connection.execute(sql).fetchone()[0])
+
+        schema = one("PRAGMA user_version")
+        return Held(
+            schema,
+            one("SELECT count(*) FROM session"),
+            one("SELECT count(*) FROM accepted_join"),
+            one("SELECT count(*) FROM downlink WHERE state <> 'done'") if schema >= 5 else 0,
+        )
+
+
+def rows(connection: sqlite3.Connection, after: int) -> list[Row]:
+    """The oldest segments above sequence number `after`, half a megabyte of them."""
+    found: list[Row] = []
+    size = 0
+    cursor = connection.execute(
+        "SELECT first, count, received_at, records FROM segment WHERE first > ? ORDER BY first",
+        (after,),
+    )
+    for row in cursor:
+        found.append(row)
+        size += len(row[3])
+        if size >= _SLICE:
+            break
+    cursor.close()
+    return found
+
+
+def learnt_eui(connection: sqlite3.Connection, name: str) -> str:
+    """ "" if the gateway has never learnt it."""
+    return tables.recall(connection, name) or ""
+
+
+def write_rows(connection: sqlite3.Connection, found: Any) -> None:
+    connection.executemany("INSERT OR REPLACE INTO segment VALUES (?, ?, ?, ?)", found)
