@@ -19,6 +19,8 @@ from drivers.sx1302.firmware import KNOWN
 from gateway import config
 from gateway.config import Config
 from gateway.errors import BackupError
+from gateway.files import DATABASE
+from gateway.store import sealing
 
 MANIFEST: Final = "manifest.json"
 IMAGE: Final = "state/kogge.db"
@@ -81,8 +83,8 @@ def places(found: Config, file: Path) -> dict[str, Path]:
         "config/plan": file.absolute().parent / (plan or "plan"),
         _CODECS: Path(found.gateway.codecs),
         _FIRMWARE: Path(found.concentrator.firmware_dir),
-        IMAGE: Path(found.gateway.state_dir) / "kogge.db",
-        KEYS: Path(found.gateway.state_dir) / "kogge.key",
+        IMAGE: Path(found.gateway.state_dir) / DATABASE,
+        KEYS: Path(found.gateway.state_dir) / sealing.FILE,
     }
 
 

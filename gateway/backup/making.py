@@ -15,6 +15,7 @@ from gateway.backup.contents import Owned, Part
 from gateway.backup.source import Source
 from gateway.config import Config
 from gateway.errors import BackupError
+from gateway.files import DATABASE
 from gateway.store import copying
 
 FORMAT: Final = 1
@@ -101,7 +102,7 @@ def _manifest(
 
 def _state_owner(found: Config) -> Owned:
     """Of the database: whoever the daemon runs as."""
-    database = Path(found.gateway.state_dir) / "kogge.db"
+    database = Path(found.gateway.state_dir) / DATABASE
     return Owned.of(database)._replace(mode=0o600) if database.exists() else PRIVATE
 
 

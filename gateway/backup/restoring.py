@@ -12,11 +12,11 @@ Rules:
 
 import os
 import shutil
-import sqlite3
 import tarfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple, cast
 
@@ -26,7 +26,8 @@ from gateway.backup import contents, making, sealed
 from gateway.backup.contents import Owned, Part
 from gateway.config import Config
 from gateway.errors import BackupError
-from gateway.store import advancing, copying, opening
+from gateway.files import DATABASE
+from gateway.store import advancing, copying, opening, sealing
 from gateway.store.migrations import schema
 
 ROOM: Final = ".restoring"
@@ -175,7 +176,7 @@ def _room(state_dir: Path, read: _Read, *, force: bool) -> Iterator[Path]:
     if not state_dir.exists():
         state_dir.mkdir(parents=True)
         contents.give(state_dir, owner._replace(mode=0o750))
-    database = state_dir / contents.IMAGE.rpartition("/")[2]
+    database = state_dir / DATABASE
     lock = opening.take_lock(database)
     room = state_dir / ROOM
     try:
@@ -192,7 +193,7 @@ def _room(state_dir: Path, read: _Read, *, force: bool) -> Iterator[Path]:
 
 
 def _refuse(database: Path, *, force: bool) -> None:
-    there = [file for file in (database, database.with_name("kogge.key")) if file.exists()]
+    there = [file for file in (database, database.with_name(sealing.FILE)) if file.exists()]
     if there and not force:
         raise BackupError(
             f"this gateway has a state of its own ({' and '.join(map(str, there))}), and nothing"
@@ -207,24 +208,13 @@ def _build(
     """The database and its key, ready in `room`; how many readings it has. All of the file has been
     read then.
     """
-    (room / "kogge.key").touch(mode=0o600)
-    (room / "kogge.key").write_bytes(read.content(contents.KEYS))
-    if not read.content(contents.KEYS):
-        (room / "kogge.key").unlink()
-    try:
-        connection = advancing.open_copy(room / "kogge.db", read.content(contents.IMAGE))
-        with closing(connection):
-            count = 0
-            for part in (readings, *rest) if readings else rest:
-                rows = _rows(part)
-                advancing.add_readings(connection, rows)
-                count += _counted(rows)
-            devices = contents.joining(read.content("config/devices"))
-            advancing.advance(connection, margin, devices)
-            advancing.finish(connection)
-    except sqlite3.Error as error:
-        raise BackupError(f"the backup's database cannot be made ready here: {error}") from error
-    return count
+    if keys := read.content(contents.KEYS):
+        (room / sealing.FILE).touch(mode=0o600)
+        (room / sealing.FILE).write_bytes(keys)
+    devices = contents.joining(read.content("config/devices"))
+    slices = map(_rows, chain([readings] if readings else [], rest))
+    image = read.content(contents.IMAGE)
+    return advancing.build(room / DATABASE, image, slices, margin, devices)
 
 
 def _put(read: _Read, places: dict[str, Path], room: Path) -> tuple[list[Path], list[Path]]:

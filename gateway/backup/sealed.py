@@ -33,7 +33,6 @@ _KEY: Final = 32
 _CHECK: Final = 16
 _HEAD: Final = struct.Struct(">12sBBBB16s16s")
 _CRC: Final = struct.Struct(">I")
-SHORTEST_PASSPHRASE: Final = 8
 
 
 class Sealer:

@@ -1,8 +1,6 @@
 """Where a backup's database comes from: the running daemon, or the files while it is stopped."""
 
 import base64
-import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +9,10 @@ from typing import Any, Final, Protocol
 from gateway import gateway_eui
 from gateway.diagnostics import client
 from gateway.errors import BackupError, ControlError, StoreError
-from gateway.store import copying, opening, sealing
+from gateway.files import DATABASE
+from gateway.store import copying, sealing
 from gateway.store.copying import Row
 
-DATABASE: Final = "kogge.db"
 _PATIENCE: Final = 60.0  # seconds; a slow card
 
 
@@ -55,14 +53,14 @@ class Running:
 class Stopped:
     """The files themselves, under the daemon's lock; nothing is changed."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, eui: str) -> None:
-        self._connection = connection
-        self.image, self.keys = copying.copy(connection), sealing.read_keys(path.parent)
-        self.eui = eui or copying.learnt_eui(connection, gateway_eui.NAME)
+    def __init__(self, database: copying.Closed, path: Path, eui: str) -> None:
+        self._database = database
+        self.image, self.keys = database.copy(), sealing.read_keys(path.parent)
+        self.eui = eui or database.recall(gateway_eui.NAME)
 
     def readings(self) -> Iterator[list[Row]]:
         after = 0
-        while rows := copying.rows(self._connection, after):
+        while rows := self._database.rows(after):
             yield rows
             after = rows[-1][0]
 
@@ -76,17 +74,8 @@ def stopped(state_dir: Path, eui: str) -> Iterator[Stopped]:
             f"{path} is not there: this gateway has never run, so there is nothing to back up;"
             " copy its configuration files"
         )
-    lock = opening.take_lock(path)
-    try:
-        connection = opening.connect_to_read(path)
-        try:
-            yield Stopped(connection, path, eui)
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise StoreError(f"{path} cannot be read ({error}): check the disk (dmesg)") from error
-    finally:
-        os.close(lock)
+    with copying.closed(path) as database:
+        yield Stopped(database, path, eui)
 
 
 @contextmanager

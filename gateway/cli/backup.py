@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gateway.cli import passphrase
+from gateway.backup import passphrase
 from gateway.cli.status import arguments_for_the_socket
 
 HELP = (

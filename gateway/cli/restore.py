@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gateway.cli import backup, passphrase
+from gateway.backup import passphrase
+from gateway.cli import backup
 
 if TYPE_CHECKING:
     from gateway.backup.restoring import Result

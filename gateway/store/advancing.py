@@ -19,10 +19,12 @@ Rules:
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from gateway.errors import StoreError
 from gateway.store import copying, opening, plain_keys
 from gateway.store.migrations import migrate, schema
 from gateway.store.sealing import Keyring
@@ -86,7 +88,7 @@ def open_copy(path: Path, image: bytes) -> sqlite3.Connection:
 
 
 def add_readings(connection: sqlite3.Connection, rows: Iterable[copying.Row]) -> None:
-    copying.write_rows(connection, rows)
+    connection.executemany("INSERT OR REPLACE INTO segment VALUES (?, ?, ?, ?)", rows)
 
 
 def advance(
@@ -103,10 +105,31 @@ def advance(
     connection.execute("COMMIT")
 
 
-def finish(connection: sqlite3.Connection) -> None:
-    """One file, synced, without a log beside it; the connection is closed."""
+def build(
+    path: Path,
+    image: bytes,
+    readings: Iterable[Sequence[copying.Row]],
+    downlinks: int,
+    devices: Iterable[tuple[str, str]],
+) -> int:
+    """All of the above at once: a file at `path` for a daemon to open. Returns how many readings.
+
+    Raises StoreError, ConfigError, OSError.
+    """
+    count = 0
     try:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        connection.execute("PRAGMA journal_mode = DELETE").fetchall()
-    finally:
-        connection.close()
+        with closing(open_copy(path, image)) as connection:
+            for rows in readings:
+                add_readings(connection, rows)
+                count += sum(row[1] for row in rows)
+            advance(connection, downlinks, devices)
+            finish(connection)
+    except sqlite3.Error as error:
+        raise StoreError(f"the copy cannot be made ready at {path} ({error})") from error
+    return count
+
+
+def finish(connection: sqlite3.Connection) -> None:
+    """One file, without a log beside it."""
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.execute("PRAGMA journal_mode = DELETE").fetchall()

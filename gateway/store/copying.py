@@ -6,11 +6,15 @@
 - Whatever table a later schema adds is copied, unless it is named here.
 """
 
+import os
 import sqlite3
-from contextlib import closing
-from typing import Any, Final, NamedTuple, TypeAlias
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple, TypeAlias
 
-from gateway.store import tables, wal
+from gateway.errors import StoreError
+from gateway.store import opening, tables, wal
 
 Row: TypeAlias = tuple[int, int, float | None, bytes]
 """Of `segment`: first, count, received_at, records."""
@@ -91,10 +95,31 @@ def rows(connection: sqlite3.Connection, after: int) -> list[Row]:
     return found
 
 
-def learnt_eui(connection: sqlite3.Connection, name: str) -> str:
-    """ "" if the gateway has never learnt it."""
-    return tables.recall(connection, name) or ""
+class Closed:
+    """A database that no daemon uses."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def copy(self) -> bytes:
+        return copy(self._connection)
+
+    def rows(self, after: int) -> list[Row]:
+        return rows(self._connection, after)
+
+    def recall(self, name: str) -> str:
+        """ "" if nobody has noted it."""
+        return tables.recall(self._connection, name) or ""
 
 
-def write_rows(connection: sqlite3.Connection, found: Any) -> None:
-    connection.executemany("INSERT OR REPLACE INTO segment VALUES (?, ?, ?, ?)", found)
+@contextmanager
+def closed(path: Path) -> Iterator[Closed]:
+    """Under the lock, to read alone. Raises StoreError: in use, or not to be read."""
+    lock = opening.take_lock(path)
+    try:
+        with closing(opening.connect_to_read(path)) as connection:
+            yield Closed(connection)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path} cannot be read ({error}): check the disk (dmesg)") from error
+    finally:
+        os.close(lock)

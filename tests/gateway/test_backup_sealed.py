@@ -1,5 +1,6 @@
 """A sealed file: opened by its passphrase alone, and by nothing that was changed in it."""
 
+import zlib
 from io import BytesIO
 
 import pytest
@@ -60,7 +61,7 @@ FILE = seal(CONTENT)
 def test_no_flipped_bit_goes_unnoticed(bit: int) -> None:
     changed = bytearray(FILE)
     changed[bit // 8] ^= 1 << bit % 8
-    with pytest.raises(BackupError, match="damaged|no backup of Kogge's|newer Kogge|cut off"):
+    with pytest.raises(BackupError, match=r"damaged|no backup of Kogge's|newer Kogge|cut off"):
         unseal(bytes(changed))
 
 
@@ -85,7 +86,7 @@ def test_a_file_cut_between_two_chunks_or_with_one_left_out_is_refused() -> None
 def test_a_head_that_asks_for_all_memory_is_refused_before_it_is_given() -> None:
     file = BytesIO()
     head = sealed._HEAD.pack(sealed.MAGIC, 1, 24, 255, 1, SALT, bytes(16))
-    file.write(head + sealed._CRC.pack(sealed.zlib.crc32(head)) + bytes(100))
+    file.write(head + sealed._CRC.pack(zlib.crc32(head)) + bytes(100))
     with pytest.raises(BackupError, match="damaged"):
         unseal(file.getvalue())
 
