@@ -13,7 +13,8 @@ from store_tools import World, event, reading, session
 
 from gateway.lorawan.duty_cycle import Spent
 from gateway.lorawan.nonces import Nonces
-from gateway.lorawan.queue import DownlinkQueue, Order, Queued, State
+from gateway.lorawan.order import Order, Queued, State
+from gateway.lorawan.queue import DownlinkQueue
 from gateway.lorawan.session import Changes, Join, KnownState, Rejoin
 from gateway.store import advancing, copying, opening
 from gateway.store.counts import Count
