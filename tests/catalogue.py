@@ -27,7 +27,7 @@ def said_in(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def helps_in(path: Path) -> Iterator[str]:
-    """What `--help` says: Parser translates it."""
+    """What `--help` says: its formatter translates it."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.keyword) and node.arg == "help" and text(node.value):
             yield text(node.value)

@@ -45,10 +45,15 @@ WIDTH = 80
 
 
 class Narrow(argparse.HelpFormatter):
-    """Asked for the terminal's width, argparse would import shutil at each start: 8 ms."""
+    """Help in the language that is spoken. Asked for the terminal's width, argparse would import
+    shutil at each start: 8 ms.
+    """
 
     def __init__(self, prog: str, indent: int = 2, position: int = 24, width: int = WIDTH) -> None:
         super().__init__(prog, indent, position, width)
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        return _(action.help or "")
 
 
 class NarrowAsItIs(Narrow, argparse.RawDescriptionHelpFormatter):
@@ -56,15 +61,10 @@ class NarrowAsItIs(Narrow, argparse.RawDescriptionHelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, with sysexits' 64 for wrong usage, and its help in the language that is spoken."""
+    """argparse, with sysexits' 64 for wrong usage."""
 
     def __init__(self, **how: Any) -> None:
         super().__init__(**{"formatter_class": Narrow, **how})
-
-    def add_argument(self, *names: Any, **how: Any) -> argparse.Action:
-        if isinstance(how.get("help"), str):
-            how["help"] = _(how["help"])
-        return super().add_argument(*names, **how)
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)

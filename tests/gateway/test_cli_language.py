@@ -73,6 +73,7 @@ def test_unknown_language_is_usage(words: list[str]) -> None:
 def test_help_is_german_too() -> None:
     assert "der Dienst: empfangen" in kogge("--lang", "de", "--help").stdout
     assert "alle 2 s neu, bis Strg-C" in kogge("status", "--lang", "de", "--help").stdout
+    assert "Geräte beitreten lassen" in kogge("join", "--lang", "de", "--help").stdout
 
 
 def test_numbers_and_times_are_as_one_writes_them() -> None:

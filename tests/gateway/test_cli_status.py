@@ -206,6 +206,20 @@ async def test_watch_streams_one_object_a_line_until_the_daemon_ends(daemon: Dae
     assert (process.returncode, said) == (69, b"kogge: the daemon hung up\n")
 
 
+async def test_status_is_shown_again_until_ctrl_c(daemon: Daemon) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway", "status", "--watch", "--json", "--socket",
+        str(daemon.path), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=HOUSE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    for health in ("healthy", "degraded"):
+        assert json.loads(await process.stdout.readline())["health"] == health
+        daemon.health = "degraded"
+    process.send_signal(signal.SIGINT)
+    _, said = await process.communicate()
+    assert (process.returncode, said) == (1, b"")
+
+
 async def test_watch_tells_people_in_words(daemon: Daemon) -> None:
     process = await start_watch(daemon)
     daemon.watch.tell("safe", id="ab")
