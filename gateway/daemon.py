@@ -22,6 +22,7 @@ from gateway.config import told
 from gateway.decoding import Decoding
 from gateway.diagnostics import buffering, copying, forwarding, joining, report, telling
 from gateway.diagnostics.control import Control
+from gateway.diagnostics.frames import Frames
 from gateway.diagnostics.health import Health, tell_systemd
 from gateway.diagnostics.log import LogLevel
 from gateway.diagnostics.watch import Watch
@@ -76,6 +77,7 @@ class Daemon:
         self._clock = Clock(
             clock.Trust(config.clock.source, clock.was_synchronised()), clock.boot_id()
         )
+        self._frames = Frames(self._clock.now, self._clock.dated)
         self._floor = TimeFloor(store, self._clock.now)
         self._buffer = Buffer(
             store,
@@ -132,6 +134,7 @@ class Daemon:
             DutyCycle(settings.region.sub_bands, known.airtime, store.spend, self._clock.now),
             self._downlinks.told,
             self._downlinks.stands,
+            self._frames.down,
         )
         self._uplinks = Uplinks(
             network,
@@ -145,6 +148,7 @@ class Daemon:
             rhythm,
             self._downlinks.events,
             self._transmitter.withhold,
+            self._frames.up,
         )
         self._disk = Disk(
             store,
@@ -177,6 +181,7 @@ class Daemon:
                     bounds=Bounds.of(config.store),
                     clock=self._clock,
                 ),
+                "frames": self._frames.answer,
                 "backup": lambda request: copying.answer(store, self._eui.text, request),
             },
         )

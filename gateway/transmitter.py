@@ -42,6 +42,11 @@ DISK_AT_MOST_US = 8_000_000
 
 Told: TypeAlias = Callable[[Answer, TxStatus | None, int], None]
 Stands: TypeAlias = Callable[[Answer], bool]
+Shown: TypeAlias = Callable[[Answer, TxPacket | None, TxStatus | None], None]
+
+
+def _nobody_looks(*_: object) -> None:
+    """In the place of gateway.diagnostics.frames."""
 
 
 class Transmitter:
@@ -50,10 +55,16 @@ class Transmitter:
     """
 
     def __init__(
-        self, concentrator: Concentrator, duty_cycle: DutyCycle, told: Told, stands: Stands
+        self,
+        concentrator: Concentrator,
+        duty_cycle: DutyCycle,
+        told: Told,
+        stands: Stands,
+        shown: Shown = _nobody_looks,
     ) -> None:
+        """`shown` hears of each answer once it has ended, with its packet if it got so far."""
         self._concentrator, self._duty_cycle = concentrator, duty_cycle
-        self._told, self._stands = told, stands
+        self._told, self._stands, self._shown = told, stands, shown
         self.answers: Tally[str] = Tally()
         self._scheduler = Scheduler(concentrator.lead_us)
         self._claimed: dict[TxPacket, Claim] = {}
@@ -148,10 +159,10 @@ class Transmitter:
         try:
             status = await self._concentrator.send(packet)
         except DriverError:
-            self._end(answer, None)
+            self._end(answer, None, packet=packet)
             return
         if status is TxStatus.OK:
-            self._end(answer, status)
+            self._end(answer, status, packet=packet)
         else:
             self._not_sent(answer, status, claim)
 
@@ -198,11 +209,12 @@ class Transmitter:
                 if status is not TxStatus.OK:
                     again = self._scheduler.refused(packet, (await self._now()).us)
             except DriverError:
-                self._end(answer, status)
+                self._end(answer, status, packet=packet)
                 self._refuse(due[done + 1 :])
                 raise
             if not again:
-                self._end(answer, status, _ahead_us(packet, now) if status is TxStatus.OK else 0)
+                ahead_us = _ahead_us(packet, now) if status is TxStatus.OK else 0
+                self._end(answer, status, ahead_us, packet)
 
     async def _send(self, packet: TxPacket, answer: Answer) -> TxStatus:
         """Program a packet; one that has moved to a later window claims its airtime only now."""
@@ -242,9 +254,16 @@ class Transmitter:
             self._give_back([packet])
             self._end(answer, status)
 
-    def _end(self, answer: Answer, status: TxStatus | None, ahead_us: int = 0) -> None:
+    def _end(
+        self,
+        answer: Answer,
+        status: TxStatus | None,
+        ahead_us: int = 0,
+        packet: TxPacket | None = None,
+    ) -> None:
         self.answers[status or TxStatus.TOO_LATE] += 1
         self._told(answer, status, ahead_us)
+        self._shown(answer, packet, status)
 
 
 def _ahead_us(packet: TxPacket, now: Counter) -> int:

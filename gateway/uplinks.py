@@ -34,6 +34,7 @@ from gateway.rhythm import Rhythm
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
 Send: TypeAlias = Callable[[Answer, RxPacket], Awaitable[None]]
 Results: TypeAlias = Callable[[Iterable[Result], Moment], list[Event]]
+Show: TypeAlias = Callable[[RxPacket, Moment, Drop | Uplink | Joined], None]
 
 ANSWER_SECONDS = 20.0  # RX1 opens 15 s after an uplink at the latest, RX2 a second later
 MANY_RESETS = 128
@@ -42,6 +43,10 @@ WITHOUT_RESETS = (
     " another dev_addr, in the device and in devices.toml"
 )
 BATTERY_LEVEL = "battery_level"
+
+
+def _nobody_looks(*_: object) -> None:
+    """In the place of gateway.diagnostics.frames."""
 
 
 class Decoding(Protocol):
@@ -62,7 +67,7 @@ class Buffer(Protocol):
 class Uplinks:
     """`codecs` by name; `spawn` starts what may take a while, in the daemon's task group; `rhythm`
     learns when devices speak; `results` makes events of what became of downlinks; `withhold`
-    hears of an answer that does not leave.
+    hears of an answer that does not leave, `show` of each packet with its outcome.
     """
 
     def __init__(
@@ -78,12 +83,13 @@ class Uplinks:
         rhythm: Rhythm,
         results: Results,
         withhold: Callable[[Answer], None],
+        show: Show = _nobody_looks,
     ) -> None:
         self._network, self._codecs, self._buffer, self._send = network, codecs, buffer, send
         self._decoding = decoding
         self._clock, self._watch, self._spawn, self._rhythm = clock, watch, spawn, rhythm
         self._results, self._refusals = results, JoinRefusals()
-        self._withhold = withhold
+        self._withhold, self._show = withhold, show
         self.drops: Counter[str] = Counter()
         self.counts: Counter[str] = Counter(
             readings=0, joins=0, without_payload=0, repeated=0, mac_skipped=0, joins_refused=0
@@ -96,7 +102,9 @@ class Uplinks:
         """
         ended_at = packet.ended_at
         moment = self._clock.now() if ended_at is None else self._clock.moment(ended_at)
-        match self._network.receive(packet, lorawan_moment(moment)):
+        outcome = self._network.receive(packet, lorawan_moment(moment))
+        self._show(packet, moment, outcome)
+        match outcome:
             case Drop() as drop:
                 self._drop(drop, packet, moment)
             case Uplink() as uplink:

@@ -27,6 +27,7 @@ VERBS = {
     "status": mark("how the daemon is"),
     "watch": mark("live readings and drops of the daemon"),
     "buffer": mark("what waits for the city: look at it, export it, check it"),
+    "frames": mark("the last raw frames, up and down; for Wireshark too"),
     "forward": mark("pause what goes to the city, or let it go on"),
     "backup": mark("all that another box needs to take this one's place, sealed"),
     "restore": mark("take the place of the gateway that a backup was made of"),

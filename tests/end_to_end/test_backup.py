@@ -216,6 +216,13 @@ async def test_a_downlink_that_waited_is_not_sent_and_the_city_is_told(
         await street.speaks(device)
         assert device.received == [(10, b"open")]
         assert (await two.status())["downlinks"] == 0
+        socket = str(new.with_name("kogge.sock"))
+        done = await asyncio.to_thread(kogge, "frames", "--json", "--socket", socket)
+        seen = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [(one["direction"], one["fate"]) for one in seen] == [
+            ("up", "accepted"),
+            ("down", "OK"),
+        ]
 
 
 async def test_readings_go_along_only_when_it_is_said_and_keep_their_identity(

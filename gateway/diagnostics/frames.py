@@ -1,0 +1,141 @@
+"""The last raw frames, up and down, and what became of each: a ring in memory, `{"op":"frames"}`.
+
+- What is in it was on the air for everybody: no keys, and payloads as they are encrypted.
+- `FRAMES` and `BYTES` bound it; the oldest goes first. Numbers rise from 1, so a gap in them shows
+  what nobody has fetched in time.
+- A frame down is kept once its fate is known, with the channel that it went, or was to go.
+
+`{"op":"frames","after":N,"wait":S}` is answered with `{"frames"}`, at most `AT_ONCE` above number
+N; where there is none yet, after S seconds at most (`LONGEST`). Nothing stays open between two.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from drivers.concentrator import RxPacket, TxPacket, TxStatus
+from gateway.lorawan.downlink import Answer
+from gateway.lorawan.outcome import Drop, Joined, Uplink
+from gateway.records import Moment
+
+FRAMES: Final = 2000
+BYTES: Final = 256 * 1024  # of payloads
+AT_ONCE: Final = 200
+LONGEST: Final = 4.0  # seconds
+
+
+class Request(msgspec.Struct):
+    after: Annotated[int, Meta(ge=0)] = 0
+    wait: Annotated[float, Meta(ge=0, le=LONGEST)] = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """`fate` of one up: "accepted", "join", or the reason of its drop; down: ChirpStack's word,
+    or "unknown": the radio failed in between.
+    """
+
+    number: int
+    moment: Moment
+    direction: Literal["up", "down"]
+    payload: bytes
+    fate: str
+    dev_eui: int | None
+    frequency: int
+    sf: int
+    bandwidth: int
+    modulation: str
+    rssi: float | None = None
+    snr: float | None = None
+    crc: str | None = None
+    power: int | None = None
+    counter_us: int | None = None
+
+
+class Frames:
+    """`now` dates what goes down; `dated` is the clock's, for what came before it was set."""
+
+    def __init__(self, now: Callable[[], Moment], dated: Callable[[Moment], Moment]) -> None:
+        self._now, self._dated = now, dated
+        self._ring: deque[Frame] = deque()
+        self._bytes, self._last = 0, 0
+        self._news = asyncio.Event()
+
+    def up(self, packet: RxPacket, moment: Moment, outcome: Drop | Uplink | Joined) -> None:
+        match outcome:
+            case Drop():
+                fate, dev_eui = str(outcome.reason), outcome.dev_eui
+            case Joined():
+                fate, dev_eui = "join", outcome.device.dev_eui
+            case Uplink():
+                fate, dev_eui = "accepted", outcome.device.dev_eui
+        self._last += 1
+        self._keep(
+            Frame(
+                self._last, moment, "up", packet.payload, fate, dev_eui,
+                packet.frequency, packet.sf, packet.bandwidth, packet.modulation,
+                packet.rssi, packet.snr, packet.crc.value,
+                counter_us=packet.counter_us,
+            )
+        )  # fmt: skip
+
+    def down(self, answer: Answer, packet: TxPacket | None, status: TxStatus | None) -> None:
+        """`packet` is None for what never got so far: its first window is told, if it had one."""
+        window = answer.windows[0] if answer.windows else None
+        place = packet or window
+        self._last += 1
+        self._keep(
+            Frame(
+                self._last, self._now(), "down", answer.phy_payload, str(status or "unknown"), None,
+                place.frequency if place else 0, place.sf if place else 0,
+                place.bandwidth if place else 0, "LORA", power=place.power if place else None,
+                counter_us=packet.counter_us if packet else None,
+            )
+        )  # fmt: skip
+
+    async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            asked = msgspec.convert(request, Request)
+        except msgspec.ValidationError as error:
+            return {"error": f"not understood: {error}"}
+        if self._last <= asked.after and asked.wait:
+            self._news.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(asked.wait):
+                    await self._news.wait()
+        found = [frame for frame in self._ring if frame.number > asked.after]
+        return {"frames": [self._told(frame) for frame in found[:AT_ONCE]]}
+
+    def _keep(self, frame: Frame) -> None:
+        self._ring.append(frame)
+        self._bytes += len(frame.payload)
+        while len(self._ring) > FRAMES or self._bytes > BYTES:
+            self._bytes -= len(self._ring.popleft().payload)
+        self._news.set()
+
+    def _told(self, frame: Frame) -> dict[str, Any]:
+        moment = self._dated(frame.moment)
+        return {
+            "number": frame.number,
+            "at": moment.at,
+            "monotonic_s": moment.monotonic_s,
+            "direction": frame.direction,
+            "fate": frame.fate,
+            "device": None if frame.dev_eui is None else f"{frame.dev_eui:016x}",
+            "frequency": frame.frequency,
+            "sf": frame.sf,
+            "bw": frame.bandwidth,
+            "modulation": str(frame.modulation),
+            "rssi": frame.rssi,
+            "snr": frame.snr,
+            "crc": frame.crc,
+            "power": frame.power,
+            "counter_us": frame.counter_us,
+            "payload": frame.payload.hex(),
+        }

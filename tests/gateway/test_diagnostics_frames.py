@@ -1,0 +1,150 @@
+"""The ring of raw frames: what is in it, its bounds, how it is fetched, and what tshark reads."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers.concentrator import Crc, RxPacket, TxPacket, TxStatus
+from gateway.cli import main
+from gateway.diagnostics import frames, pcap
+from gateway.diagnostics.control import Control
+from gateway.diagnostics.frames import Frames
+from gateway.diagnostics.watch import Watch
+from gateway.lorawan.downlink import Answer, Window
+from gateway.lorawan.outcome import Drop, DropReason
+from gateway.records import Moment
+
+MOMENT = Moment(1_790_000_000.125, "ntp", "boot", 12.5)
+PAYLOAD = bytes.fromhex("40F17DBE4900020001954378762B11FF0D")
+ANSWER = Answer(b"\x60" + bytes(11), (Window(1, 1_000_000, 868_300_000, 9, 125_000, 14),))
+STRANGER = Drop(DropReason.UNKNOWN_DEVICE, 0x49BE7DF1)
+
+
+def packet(payload: bytes = PAYLOAD, rssi: float = -80, snr: float | None = 8.5,
+           crc: Crc = Crc.OK) -> RxPacket:  # fmt: skip
+    return RxPacket(payload, 7, 1, 868_100_000, 125_000, 7, 1, rssi, snr, crc)
+
+
+@pytest.fixture
+async def ring() -> Frames:
+    return Frames(lambda: MOMENT, lambda moment: moment)
+
+
+@pytest.fixture
+async def daemon(tmp_path: Path, ring: Frames) -> AsyncIterator[str]:
+    """As much of one as answers; its socket."""
+    control = Control(tmp_path / "kogge.sock", dict, Watch(), {"frames": ring.answer})
+    await control.open()
+    task = asyncio.create_task(control.run(lambda: None))
+    await asyncio.sleep(0)
+    yield str(tmp_path / "kogge.sock")
+    task.cancel()
+    await asyncio.wait({task})
+
+
+async def test_frames_up_and_down_have_their_fate(ring: Frames) -> None:
+    ring.up(packet(), MOMENT, STRANGER)
+    sent = TxPacket(ANSWER.phy_payload, 99, 1, 869_525_000, 12, power=27)
+    ring.down(ANSWER, sent, TxStatus.OK)
+    ring.down(ANSWER, None, TxStatus.TOO_LATE)
+    ring.down(ANSWER, sent, None)
+    up, ok, late, unknown = (await ring.answer({}))["frames"]
+    assert (up["direction"], up["fate"], up["payload"]) == ("up", "unknown_device", PAYLOAD.hex())
+    assert (ok["fate"], ok["frequency"], ok["sf"], ok["power"]) == ("OK", 869_525_000, 12, 27)
+    assert (late["fate"], late["frequency"], late["counter_us"]) == ("TOO_LATE", 868_300_000, None)
+    assert unknown["fate"] == "unknown"
+
+
+async def test_ring_is_bounded_in_frames_and_bytes_and_numbers_rise(ring: Frames) -> None:
+    for _ in range(frames.FRAMES + 10):
+        ring.up(packet(b"x"), MOMENT, STRANGER)
+    first = (await ring.answer({}))["frames"]
+    assert (first[0]["number"], len(first)) == (11, frames.AT_ONCE)
+    for _ in range(frames.FRAMES):
+        ring.up(packet(bytes(255)), MOMENT, STRANGER)
+    assert sum(len(one.payload) for one in ring._ring) <= frames.BYTES
+
+
+async def test_asker_waits_for_the_next_frame(ring: Frames) -> None:
+    asking = asyncio.create_task(ring.answer({"after": 0, "wait": 4}))
+    await asyncio.sleep(0)
+    ring.up(packet(), MOMENT, STRANGER)
+    assert [one["number"] for one in (await asking)["frames"]] == [1]
+    assert "not understood" in (await ring.answer({"wait": 1000}))["error"]
+
+
+async def test_verb_shows_lines_and_objects(
+    ring: Frames, daemon: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ring.up(packet(), MOMENT, STRANGER)
+    ring.down(ANSWER, None, TxStatus.DUTY_CYCLE_OVERFLOW)
+    assert await asyncio.to_thread(main, ["frames", "--socket", daemon]) == 0
+    up, down = capsys.readouterr().out.splitlines()
+    assert up == (
+        "2026-09-21T14:13:20.125Z  up    868.100 MHz SF7  -80 dBm +8.5 dB  unknown_device  "
+        + PAYLOAD.hex()
+    )
+    assert "DUTY_CYCLE_OVERFLOW" in down
+    assert await asyncio.to_thread(main, ["frames", "--json", "--socket", daemon]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["number"] for one in told] == [1, 2]
+    assert await asyncio.to_thread(main, ["frames", "--json", "--pcap", "x"]) == 64
+
+
+def told(rssi: float | None, snr: float | None, crc: str = "ok") -> dict[str, Any]:
+    return {
+        "at": 1_790_000_000.125, "monotonic_s": 1.0, "frequency": 868_100_000, "bw": 125_000,
+        "sf": 7, "rssi": rssi, "snr": snr, "crc": crc, "payload": PAYLOAD.hex(),
+    }  # fmt: skip
+
+
+@given(st.floats(-139, -76), st.floats(-32, 31))
+def test_rssi_and_snr_come_back_by_the_rule_of_loratap(rssi: float, snr: float) -> None:
+    coded = pcap.loratap(told(rssi, snr))
+    value, back = coded[10], int.from_bytes(coded[13:14], signed=True) / 4
+    assert back == pytest.approx(snr, abs=0.126)
+    assert -139 + (value if back >= 0 else value / 4) == pytest.approx(rssi, abs=0.51)
+
+
+@given(st.floats(-1000, 1000) | st.none(), st.floats(-1000, 1000) | st.none())
+def test_no_value_is_too_large_for_its_field(rssi: float | None, snr: float | None) -> None:
+    assert len(pcap.loratap(told(rssi, snr))) == 15
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed here")
+def test_tshark_reads_the_pcap(tmp_path: Path) -> None:
+    file = tmp_path / "air.pcap"
+    heard = [told(-80, 8.5), told(-120, -10.25), told(-90, 3, "bad"), told(None, None)]
+    file.write_bytes(pcap.header() + b"".join(pcap.records(heard)))
+    fields = ("loratap.version", "loratap.channel.frequency", "loratap.channel.sf",
+              "loratap.rssi.packet", "loratap.rssi.snr", "lorawan.fhdr.devaddr",
+              "lorawan.fhdr.fcnt", "frame.time_epoch")  # fmt: skip
+    done = subprocess.run(
+        ["tshark", "-r", str(file), "-T", "fields", *(w for f in fields for w in ("-e", f))],
+        capture_output=True, text=True, timeout=50, check=True,
+    )  # fmt: skip
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    address = ["0x49be7df1", "2", "1790000000.125000000"]
+    assert rows == [
+        ["0", "868100000", "7", "59", "34", *address],
+        ["0", "868100000", "7", "76", "215", *address],  # -139 + 76/4, -10.25 dB
+        ["0", "868100000", "7", "255", "0", *address],
+    ]
+
+
+async def test_verb_writes_a_pcap(ring: Frames, daemon: str, tmp_path: Path) -> None:
+    ring.up(packet(), MOMENT, STRANGER)
+    ring.up(packet(crc=Crc.BAD), MOMENT, Drop(DropReason.BAD_CRC))
+    file = tmp_path / "air.pcap"
+    words = ["frames", "--pcap", str(file), "--socket", daemon]
+    assert await asyncio.to_thread(main, words) == 0
+    size = (await asyncio.to_thread(file.stat)).st_size
+    assert size == 24 + 16 + 15 + len(PAYLOAD)
