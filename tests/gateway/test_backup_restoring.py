@@ -1,0 +1,157 @@
+"""Backup and restore as commands: what is put where, what is kept, and what is refused."""
+
+import json
+import sqlite3
+import stat
+import time
+import tomllib
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from lamp_post import APP_KEY, write_files
+
+from gateway.backup import contents, sealed
+from gateway.cli import main
+from gateway.store import copying
+from gateway.store.migrations import schema
+
+EUI = "0011223344556677"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealed.Sealer.__init__, "__defaults__", (4,))
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A stopped gateway that has learnt its EUI from its chip."""
+    place = tmp_path / "old"
+    (place / "codecs").mkdir(parents=True)
+    (place / "codecs" / "own.js").write_text("// own")
+    config = write_files(place, 1883, 'username = "lamp"')
+    text = config.read_text().replace('eui = "0016c001ff10a235"', 'eui = ""  # the chip\'s')
+    config.write_text(text)
+    with closing(sqlite3.connect(place / "kogge.db", isolation_level=None)) as database:
+        for script in schema():
+            database.create_function("sealed", 2, lambda plain, whose: plain)
+            database.executescript(script)
+        database.execute(f"PRAGMA user_version = {len(schema())}")
+        database.execute("INSERT INTO note VALUES ('gateway_eui', ?)", (EUI,))
+    (place / "kogge.key").write_text(bytes(32).hex() + "\n")
+    (tmp_path / "words").write_text("brave new words\n")
+    return config
+
+
+def run(verb: str, config: Path, *more: str, words: str = "words") -> int:
+    top = config.parent.parent
+    file, passphrase = str(top / "a.kogge"), str(top / words)
+    return main([verb, file, "--config", str(config), "--passphrase-file", passphrase, *more])
+
+
+def test_backup_is_private_and_shows_no_key(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("backup", old) == 0
+    file = old.parent.parent / "a.kogge"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert run("restore", old, "--dry-run", "--json") == 0
+    out = capsys.readouterr().out
+    assert json.loads(out.splitlines()[-1])["files"][-1].startswith("firmware/")
+    for secret in (APP_KEY, bytes(32)):
+        assert secret.hex() not in out
+        assert secret.hex().encode() not in file.read_bytes()
+    assert "credential of systemd's" in out
+
+
+def test_restore_puts_all_in_place_and_keeps_the_eui(old: Path, tmp_path: Path) -> None:
+    assert run("backup", old) == 0
+    new = tmp_path / "new" / "kogge.toml"
+    assert run("restore", new) == 0
+    gateway = tomllib.loads(new.read_text())["gateway"]
+    assert gateway["eui"] == EUI
+    assert "# the chip's" in new.read_text()
+    assert (new.parent / "codecs" / "own.js").read_text() == "// own"
+    for name in ("kogge.db", "kogge.key", "kogge.db.lock"):
+        assert stat.S_IMODE((new.parent / name).stat().st_mode) == 0o600
+    assert not (new.parent / ".restoring").exists()
+    assert not list(new.parent.glob("*-wal"))
+
+
+def test_restore_refuses_a_state_that_is_there_and_with_force_keeps_it(
+    old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("backup", old) == 0
+    before = (old.parent / "kogge.db").read_bytes()
+    assert run("restore", old) == 1
+    assert "--force" in capsys.readouterr().err
+    assert (old.parent / "kogge.db").read_bytes() == before
+    for number in ("", "-2"):
+        assert run("restore", old, "--force") == 0
+        assert (old.parent / f"kogge.db.before-restore{number}").exists()
+    assert (old.parent / "kogge.db.before-restore").read_bytes() == before
+
+
+@pytest.mark.parametrize("wrong", ["passphrase", "bit", "cut", "missing"])
+def test_what_is_refused_by_name_changes_nothing(
+    old: Path, tmp_path: Path, wrong: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("backup", old) == 0
+    file, new = tmp_path / "a.kogge", tmp_path / "new" / "kogge.toml"
+    content = bytearray(file.read_bytes())
+    (tmp_path / "other").write_text("another passphrase\n")
+    if wrong == "bit":
+        content[-100] ^= 1
+    file.write_bytes(content[: -50 if wrong == "cut" else None])
+    if wrong == "missing":
+        file.unlink()
+    assert run("restore", new, words="other" if wrong == "passphrase" else "words") == 1
+    said = {"passphrase": "passphrase is wrong", "bit": "damaged", "cut": "cut off",
+            "missing": "there is no"}  # fmt: skip
+    assert said[wrong] in capsys.readouterr().err
+    assert not new.parent.exists()
+
+
+def test_backup_of_a_newer_schema_is_refused(
+    old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(sqlite3.connect(old.parent / "kogge.db")) as database:
+        database.execute(f"PRAGMA user_version = {len(schema()) + 1}")
+    assert run("backup", old) == 0
+    assert run("restore", tmp_path / "new" / "kogge.toml") == 1
+    assert "a newer Kogge" in capsys.readouterr().err
+
+
+def test_files_of_strangers_are_not_written_over_and_short_words_are_refused(
+    old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.kogge").write_text("a letter")
+    assert run("backup", old) == 1
+    assert (tmp_path / "a.kogge").read_text() == "a letter"
+    (tmp_path / "short").write_text("short\n")
+    assert run("backup", old, words="short") == 1
+    assert "fewer than 8" in capsys.readouterr().err
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.kogge", "old", "short", "words"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[gateway]\n", '[gateway]\neui = ""\n', "[mqtt]\n", "a=1\n[gateway]"]
+)
+def test_eui_is_written_into_any_toml_that_has_none(text: str) -> None:
+    changed = contents.with_eui(text.encode(), EUI).decode()
+    assert tomllib.loads(changed)["gateway"]["eui"] == EUI
+
+
+def test_copy_of_ten_thousand_sessions_is_quick_enough_for_the_stores_thread(old: Path) -> None:
+    """Answers wait for that thread: RX1 is a second away."""
+    with closing(sqlite3.connect(old.parent / "kogge.db", isolation_level=None)) as database:
+        database.execute("BEGIN")
+        database.executemany(
+            "INSERT INTO session VALUES (?, '0000010002', 'ffff0001', ?, ?, ?, ?, 1, 2, 3, 0,"
+            " '1.0', 0, 0, 0, -1, '{}')",
+            [(f"{n:016x}", *(bytes(44),) * 4) for n in range(10_000)],
+        )
+        database.execute("COMMIT")
+        began = time.process_time()
+        image = copying.copy(database)
+        assert time.process_time() - began < 0.5
+        assert copying.held(image).sessions == 10_000
