@@ -152,7 +152,7 @@ class Daemon:
         )
         self._disk = Disk(
             store,
-            self._buffer.restore,
+            partial(self._buffer.restore, network.everything),
             self._ask_store,
             self._disk_changed,
             random.random,
@@ -240,7 +240,12 @@ class Daemon:
             downlinks=self._downlinks.waiting,
             join=joining.standing(self._join_control, self._clock.now().monotonic_s),
             locked=len(self._locked),
-            store=report.store(self._disk, self._buffer.memory_records, self._clock.dated),
+            store=report.store(
+                self._disk,
+                self._buffer.memory_records,
+                self._store.quarantined,
+                self._clock.dated,
+            ),
             stuck=self._health.overdue(),
             codec_worker=self._decoding.status(),
         )
@@ -309,11 +314,10 @@ class Daemon:
         await self._locked.look_again()
         await self._floor.look_again()
 
-    def _disk_changed(self, state: str, reason: str) -> None:
-        self._network.disk_fails(state == "failing")
-        telling.store(self._watch, state, reason)
-        word = "failing" if state == "failing" else "back"
-        self._buffer.add(Event("store", self._clock.now(), {"state": word, "reason": reason}))
+    def _disk_changed(self, what: str, reason: str) -> None:
+        self._network.disk_fails(self._disk.state == "failing")
+        telling.store(self._watch, what, reason)
+        self._buffer.add(Event("store", self._clock.now(), {"state": what, "reason": reason}))
 
     async def _tell_health(self) -> None:
         await self._radio.first_result.wait()

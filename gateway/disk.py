@@ -2,6 +2,7 @@
 
 - A disk that refuses is told at once, tried again after a jittered pause, and counted.
 - It is told to be back when everything that memory had alone is on it.
+- So is a database that was damaged, and what could be read of it.
 - While it is well the store's thread is asked now and then: one that is stuck answers nobody, and
   the watchdog hears no beat.
 """
@@ -18,6 +19,7 @@ from gateway.records import Moment
 log = logging.getLogger(__name__)
 
 State: TypeAlias = Literal["well", "failing"]
+Word: TypeAlias = Literal["failing", "back", "damaged"]
 
 PAUSES: Final = (0.5, 1.0, 2.0, 5.0, 10.0)  # seconds
 ASKED_EVERY: Final = 10.0  # seconds
@@ -28,14 +30,15 @@ class Store(Protocol):
     """What is asked of gateway.store.database."""
 
     failed: asyncio.Event
+    salvages: list[str]
 
     @property
     def fault(self) -> DiskFault | None: ...
 
 
 class Disk:
-    """`restore` is the buffer's, `look` asks the store something; `told` hears each change of state
-    with its reason; `random` gives 0 ≤ x < 1.
+    """`restore` is the buffer's, `look` asks the store something; `told` hears what happens, with a
+    sentence; `random` gives 0 ≤ x < 1.
     """
 
     def __init__(
@@ -43,7 +46,7 @@ class Disk:
         store: Store,
         restore: Callable[[], Awaitable[None]],
         look: Callable[[], Awaitable[None]],
-        told: Callable[[State, str], None],
+        told: Callable[[Word, str], None],
         random: Callable[[], float],
         now: Callable[[], Moment],
     ) -> None:
@@ -58,6 +61,7 @@ class Disk:
     async def run(self, beat: Callable[[], None]) -> None:
         while True:
             beat()
+            self._tell_salvages()
             if self._store.fault is None:
                 await self._watch()
             else:
@@ -108,6 +112,13 @@ class Disk:
         self.state, self.reason, self.since = state, reason, self._now()
         if state == "failing":
             log.warning("store failing, readings go on from memory: %s", reason)
+            self._told("failing", reason)
         else:
             log.warning("store back: what memory had alone is on disk")
-        self._told(state, reason)
+            self._told("back", "")
+
+    def _tell_salvages(self) -> None:
+        while self._store.salvages:
+            sentence = self._store.salvages.pop(0)
+            log.error("store damaged: %s", sentence)
+            self._told("damaged", sentence)

@@ -161,6 +161,8 @@ def _buffer(status: dict[str, Any]) -> Row:
         level = "bad"
         said += _("; the disk is failing: {reason}", reason=status["store"]["reason"])
         more.append(_failing(status["store"]))
+    if kept := ", ".join(status.get("store", {}).get("quarantined", ())):
+        more.append(_("damaged databases are kept in gateway.state_dir: {kept}", kept=kept))
     return Row("bad" if archive["damaged"] else level, _("Buffer"), said, (*more,))
 
 

@@ -98,14 +98,20 @@ def health(
     return "healthy" if receiving and forwards and stores else "degraded"
 
 
-def store(disk: Disk, memory_records: int, dated: Callable[[Moment], Moment]) -> dict[str, Any]:
-    """How the disk is; `memory_records` are nowhere else."""
+def store(
+    disk: Disk,
+    memory_records: int,
+    quarantined: Sequence[str],
+    dated: Callable[[Moment], Moment],
+) -> dict[str, Any]:
+    """How the disk is; `memory_records` are nowhere else, `quarantined` are damaged databases."""
     return {
         "state": disk.state,
         "reason": disk.reason,
         "since": dated(disk.since).at,
         "retries": disk.retries,
         "memory_records": memory_records,
+        "quarantined": list(quarantined),
     }
 
 

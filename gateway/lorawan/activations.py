@@ -166,6 +166,10 @@ class Activations:
             for session in live:
                 self.add(device, session)
 
+    def sessions(self) -> tuple[Session, ...]:
+        """All that are live."""
+        return tuple(one.session for each in self._by_dev_eui.values() for one in each)
+
     def with_dev_addr(self, dev_addr: int) -> list[Activation]:
         """Every session whose frames carry this DevAddr."""
         return self._by_dev_addr.get(dev_addr, [])

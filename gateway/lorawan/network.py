@@ -14,6 +14,7 @@ Rules:
 """
 
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 
 from drivers.concentrator import Crc, RxPacket
 from gateway.lorawan import class_c
@@ -61,6 +62,14 @@ class Network:
         nonces = Nonces(known.joins, known.rejoins)
         self._join_server = JoinServer(
             by_dev_eui, nonces, self._plan, net_id, random_bytes, join_control
+        )
+
+    def everything(self) -> Changes:
+        """All that a database has to know of devices, should it have lost some of it."""
+        return replace(
+            self._join_server.nonces.everything(),
+            sessions=self._activations.sessions(),
+            downlinks=self.downlinks.everything(),
         )
 
     def disk_fails(self, fails: bool) -> None:

@@ -14,7 +14,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
 
-from gateway.lorawan.session import Join, Rejoin
+from gateway.lorawan.session import Changes, Join, Rejoin
 
 
 class Nonces:
@@ -28,6 +28,19 @@ class Nonces:
             self.spend(join)
         for rejoin in rejoins:
             self.spend_rejoin(rejoin)
+
+    def everything(self) -> Changes:
+        """All that was ever spent, for a database that has lost it."""
+        joins = tuple(
+            Join(*whose, nonce, self._join_nonces[whose[0]])
+            for whose, spent in self._dev_nonces.items()
+            for nonce in spent
+        )
+        rejoins = tuple(
+            Rejoin(*whose, count, self._join_nonces[whose[0]])
+            for whose, count in self._rj_counts_1.items()
+        )
+        return Changes(joins=joins, rejoins=rejoins)
 
     def next_join_nonce(self, dev_eui: int) -> int:
         return self._join_nonces.get(dev_eui, 0) + 1

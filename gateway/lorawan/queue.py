@@ -75,6 +75,10 @@ class DownlinkQueue:
         """How many are not done."""
         return sum(len(downlinks) for downlinks in self._open.values())
 
+    def everything(self) -> tuple[Queued, ...]:
+        """All that are not done."""
+        return tuple(self._all())
+
     def recover(self, devices: Collection[int]) -> Step:
         """Once after a start: what can no longer be known, or no longer be sent, ends."""
         step = NOTHING

@@ -453,9 +453,14 @@ class Buffer:
             lost = f"{self.memory_records} records that memory alone had are lost with this stop"
             raise StoreError(f"{fault}. {lost}") from fault
 
-    async def restore(self) -> None:
-        """D1c: if the disk is back, what it does not have is written first; else DiskFault."""
+    async def restore(self, everything: Callable[[], Changes]) -> None:
+        """D1c: if the disk is back, what it does not have is written first; else DiskFault.
+
+        `everything` that a database has to know, should it have been damaged and begun anew.
+        """
         await self._store.reopen(self._reconcile)
+        if self._store.salvages:
+            self._chores.owe(everything(), self._now())
         await self._write_all(self._batches.reservation(1))
         self._arrived.set()
         self._hurry.set()

@@ -10,6 +10,8 @@
   and everything that would be raises DiskFault. Airtime and notes, on which no promise hangs, are
   kept in memory then, and written by `reopen`.
 - A disk that cannot be written at the start is read, and counts as one that refuses.
+- A damaged database is moved aside (quarantine.py), at the start or when it is opened anew:
+  `salvages` tells of it, `quarantined` are those that are kept.
 - `room` is measured when the file is opened, after each transaction, and by `measure`, which alone
   is told when that fails: what is on disk is not called lost because the disk cannot be measured.
 """
@@ -28,16 +30,19 @@ from gateway.errors import ConfigError, DiskFault, StoreError
 from gateway.lorawan.duty_cycle import Spent
 from gateway.lorawan.session import KnownState
 from gateway.records import Reading
-from gateway.store import archive_tables, faults, plain_keys, sealing, sessions, tables, wal
+from gateway.store import archive_tables, damage, faults, plain_keys, sealing, sessions, tables, wal
 from gateway.store.bounds import Room
 from gateway.store.migrations import migrate, schema
 from gateway.store.opening import connect, connect_to_read, take_lock
+from gateway.store.quarantine import finish, quarantine, quarantined
+from gateway.store.raising import raise_numbers
 from gateway.store.sealing import Keyring
 from gateway.store.tables import Segment, Stock, Write
 
 T = TypeVar("T")
 
 
+SUSPICIONS: Final = 2  # a page that cannot be read for a moment looks like damage, once
 PROOF: Final = Write(notes={"opened": "and written to"})  # that the disk can be written
 
 
@@ -67,6 +72,9 @@ class Store:
         self.fault: DiskFault | None = None
         self.failed = asyncio.Event()
         self._owed = Write()
+        self._suspicions = 0
+        self.salvages: list[str] = []
+        self.quarantined: list[str] = []
         self._waiting: list[_Waiting] = []
         self._idle = asyncio.Event()
         self._idle.set()
@@ -252,12 +260,39 @@ class Store:
                 raise self._not_opened(error) from error
 
     def _open_file(self) -> None:
+        """A damaged one is moved aside, and a new one has what could be read of it."""
+        finish(self._path)
+        if self._suspicions >= SUSPICIONS:
+            self._begin_anew("it was found damaged again and again")
+        try:
+            self._open_checked()
+        except (sqlite3.Error, OSError, StoreError) as error:
+            cause = error.__cause__ if isinstance(error, StoreError) else error
+            if not (faults.is_damage(cause) or faults.is_unreadable(cause)):
+                raise
+            self._begin_anew(str(cause))
+            self._open_checked()
+        self.quarantined = quarantined(self._path)
+
+    def _open_checked(self) -> None:
         plain_keys.remove_old_copies(self._path)
-        self._connection = connect(self._path)
-        self._unlock(self._connection)
-        tables.write(self._connection, [self._owed.followed_by(PROOF)])
+        self._connection = connection = connect(self._path)
+        damage.check_version(connection, schema())
+        self._unlock(connection)
+        damage.check(connection)
+        raise_numbers(connection)
+        tables.write(connection, [self._owed.followed_by(PROOF)])
         self._owed = Write()
         wal.grow(self._path)
+
+    def _begin_anew(self, why: str) -> None:
+        self._give_up_connection()
+        moved, found = quarantine(self._path, schema())
+        self._suspicions = 0
+        self.salvages.append(
+            f"{self._path} is damaged ({why}). It is kept as {moved.name}, and what could be read"
+            f" of it is in a new one: {found}"
+        )
 
     def _may_read(self, error: Exception) -> bool:
         """Whether what an earlier run left can be read though the disk cannot be written."""
@@ -313,6 +348,7 @@ class Store:
         except (sqlite3.Error, OSError) as error:
             if not (faults.is_disk(error) or faults.is_damage(error)):
                 raise
+            self._suspicions += faults.is_damage(error) or faults.is_unreadable(error)
             self._give_up_connection()
             raise self._refuse(error) from error
 

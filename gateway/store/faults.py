@@ -20,6 +20,7 @@ _DISK: Final = (
     sqlite3.SQLITE_CANTOPEN,
 )
 _DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_UNREADABLE: Final = (sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ)
 _NO_TEXT: Final = "Could not decode to UTF-8"  # Python's own error, it has no code
 
 _FULL: Final = "it is full: make room (df -h, journalctl --vacuum-size=50M)"
@@ -33,6 +34,12 @@ _SICK: Final = "see dmesg: a card that has errors is replaced before it dies"
 def is_disk(error: BaseException | None) -> bool:
     """The disk refuses."""
     return isinstance(error, OSError) or _code(error) in _DISK
+
+
+def is_unreadable(error: BaseException | None) -> bool:
+    """A place of the disk cannot be read: the others may be."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code in _UNREADABLE or getattr(error, "errno", None) == errno.EIO
 
 
 def is_damage(error: BaseException | None) -> bool:

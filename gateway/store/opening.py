@@ -40,12 +40,12 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def connect_to_read(path: Path) -> sqlite3.Connection:
-    """What is there, log included, and nothing is changed, made or locked: others are kept away by
-    the lock beside it. Raises sqlite3.Error.
+def connect_to_read(path: Path, *, log: bool = True) -> sqlite3.Connection:
+    """What is there, with its log or as it was without, and nothing is changed, made or locked:
+    others are kept away by the lock beside it. Raises sqlite3.Error, OSError.
     """
-    log = wal.log_of(path)
-    has_log = log.exists() and log.stat().st_size > 0
+    file = wal.log_of(path)
+    has_log = log and file.exists() and file.stat().st_size > 0
     how = "mode=ro&vfs=unix-none" if has_log else "mode=ro&immutable=1"
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None

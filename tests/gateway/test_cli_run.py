@@ -82,17 +82,6 @@ async def test_second_daemon_on_one_state_dir_is_refused(tmp_path: Path) -> None
     assert not (tmp_path / "kogge.sock").exists(), "the first one's socket is left alone"
 
 
-def test_database_that_is_none_is_left_as_it_is(tmp_path: Path) -> None:
-    file = write(tmp_path)
-    database = tmp_path / "state" / "kogge.db"
-    database.parent.mkdir()
-    database.write_bytes(b"diary " * 1000)
-    done = kogge("run", "--config", str(file))
-    assert done.returncode == 1
-    one_line(done.stderr, "kogge.db cannot be opened", "left as it is")
-    assert database.read_bytes() == b"diary " * 1000
-
-
 @pytest.mark.parametrize("state_dir", ["kogge.toml", "/proc/kogge"])
 def test_state_dir_that_cannot_be_made_is_named(tmp_path: Path, state_dir: str) -> None:
     done = kogge("run", "--config", str(write(tmp_path, state_dir)))

@@ -74,6 +74,10 @@ def test_answer_of_an_older_daemon_is_shown_too() -> None:
             {"store": {"state": "failing", "reason": "full", "retries": 3, "memory_records": 7}},
             "Buffer: BAD: 3 not yet acknowledged; the disk is failing",
         ),
+        (
+            {"store": {"state": "well", "quarantined": ["kogge.db.damaged-1"]}},
+            "  damaged databases are kept in gateway.state_dir: kogge.db.damaged-1",
+        ),
         ({"locked": 3}, "  LOCKED: 3 devices are not heard: their sessions are sealed under"),
         ({"join": JOIN | {"seconds_left": 841.0}}, "  joining: open for 14 min more"),
         ({"join": JOIN | {"join": "closed"}}, "  joining: closed"),

@@ -18,6 +18,7 @@ class Bench:
         self.fault: DiskFault | None = None
         self.failed = asyncio.Event()
         self.healed = False
+        self.salvages: list[str] = []
         self.tries = self.looks = self.beats = 0
         self.told: list[tuple[str, str]] = []
         self.news = asyncio.Event()
@@ -76,7 +77,7 @@ async def test_disk_that_refuses_is_told_once_and_tried_until_it_is_back(bench: 
     async with asyncio.timeout(5):
         while bench.disk.state == "failing":
             await asyncio.sleep(0.001)
-    assert bench.told[1:] == [("well", "")]
+    assert bench.told[1:] == [("back", "")]
     assert bench.disk.retries == bench.tries
     assert bench.beats > bench.tries
 
@@ -90,6 +91,17 @@ async def test_store_that_is_well_is_asked_now_and_then(
         while bench.looks < 3:
             await asyncio.sleep(0.001)
     assert (bench.told, bench.disk.retries) == ([], 0)
+
+
+async def test_damaged_database_is_told_when_it_is_back(bench: Bench) -> None:
+    bench.fail("database disk image is malformed")
+    await bench.until(1)
+    bench.salvages.append("the database is damaged")
+    bench.healed = True
+    async with asyncio.timeout(5):
+        while len(bench.told) < 3:
+            await asyncio.sleep(0.001)
+    assert sorted(bench.told[1:]) == [("back", ""), ("damaged", "the database is damaged")]
 
 
 async def test_disk_is_tried_once_more_before_the_last_commit() -> None:

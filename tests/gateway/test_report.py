@@ -67,7 +67,7 @@ def made(
         "airtime_left": {"869.4-869.65": 360.0}, "downlinks": 2, "locked": 0, "stuck": [],
         "codec_worker": {"state": "not needed", "faults": 0, "disabled": {}},
         "join": {"join": "open", "seconds_left": None, "allow": [], "joins_per_minute": 60},
-        "archive": NO_ARCHIVE, "store": {"state": "well"},
+        "archive": NO_ARCHIVE, "store": {"state": "well", "quarantined": []},
     } | change  # fmt: skip
     found = report.status(arguments.pop("settings", eu868), "0016c001ff10a235", **arguments)
     return cast(dict[str, Any], json.loads(msgspec.json.encode(found)))

@@ -166,13 +166,6 @@ async def test_missing_directory_is_named(tmp_path: Path) -> None:
         await Store.open(tmp_path / "nowhere" / "kogge.db")
 
 
-def test_file_that_is_no_database_is_refused_and_left_alone(path: Path) -> None:
-    path.write_bytes(b"not a database" * 1000)
-    with pytest.raises(StoreError, match="file is not a database"):
-        asyncio.run(Store.open(path))
-    assert path.read_bytes() == b"not a database" * 1000
-
-
 async def test_close_leaves_no_handle_no_thread_and_no_wal(path: Path) -> None:
     store = await Store.open(path)
     await store.commit(one(1), nothing)

@@ -53,8 +53,8 @@ async def test_d1c_readings_go_on_from_memory_and_are_on_the_disk_when_it_is_bac
             buffer.delivered(await next_batch(buffer, limit=1))
             assert (world.safe, buffer.backlog, buffer.memory_records) == ({1: 1}, 1, 1)
             with pytest.raises(DiskFault):
-                await buffer.restore()
-        await buffer.restore()
+                await buffer.restore(Changes)
+        await buffer.restore(Changes)
         assert not buffer.failing
         assert await world.after_power_cut().stored() == [2]
         assert world.safe == {1: 1, 2: 1}
@@ -74,7 +74,7 @@ async def test_d1c_what_was_on_the_disk_before_waits_for_it(world: World) -> Non
             batch = await waiting
             assert numbers_of(batch) == [9]
             buffer.delivered(batch)
-        await buffer.restore()
+        await buffer.restore(Changes)
         assert await drain(buffer) == [0, 1, 2, 3, 4]
 
 
@@ -88,7 +88,7 @@ async def test_d1c_a_waiting_forwarder_goes_on_with_the_backlog_when_the_disk_is
             await fail(buffer, world)
             waiting = asyncio.create_task(next_batch(buffer))
             await asyncio.sleep(0)
-        await buffer.restore()
+        await buffer.restore(Changes)
         assert numbers_of(await waiting) == [1]
 
 
@@ -102,7 +102,7 @@ async def test_d1c_what_is_answered_is_owed_to_the_disk_with_all_its_changes(wor
             assert not await buffer.keep([], Changes(downlinks=(downlink,)))
             assert not await buffer.keep([], Changes((rejoined,), ended=((2, first.id),)))
             joined.f_cnt_up = 8
-        await buffer.restore()
+        await buffer.restore(Changes)
         async with world.after_power_cut().store() as store:
             known = await store.load()
     assert known.sessions == (session(f_cnt_up=8), rejoined)
@@ -118,7 +118,7 @@ async def test_d1c_a_session_that_ended_while_the_disk_was_dead_does_not_come_ba
             await buffer.keep([], Changes((gone,)))
             buffer.touch(gone)
             await buffer.keep([], Changes(ended=((1, gone.id),)))
-        await buffer.restore()
+        await buffer.restore(Changes)
         async with world.after_power_cut().store() as store:
             assert (await store.load()).sessions == ()
 
@@ -133,7 +133,7 @@ async def test_d1c_what_tells_of_a_change_is_told_with_it_and_not_before(world: 
                 [3],
             ]
             assert (buffer.backlog, buffer.memory_records) == (2, 3)
-        await buffer.restore()
+        await buffer.restore(Changes)
         assert sorted(await world.after_power_cut().stored()) == [1, 2, 3]
         assert numbers_of(await next_batch(buffer)) == [2]
 
@@ -147,7 +147,7 @@ async def test_d1c_a_command_that_has_to_be_remembered_is_refused(world: World) 
             assert not await buffer.keep([event(1)], Changes(), [Command("d", "config")])
             assert numbers_of(await next_batch(buffer)) == [1]
             assert not buffer.replays.knows("c")
-        await buffer.restore()
+        await buffer.restore(Changes)
 
 
 async def test_d1c_an_answer_waits_for_the_broker_s_word_on_its_reading(world: World) -> None:
@@ -161,7 +161,7 @@ async def test_d1c_an_answer_waits_for_the_broker_s_word_on_its_reading(world: W
             buffer.delivered(batch)
             assert await waiting
             assert await buffer.safe(lambda record: record == reading(1))  # it is, by now
-        await buffer.restore()
+        await buffer.restore(Changes)
 
 
 async def test_d1c_an_answer_may_leave_when_the_disk_was_faster_than_the_broker(
@@ -172,7 +172,7 @@ async def test_d1c_an_answer_may_leave_when_the_disk_was_faster_than_the_broker(
             await buffer.keep([reading(1)], Changes((session(),)))
             waiting = asyncio.create_task(buffer.safe(lambda record: record == reading(1)))
             await asyncio.sleep(0)
-        await buffer.restore()
+        await buffer.restore(Changes)
         assert await asyncio.wait_for(waiting, 5)
 
 
@@ -192,7 +192,7 @@ async def test_d1c_no_downlink_counter_counts_as_reserved_before_it_is_on_disk(
             one.take_f_cnt_down()
             assert not await buffer.keep([], Changes((one,)))
             assert not one.is_within_reserved
-        await buffer.restore()
+        await buffer.restore(Changes)
         assert one.is_within_reserved
         async with world.after_power_cut().store() as store:
             (found,) = (await store.load()).sessions
@@ -216,7 +216,7 @@ async def test_d1c_memory_is_bounded_and_what_it_has_no_room_for_is_told(
                     batch = await next_batch(buffer, limit=5)
             assert batch is not None
             buffer.returned(batch)
-        await buffer.restore()
+        await buffer.restore(Changes)
         lost = buffer.lost_records
         numbers, told = await drained(buffer)
     assert numbers[:5] == numbers_of(batch)
@@ -240,7 +240,7 @@ async def test_d1c_batch_numbers_go_on_in_memory_and_are_reserved_when_the_disk_
                 numbers.append(batch.number)
                 buffer.delivered(batch)
         assert numbers == sorted(set(numbers))
-        await buffer.restore()
+        await buffer.restore(Changes)
         async with world.after_power_cut().store() as store:
             assert (await store.stock()).reserved["batch"] > numbers[-1]
 
@@ -254,7 +254,7 @@ async def test_d1c_airtime_and_notes_are_kept_in_memory_and_written_first(world:
             await store.spend(Spent(868_000_000, 200, 2.0))
             await store.spend(Spent(869_400_000, 5, None))
             await store.remember("eui", "1")
-        await buffer.restore()
+        await buffer.restore(Changes)
         async with world.after_power_cut().store() as found:
             assert set((await found.load()).airtime) == {
                 Spent(868_000_000, 200, 2.0),
@@ -281,7 +281,7 @@ async def test_d1c_a_commit_that_was_not_believed_but_stands_loses_and_hides_not
             world.time += 1
             with pytest.raises(DiskFault):
                 await buffer.flush()
-        await buffer.restore()
+        await buffer.restore(Changes)
         numbers = await drain(buffer)
         assert sorted(set(numbers)) == [1, 2]
         assert len(numbers) == 3  # the doubted one twice, under its id
@@ -301,7 +301,7 @@ async def test_d1c_run_goes_on_over_a_fault_and_beats(world: World) -> None:
                 await asyncio.sleep(0)
             await asyncio.sleep(0)
             assert not run.done()
-        await buffer.restore()
+        await buffer.restore(Changes)
         world.safe_changed.clear()
         buffer.add(reading(3))
         world.time += 1
@@ -328,7 +328,7 @@ async def test_close_says_that_what_memory_had_is_lost(world: World) -> None:
             await buffer.keep([reading(1), reading(2)], Changes())
             with pytest.raises(StoreError, match=r"2 records .* are lost"):
                 await buffer.close()
-        await buffer.restore()
+        await buffer.restore(Changes)
 
 
 async def test_undecoded_reading_that_memory_has_can_still_be_replaced(world: World) -> None:
@@ -340,4 +340,4 @@ async def test_undecoded_reading_that_memory_has_can_still_be_replaced(world: Wo
             (record,) = (await next_batch(buffer)).records
             assert isinstance(record, Reading)
             assert not record.undecoded
-        await buffer.restore()
+        await buffer.restore(Changes)

@@ -1,0 +1,438 @@
+"""A damaged database: moved beside, salvaged as far as it can be read; never a start that fails."""
+
+import asyncio
+import logging
+import random
+import shutil
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+from bounds_tools import drained
+from store_tools import MOMENT, World, drain, reading, session
+
+from gateway.errors import StoreError
+from gateway.lorawan.duty_cycle import Spent
+from gateway.lorawan.order import Order, Queued
+from gateway.lorawan.session import Changes, Join, Rejoin
+from gateway.store import quarantine, tables
+from gateway.store.database import Store
+from gateway.store.numbers import BLOCK
+
+PAGE = 1024
+DEVICES = 60
+RECORDS = 3000
+BATCHES = 3
+WHOLE = [
+    replace(session(n, bytes((0, 0, n, 0, 2)), f_cnt_up=n), f_cnt_down_reserved=20)
+    for n in range(1, DEVICES)
+]
+JOINS = [Join(n, 1, n, n) for n in range(1, DEVICES)]
+DOWNLINKS = tuple(Queued(n, Order(f"order {n}", 1, 1, b"x" * 40)) for n in range(1, 20))
+SPENT = Spent(868_000_000, 100, MOMENT.at)
+
+Hurt: TypeAlias = Callable[[bytearray], bytearray]
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with something of everything, closed or killed (its log is there)."""
+    world = World(tmp_path_factory.mktemp("filled") / "kogge.db")
+    asyncio.run(_fill(world))
+    return world.path
+
+
+async def _fill(world: World) -> None:
+    async with world.store() as store:
+        buffer = world.on(store)
+        await buffer.open()
+        changes = Changes(
+            tuple(WHOLE), (), tuple(JOINS), (Rejoin(200, 1, 4, 9),), downlinks=DOWNLINKS
+        )
+        await buffer.keep([], changes)
+        await store.spend(SPENT)
+        await store.remember("gateway_eui", "0016c001ff10a235")
+        for first in range(0, RECORDS, 250):
+            records = [
+                reading(n, payload=random.Random(n).randbytes(40).hex(), error="e")
+                for n in range(first, first + 250)
+            ]
+            await buffer.keep(records, Changes())
+        for _ in range(BATCHES):
+            buffer.returned(await buffer.next_batch(1, 0))
+
+
+def taken(filled: Path, tmp_path: Path) -> World:
+    for file in (filled, filled.with_name("kogge.key")):
+        shutil.copy(file, tmp_path)
+    return World(tmp_path / "kogge.db")
+
+
+def hurt(path: Path, how: Hurt) -> None:
+    path.write_bytes(how(bytearray(path.read_bytes())))
+
+
+def page_of(path: Path, table: str) -> int:
+    """The offset of a table's root page."""
+    with closing(sqlite3.connect(path)) as connection:
+        (page,) = connection.execute(
+            "SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)
+        ).fetchone()
+    return (int(page) - 1) * PAGE
+
+
+def leaf_pages(path: Path, kind: int) -> list[int]:
+    """Offsets of b-tree leaves: 13 of tables with numbers, 10 of others (SQLite's file format)."""
+    content = path.read_bytes()
+    return [at for at in range(PAGE, len(content), PAGE) if content[at] == kind]
+
+
+async def test_whole_database_is_left_where_it_is(filled: Path, tmp_path: Path) -> None:
+    world = taken(filled, tmp_path)
+    async with world.store() as store:
+        assert (store.salvages, store.quarantined) == ([], [])
+        assert (await store.stock()).records == RECORDS
+
+
+async def test_what_is_no_database_is_kept_beside_and_a_new_one_begun(world: World) -> None:
+    world.path.write_bytes(b"not a database" * 1000)
+    async with world.buffer() as buffer:
+        await buffer.keep([reading(1)], Changes())
+    assert await world.stored() == [1]
+    kept = world.path.with_name("kogge.db.damaged-1")
+    assert kept.read_bytes() == b"not a database" * 1000
+
+
+async def test_salvaged_is_all_that_a_damaged_page_does_not_hold(
+    filled: Path, tmp_path: Path
+) -> None:
+    world = taken(filled, tmp_path)
+    root = page_of(world.path, "downlink")
+    hurt(world.path, lambda b: b[:root] + b"\xff" * PAGE + b[root + PAGE :])
+    async with world.store() as store:
+        (said,) = store.salvages
+        assert "downlink" in said.partition("not all could be read of")[2]
+        assert "kogge.db.damaged-1" in said
+        known = await store.load()
+        stock = await store.stock()
+        assert await store.recall("gateway_eui") == "0016c001ff10a235"
+    assert [(s.dev_eui, s.id, s.f_cnt_up, s.app_s_key) for s in known.sessions] == [
+        (s.dev_eui, s.id, s.f_cnt_up, s.app_s_key) for s in WHOLE
+    ]
+    assert {(j.dev_eui, j.dev_nonce) for j in known.joins} == {
+        (j.dev_eui, j.dev_nonce) for j in JOINS
+    }
+    assert (known.airtime, known.downlinks) == ((SPENT,), ())
+    assert stock.records == RECORDS
+    async with world.buffer() as buffer:
+        assert sorted(await drain(buffer, limit=1000)) == list(range(RECORDS))
+
+
+async def test_numbers_go_on_far_above_all_that_may_have_been_used(
+    filled: Path, tmp_path: Path
+) -> None:
+    world = taken(filled, tmp_path)
+    root = page_of(world.path, "airtime")
+    hurt(world.path, lambda b: b[:root] + bytes(PAGE) + b[root + PAGE :])
+    async with world.store() as store:
+        known, stock = await store.load(), await store.stock()
+    assert all(one.f_cnt_down_reserved == 1020 for one in known.sessions)
+    nonces = {rejoin.dev_eui: rejoin.join_nonce for rejoin in known.rejoins}
+    assert all(nonces[join.dev_eui] == join.join_nonce + 1000 for join in JOINS)
+    assert stock.reserved["sequence"] > RECORDS + BLOCK
+    assert stock.reserved["batch"] > BATCHES + BLOCK
+    async with world.store() as store:
+        assert (await store.load(), await store.stock()) == (known, stock), "once"
+
+
+async def test_numbers_of_which_nothing_is_left_go_on_higher_still(
+    filled: Path, tmp_path: Path
+) -> None:
+    world = taken(filled, tmp_path)
+    root = page_of(world.path, "counter")
+    hurt(world.path, lambda b: b[:root] + bytes(PAGE) + b[root + PAGE :])
+    async with world.store() as store:
+        reserved = (await store.stock()).reserved
+    assert reserved["sequence"] > 1_000_000_000
+    assert reserved["batch"] >= 1_000_000_000
+
+
+async def test_records_on_whole_pages_are_handed_out_and_the_others_are_told(
+    filled: Path, tmp_path: Path
+) -> None:
+    world = taken(filled, tmp_path)
+    with closing(sqlite3.connect(world.path)) as card:
+        firsts = [first for (first,) in card.execute("SELECT first FROM segment ORDER BY first")]
+    leaves = leaf_pages(world.path, 13)
+    held = _segments_on(world.path, leaves)
+    page = next(at for at, numbers in held.items() if set(numbers) < set(firsts) and numbers)
+    hurt(world.path, lambda b: b[:page] + b"\0" * PAGE + b[page + PAGE :])
+    async with world.buffer() as buffer:
+        numbers, _ = await drained(buffer)
+    lost = {n for first in held[page] for n in range(first - 1, first - 1 + 250)}
+    assert numbers == sorted(set(range(RECORDS)) - lost)
+
+
+def _segments_on(path: Path, leaves: list[int]) -> dict[int, list[int]]:
+    """`first` of the segments on each of these pages, as far as pages are read one at a time."""
+    found: dict[int, list[int]] = {}
+    content = path.read_bytes()
+    for at in leaves:
+        found[at] = []
+        for cell in range(int.from_bytes(content[at + 3 : at + 5], "big")):
+            where = at + int.from_bytes(content[at + 8 + 2 * cell :][:2], "big")
+            size, where = _varint(content, where)
+            number, where = _varint(content, where)
+            if size > 5000:  # a blob of 250 records
+                found[at].append(number)
+    return found
+
+
+def _varint(content: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    while content[at] & 0x80:
+        value = value << 7 | content[at] & 0x7F
+        at += 1
+    return value << 7 | content[at], at + 1
+
+
+async def test_segment_of_which_only_the_blob_is_gone_is_counted_in_a_gap(
+    filled: Path, tmp_path: Path
+) -> None:
+    world = taken(filled, tmp_path)
+    content = world.path.read_bytes()
+    # overflow pages hold nothing but a next page's number and text: zeros end the chain too soon
+    at = next(
+        at for at in range(PAGE, len(content), PAGE)
+        if content[at : at + 1] == b"\0" and content[at + 4 : at + PAGE].count(0) < 100
+    )  # fmt: skip
+    hurt(world.path, lambda b: b[:at] + bytes(4) + b[at + 4 :])
+    world.path.with_name("kogge.db").write_bytes(_with_broken_note(world.path))
+    async with world.buffer() as buffer:
+        numbers, gaps = await drained(buffer)
+    assert len(numbers) == RECORDS - 250
+    assert sum(int(gap.detail["count"] or 0) for gap in gaps) == 250
+    assert {gap.detail["reason"] for gap in gaps} == {"damaged"}
+
+
+def _with_broken_note(path: Path) -> bytes:
+    """So that the database is found to be damaged at the start."""
+    root = page_of(path, "airtime")
+    content = bytearray(path.read_bytes())
+    content[root : root + PAGE] = bytes(PAGE)
+    return bytes(content)
+
+
+def flip(seed: int) -> Hurt:
+    def hurt(content: bytearray) -> bytearray:
+        lot = random.Random(seed)
+        for _ in range(lot.choice((1, 3, 20))):
+            content[lot.randrange(len(content))] ^= 1 << lot.randrange(8)
+        return content
+
+    return hurt
+
+
+def tear(seed: int) -> Hurt:
+    def hurt(content: bytearray) -> bytearray:
+        lot = random.Random(seed)
+        for _ in range(lot.choice((1, 2, 8))):
+            at = lot.randrange(len(content) // PAGE) * PAGE
+            content[at : at + PAGE] = lot.choice((bytes(PAGE), lot.randbytes(PAGE), b"\xff" * PAGE))
+        return content
+
+    return hurt
+
+
+def cut(seed: int) -> Hurt:
+    return lambda content: content[: random.Random(seed).randrange(1, len(content))]
+
+
+def swap(seed: int) -> Hurt:
+    def hurt(content: bytearray) -> bytearray:
+        lot = random.Random(seed)
+        one, other = (lot.randrange(len(content) // PAGE) * PAGE for _ in range(2))
+        content[one : one + PAGE], content[other : other + PAGE] = (
+            content[other : other + PAGE],
+            content[one : one + PAGE],
+        )
+        return content
+
+    return hurt
+
+
+@pytest.mark.parametrize("way", [flip, tear, cut, swap])
+@pytest.mark.parametrize("seed", range(12))
+async def test_start_never_fails_however_it_is_damaged(
+    filled: Path, tmp_path: Path, way: Callable[[int], Hurt], seed: int
+) -> None:
+    world = taken(filled, tmp_path)
+    hurt(world.path, way(seed))
+    await _live(world)
+    await _live(world)
+
+
+async def _live(world: World) -> None:
+    """A start, and all that a run does; damage may be found at any time, and it goes on."""
+    async with world.store() as store:
+        await store.load()
+        await store.locked()
+        buffer = world.on(store)
+        await buffer.open()
+        numbers = []
+        for _ in range(5):
+            await buffer.keep([reading(9999)], Changes((session(1),)))
+            numbers += await asyncio.wait_for(_drain_over_faults(buffer), 20)
+            if not buffer.failing:
+                break
+        assert not buffer.failing
+        assert set(numbers) <= {*range(RECORDS), 9999, -1}
+        assert 9999 in numbers
+        await buffer.close()
+
+
+async def _drain_over_faults(buffer: object) -> list[int]:
+    from gateway.store.buffer import Buffer
+
+    assert isinstance(buffer, Buffer)
+    if buffer.failing:
+        await buffer.restore(Changes)
+    numbers: list[int] = []
+    while buffer.backlog and not buffer.rests:
+        asking = asyncio.create_task(buffer.next_batch(1000, 0))
+        while not asking.done() and not buffer.failing:
+            await asyncio.wait({asking}, timeout=0.01)
+        if not asking.done():
+            asking.cancel()
+            break
+        batch = asking.result()
+        numbers += [int(getattr(one, "id", "x")[-8:], 16) if hasattr(one, "f_cnt") else -1
+                    for one in batch.records]  # fmt: skip
+        buffer.delivered(batch)
+    return numbers
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_damaged_log_loses_what_stood_in_it_alone(
+    filled: Path, tmp_path: Path, seed: int
+) -> None:
+    world = taken(filled, tmp_path)
+    async with world.buffer() as buffer:
+        await buffer.keep([reading(5000)], Changes())
+        killed = world.after_power_cut()
+    log = killed.path.with_name("kogge.db-wal")
+    hurt(log, (flip, tear, cut, swap)[seed % 4](seed))
+    async with killed.buffer() as buffer:
+        numbers, _ = await drained(buffer)
+    assert set(range(RECORDS)) <= {*numbers}
+    assert set(numbers) <= {*range(RECORDS), 5000}
+
+
+async def test_damage_that_is_found_while_it_runs_ends_in_the_same_place(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sick_disk import error
+
+    def corrupt(*_: object, **__: object) -> None:
+        raise error(sqlite3.SQLITE_CORRUPT, "database disk image is malformed")
+
+    everything = Changes((session(1, f_cnt_up=5), session(2)), joins=(Join(1, 2, 3, 4),))
+    async with world.store() as store:
+        buffer = world.on(store)
+        await buffer.open()
+        await buffer.keep([reading(1)], Changes((session(1),)))
+        write = tables.write
+        for number in (2, 3):  # once may be a page that could not be read
+            with monkeypatch.context() as patch:
+                patch.setattr(tables, "write", corrupt)
+                assert not await buffer.keep([reading(number)], Changes())
+            assert tables.write is write
+            await buffer.restore(lambda: everything)
+            assert len(store.salvages) == number - 2
+        assert store.quarantined == ["kogge.db.damaged-1"]
+        async with world.after_power_cut().store() as after:
+            known = await after.load()
+        assert {(one.dev_eui, one.f_cnt_up) for one in known.sessions} == {(1, 5), (2, 0)}
+        assert known.joins == everything.joins
+        assert sorted(await drain(buffer)) == [1, 2, 3]
+
+
+async def test_the_last_two_are_kept(world: World) -> None:
+    for number in range(1, 5):
+        world.path.write_bytes(b"%d is no database" % number * 1000)
+        async with world.store() as store:
+            expected = [f"kogge.db.damaged-{n}" for n in range(max(1, number - 1), number + 1)]
+            assert store.quarantined == expected
+
+
+@pytest.mark.parametrize("step", range(1, 12))
+async def test_power_cut_in_the_middle_of_it_loses_nothing(
+    filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    world = taken(filled, tmp_path)
+    root = page_of(world.path, "airtime")
+    hurt(world.path, lambda b: b[:root] + bytes(PAGE) + b[root + PAGE :])
+    world.path.with_name("kogge.db-wal").write_bytes(b"a log that is none")
+    steps = 0
+
+    def die(*arguments: object) -> None:
+        nonlocal steps
+        steps += 1
+        if steps == step:
+            raise SystemExit
+
+    rename = quarantine._rename
+
+    def renamed(old: Path, new: Path) -> None:
+        die()
+        rename(old, new)
+        die()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(quarantine, "_rename", renamed)
+        try:
+            await (await Store.open(world.path)).close()
+        except StoreError:
+            assert steps == step
+    for thread in [t for t in threading.enumerate() if t.name.startswith("store")]:
+        await asyncio.to_thread(thread.join, 10)
+    async with world.store() as store:
+        assert len((await store.load()).sessions) == len(WHOLE)
+        assert (await store.stock()).records == RECORDS
+    assert not world.path.with_name("kogge.db.salvaged").exists()
+
+
+async def test_salvage_that_finds_no_room_leaves_everything_as_it_is(
+    filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from sick_disk import error
+
+    caplog.set_level(logging.INFO)
+    world = taken(filled, tmp_path)
+    root = page_of(world.path, "airtime")
+    hurt(world.path, lambda b: b[:root] + bytes(PAGE) + b[root + PAGE :])
+    before = world.path.read_bytes()
+
+    def full(*_: object) -> None:
+        raise error(sqlite3.SQLITE_FULL, "database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gateway.store.salvage._fill", full)
+        store = await Store.open(world.path)
+        assert store.fault is not None, "it is read, and tried again"
+        await store.close()
+    assert world.path.read_bytes() == before
+    async with world.store() as store:
+        assert len((await store.load()).sessions) == len(WHOLE)
+
+
+def test_another_s_newer_database_is_no_damaged_one(world: World) -> None:
+    with closing(sqlite3.connect(world.path)) as newer:
+        newer.executescript("CREATE TABLE wonder (of_the_future); PRAGMA user_version = 99")
+    with pytest.raises(StoreError, match="newer Kogge"):
+        asyncio.run(Store.open(world.path))
