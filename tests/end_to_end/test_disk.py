@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import signal
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -225,3 +226,42 @@ async def test_a_start_on_a_disk_that_cannot_be_read_ends_with_words(
         with contextlib.suppress(ProcessLookupError):
             assert await asyncio.wait_for(gateway.process.wait(), 20) == 1
     assert "cannot be opened" in gateway.log()
+
+
+async def test_a_start_on_a_damaged_database_goes_on_with_what_can_be_read_of_it(
+    tmp_path: Path, post: Post
+) -> None:
+    database = tmp_path / "disk" / "kogge.db"
+    async with board(tmp_path / "tty") as (_, sky):
+        async with daemon(post.config) as gateway:
+            await gateway.receiving()
+            await post.broker.kill()
+            await report(sky, 1)
+            await gateway.safe_on_disk(1)
+        await asyncio.to_thread(spoil, database, "airtime")
+        await post.broker.start()
+        async with city(post.broker) as arrivals:
+            hearing = asyncio.create_task(post.listen())
+            async with daemon(post.config) as gateway:
+                await arrivals.has(1)
+                status = await gateway.receiving()
+                assert status["store"]["quarantined"] == ["kogge.db.damaged-1"]
+                told = await post.told(lambda event: event.get("state") == "damaged")
+                assert "kogge.db.damaged-1" in told["reason"]
+                await report(sky, 2, confirmed=True)
+                await arrivals.has(2)
+                await gateway.until(lambda status: status["answers"].get("OK") == 1)
+            hearing.cancel()
+            await asyncio.wait({hearing})
+    assert "store damaged" in gateway.log()
+
+
+def spoil(database: Path, table: str) -> None:
+    """The card has lost the page that this table begins on."""
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        (page,) = connection.execute(
+            "SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)
+        ).fetchone()
+    content = bytearray(database.read_bytes())
+    content[(page - 1) * 1024 : page * 1024] = b"\xff" * 1024
+    database.write_bytes(content)
