@@ -34,6 +34,7 @@ from gateway.codecs.catalogue import Device as DeviceFile
 from gateway.codecs.javascript import Script, output_of
 from gateway.codecs.mapping import Rows
 from gateway.codecs.process import LONGEST_ANSWER, Answers, Nonsense
+from gateway.codecs.profiles import lenient_json
 from gateway.decoding import LARGEST_PAYLOAD, NotEncoded, downlink_of
 from gateway.demo.recorder import Connection, Recorder
 from gateway.diagnostics import control
@@ -294,6 +295,12 @@ def stored_segment(data: bytes) -> None:
         segments.unpack(data)
 
 
+def vendor_json(data: bytes) -> None:
+    """gateway/codecs/profiles/lenient_json.py: a vendor's folder is written by hand."""
+    with contextlib.suppress(ValueError):
+        lenient_json.load(data.decode("utf-8", "replace"))
+
+
 def decode_verb(data: bytes) -> None:
     """gateway/cli/decode.py"""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -322,5 +329,6 @@ TARGETS: tuple[Callable[[bytes], None], ...] = (
     worker_answer,
     mqtt_bytes,
     stored_segment,
+    vendor_json,
     decode_verb,
 )

@@ -308,7 +308,7 @@ def send_again(found: DownlinkQueue) -> Step:
 
 @pytest.mark.usefixtures("ordering")
 def test_a_downlink_that_is_sent_after_its_expiry_is_seen(monkeypatch: MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "_has_expired", lambda order, now: False)
+    monkeypatch.setattr(queue, "has_expired", lambda order, now: False)
     assert told("though it has expired")
 
 
