@@ -16,6 +16,8 @@ Rules:
 - OTAA: a stored session counts only if its keys follow from the root keys of devices.toml. With
   another AppKey, or when the device is ABP now, it is not used. It stays on the disk until the
   device is heard in a later one: who corrects a mistyped key has the session back.
+- What no device uses is set aside, in memory too: devices.toml can be read anew at any time, and
+  then counts as at a start, but that what goes on is not interrupted.
 - After a start f_cnt_down goes on where the reservation ended: what lies below may have been on
   the air.
 """
@@ -153,18 +155,40 @@ class Activations:
         self.disk_fails = False
         self._by_dev_addr: dict[int, list[Activation]] = {}
         self._by_dev_eui: dict[int, list[Activation]] = {}
-        stored: dict[int, list[Session]] = {}
+        self._aside: dict[int, list[Session]] = {}
         for session in known.sessions:
             session.skip_reserved()
-            stored.setdefault(session.dev_eui, []).append(session)
+            self._aside.setdefault(session.dev_eui, []).append(session)
         for device in devices:
-            sessions = stored.get(device.dev_eui, [])
-            if device.root_key is None:
-                live = [_abp_session(device, sessions)]
-            else:
-                live = [one for one in sessions if fits_root_keys(one, device)]
-            for session in live:
+            self.describe(device)
+
+    def describe(self, device: Device) -> None:
+        """A device is new, or is described otherwise: its sessions that fit it go on, or begin."""
+        live = {id(one.session): one for one in self.of(device)}
+        found = [*self._aside.pop(device.dev_eui, ()), *(one.session for one in live.values())]
+        for session in _sessions_of(device, found):
+            activation = live.pop(id(session), None)
+            if activation is None:
                 self.add(device, session)
+            else:
+                activation.device, activation.keys = device, _native_keys(session)
+        self.end(live.values())
+        used = {id(one.session) for one in self.of(device)}
+        self._set_aside(device.dev_eui, [one for one in found if id(one) not in used])
+
+    def forget(self, dev_eui: int) -> None:
+        """The device has left devices.toml: it is not heard any more."""
+        found = [one.session for one in self.of_dev_eui(dev_eui)]
+        self.end(tuple(self.of_dev_eui(dev_eui)))
+        self._set_aside(dev_eui, [*self.aside(dev_eui), *found])
+
+    def aside(self, dev_eui: int) -> list[Session]:
+        """The sessions of a device that are not used, because they do not fit devices.toml."""
+        return self._aside.get(dev_eui, [])
+
+    def _set_aside(self, dev_eui: int, sessions: list[Session]) -> None:
+        if sessions:
+            self._aside[dev_eui] = sessions
 
     def sessions(self) -> tuple[Session, ...]:
         """All that are live."""
@@ -186,9 +210,7 @@ class Activations:
 
     def add(self, device: Device, session: Session) -> Activation:
         """Take frames of `session` from now on."""
-        native = frames_1_1 if session.version == "1.1" else frames
-        keys: SessionKeys = native.SessionKeys(session.dev_addr, *keys_of(session))
-        activation = Activation(device, session, keys)
+        activation = Activation(device, session, _native_keys(session))
         if session.pending:
             for older in self.of(device):
                 older.doubtful = True
@@ -253,6 +275,28 @@ class Activations:
 def otaa_session_id(join_nonce: int, dev_nonce: int) -> bytes:
     """D2's session of a join: JoinNonce (3) ‖ DevNonce (2), of a rejoin JoinNonce ‖ RJcount."""
     return join_nonce.to_bytes(3, "big") + dev_nonce.to_bytes(2, "big")
+
+
+def _native_keys(session: Session) -> SessionKeys:
+    native = frames_1_1 if session.version == "1.1" else frames
+    keys: SessionKeys = native.SessionKeys(session.dev_addr, *keys_of(session))
+    return keys
+
+
+def _sessions_of(device: Device, found: list[Session]) -> list[Session]:
+    """Those that fit the device as it is described; an ABP device has one in any case."""
+    if device.root_key is None:
+        return [_abp_session(device, found)]
+    return [one for one in found if fits_root_keys(one, device) and not _is_left(one, found)]
+
+
+def _is_left(session: Session, found: Iterable[Session]) -> bool:
+    """Whether the device was heard in one that it joined later."""
+    return any(one.id > session.id and not one.pending and not _is_abp(one) for one in found)
+
+
+def _is_abp(session: Session) -> bool:
+    return session.id[:4] == session.dev_addr.to_bytes(4, "big")
 
 
 def _abp_session(device: Device, stored: Iterable[Session]) -> Session:

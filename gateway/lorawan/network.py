@@ -11,6 +11,7 @@ Rules:
   sent waits: each of them would be done twice if it were forgotten.
 - NetID 0 is one of the two that private networks may use without asking.
 - A device that left devices.toml is not heard any more; what the store keeps of it stays there.
+  `describe` takes another devices.toml while everything goes on.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -18,7 +19,7 @@ from dataclasses import replace
 
 from drivers.concentrator import Crc, RxPacket
 from gateway.lorawan import class_c
-from gateway.lorawan.activations import Activations
+from gateway.lorawan.activations import Activation, Activations
 from gateway.lorawan.device import Device
 from gateway.lorawan.frame import MType
 from gateway.lorawan.join import JoinServer
@@ -31,7 +32,7 @@ from gateway.lorawan.plan import Plan
 from gateway.lorawan.queue import DownlinkQueue
 from gateway.lorawan.region import Region
 from gateway.lorawan.rejoin import receive_rejoin
-from gateway.lorawan.session import Changes, KnownState
+from gateway.lorawan.session import Changes, KnownState, Session
 from gateway.lorawan.uplink import receive_uplink
 
 PRIVATE_NET_ID = 0x000000
@@ -53,15 +54,16 @@ class Network:
     ) -> None:
         """`heard` are the frequencies of this gateway's channels: joining devices are told them.
 
-        `rx` are the windows that devices are to open; without it the region's.
+        `rx` are the windows that devices are to open; without it the region's. `devices` is what is
+        described now, by DevEUI: whoever holds on to it sees it change.
         """
-        by_dev_eui = {device.dev_eui: device for device in devices}
+        self.devices = {device.dev_eui: device for device in devices}
         self._plan = Plan.of(region, heard, rx)
-        self._activations = Activations(by_dev_eui.values(), known)
+        self._activations = Activations(self.devices.values(), known)
         self.downlinks = DownlinkQueue(known.downlinks, region.silence)
         nonces = Nonces(known.joins, known.rejoins)
         self._join_server = JoinServer(
-            by_dev_eui, nonces, self._plan, net_id, random_bytes, join_control
+            self.devices, nonces, self._plan, net_id, random_bytes, join_control
         )
 
     def everything(self) -> Changes:
@@ -76,6 +78,25 @@ class Network:
         """Nothing can be kept for now; or again it can."""
         self._join_server.disk_fails = self._activations.disk_fails = fails
         self.downlinks.disk_fails = fails
+
+    def describe(self, devices: Iterable[Device]) -> None:
+        """These are the devices from now on. What stays as it is notices nothing."""
+        described = {device.dev_eui: device for device in devices}
+        for dev_eui in self.devices.keys() - described.keys():
+            self._activations.forget(dev_eui)
+        for dev_eui, device in described.items():
+            if self.devices.get(dev_eui) != device:
+                self._activations.describe(device)
+        self.devices.clear()
+        self.devices.update(described)
+
+    def sessions(self, dev_eui: int) -> list[Activation]:
+        """The session that a device uses, and those in which it was not heard yet."""
+        return self._activations.of_dev_eui(dev_eui)
+
+    def unused_sessions(self, dev_eui: int) -> list[Session]:
+        """Those that are kept, but do not fit devices.toml."""
+        return self._activations.aside(dev_eui)
 
     def adr_reason(self, dev_eui: int) -> str:
         """What ADR makes of a device, for people to read; "" as long as it was not heard."""

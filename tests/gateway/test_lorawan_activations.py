@@ -1,4 +1,4 @@
-"""What a start makes of the store's sessions and of devices.toml."""
+"""What devices.toml makes of the sessions that there are, at a start and when it changes."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from lorawan_1_1_device import Air as Air11
 from lorawan_1_1_oracle import Keys
-from lorawan_device import Air
+from lorawan_device import Air, join_request
 from lorawan_network import (
     ABP,
     ABP_ADDR,
@@ -25,7 +25,7 @@ from lorawan_network import (
 from lorawan_oracle import session_keys
 
 from gateway.lorawan.network import Network
-from gateway.lorawan.outcome import Drop, DropReason
+from gateway.lorawan.outcome import Drop, DropReason, Joined
 from gateway.lorawan.session import Changes, Join, KnownState, Session
 
 
@@ -251,3 +251,99 @@ def test_resets_are_counted_to_their_end() -> None:
     assert isinstance(drop, Drop)
     assert (drop.reason, drop.is_join) == (DropReason.RESETS_SPENT, True)
     assert "255 resets are spent" in drop.says
+
+
+def test_device_described_in_a_running_gateway_is_heard_at_once() -> None:
+    net = network([])
+    assert reason(net.receive(packet(AIR.uplink(5)))) is DropReason.UNKNOWN_DEVICE
+    net.describe([ABP, otaa()])
+    assert uplink(net.receive(packet(AIR.uplink(5)))).f_cnt == 5
+    asked = join_request(APP_KEY, JOIN_EUI, DEV_EUI, 1)
+    assert isinstance(net.receive(packet(asked)), Joined)
+
+
+def test_others_notice_nothing_of_a_new_description() -> None:
+    """Not even the last frame is taken twice, nor a history begun anew."""
+    net = network([ABP])
+    uplink(net.receive(packet(AIR.uplink(5, f_ctrl=0x80))))
+    (before,) = net.sessions(ABP_EUI)
+    net.describe([otaa(), ABP])
+    (after,) = net.sessions(ABP_EUI)
+    assert after is before
+    assert reason(net.receive(packet(AIR.uplink(5)))) is DropReason.DUPLICATE
+
+
+def test_name_changes_within_a_session() -> None:
+    net = network([ABP])
+    uplink(net.receive(packet(AIR.uplink(5, f_ctrl=0x80))))
+    history = net.sessions(ABP_EUI)[0].history
+    net.describe([replace(ABP, name="post", place="Am Hafen")])
+    assert net.sessions(ABP_EUI)[0].history == history != b""
+    got = uplink(net.receive(packet(AIR.uplink(6))))
+    assert (got.device.name, got.device.place) == ("post", "Am Hafen")
+
+
+def test_removed_device_is_unknown_and_counts_on_when_it_is_back() -> None:
+    net = network([ABP])
+    uplink(net.receive(packet(AIR.uplink(5))))
+    net.describe([])
+    assert reason(net.receive(packet(AIR.uplink(6)))) is DropReason.UNKNOWN_DEVICE
+    assert net.devices == {}
+    net.describe([ABP])
+    assert reason(net.receive(packet(AIR.uplink(5)))) is DropReason.DUPLICATE
+    assert uplink(net.receive(packet(AIR.uplink(6)))).session_hex == "01ab12cd00"
+
+
+def test_keys_of_abp_change_in_a_running_gateway_and_counters_stay() -> None:
+    net = network([ABP])
+    uplink(net.receive(packet(AIR.uplink(99))))
+    net.describe([replace(ABP, nwk_s_key=b"M" * 16, app_s_key=b"B" * 16)])
+    air = Air(ABP_ADDR, b"M" * 16, b"B" * 16)
+    assert reason(net.receive(packet(AIR.uplink(100)))) is DropReason.BAD_MIC
+    assert reason(net.receive(packet(air.uplink(5)))) is DropReason.REPLAY
+    assert uplink(net.receive(packet(air.uplink(100, b"x")))).frm_payload == b"x"
+
+
+def test_dev_addr_changes_in_a_running_gateway_and_back() -> None:
+    net = network([ABP])
+    uplink(net.receive(packet(AIR.uplink(99))))
+    net.describe([replace(ABP, dev_addr=ABP_ADDR + 1)])
+    moved = replace(AIR, dev_addr=ABP_ADDR + 1)
+    assert reason(net.receive(packet(AIR.uplink(100)))) is DropReason.UNKNOWN_DEVICE
+    assert uplink(net.receive(packet(moved.uplink(0)))).session_hex == "01ab12ce00"
+    net.describe([ABP])
+    assert reason(net.receive(packet(AIR.uplink(99)))) is DropReason.DUPLICATE
+    assert uplink(net.receive(packet(AIR.uplink(100)))).session_hex == "01ab12cd00"
+
+
+def test_mistyped_root_key_costs_no_session_in_a_running_gateway() -> None:
+    session, air = joined(1, 1, f_cnt_up=99)
+    net = network([replace(otaa(), app_key=b"?" * 16)], KnownState((session,)))
+    assert [one.id for one in net.unused_sessions(DEV_EUI)] == [session.id]
+    net.describe([otaa()])
+    assert uplink(net.receive(packet(air.uplink(100)))).session_hex == session.id.hex()
+    net.describe([replace(otaa(), app_key=b"?" * 16)])
+    assert reason(net.receive(packet(air.uplink(101)))) is DropReason.UNKNOWN_DEVICE
+    net.describe([otaa()])
+    assert uplink(net.receive(packet(air.uplink(101)))).f_cnt == 101
+
+
+def test_session_that_the_device_has_left_does_not_come_back() -> None:
+    old, air = joined(1, 1, f_cnt_up=99)
+    new, _ = joined(2, 2, f_cnt_up=0)
+    net = network([otaa()], KnownState((old, new)))
+    assert reason(net.receive(packet(air.uplink(100)))) is not None
+    assert [one.session.id for one in net.sessions(DEV_EUI)] == [new.id]
+
+
+def test_spent_nonces_stay_spent_while_a_device_is_away() -> None:
+    net = network([otaa()])
+    asked = join_request(APP_KEY, JOIN_EUI, DEV_EUI, 1)
+    first = net.receive(packet(asked))
+    assert isinstance(first, Joined)
+    net.describe([])
+    net.describe([otaa()])
+    assert reason(net.receive(packet(asked))) is DropReason.DEV_NONCE_REUSED
+    second = net.receive(packet(join_request(APP_KEY, JOIN_EUI, DEV_EUI, 2)))
+    assert isinstance(second, Joined)
+    assert second.session.id > first.session.id
