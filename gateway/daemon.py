@@ -20,7 +20,15 @@ from gateway.codecs.javascript import JavaScript
 from gateway.codecs.worker import Worker
 from gateway.config import told
 from gateway.decoding import Decoding
-from gateway.diagnostics import buffering, copying, forwarding, joining, report, telling
+from gateway.diagnostics import (
+    buffering,
+    copying,
+    devices,
+    forwarding,
+    joining,
+    report,
+    telling,
+)
 from gateway.diagnostics.control import Control
 from gateway.diagnostics.frames import Frames
 from gateway.diagnostics.health import Health, tell_systemd
@@ -43,7 +51,7 @@ from gateway.radio import Radio
 from gateway.records import Event
 from gateway.replay import Command
 from gateway.rhythm import Rhythm
-from gateway.settings import Settings, codecs
+from gateway.settings import Settings, codecs, with_devices_anew
 from gateway.store.bounds import DAY, Bounds
 from gateway.store.buffer import Buffer
 from gateway.store.database import Store
@@ -87,12 +95,6 @@ class Daemon:
             clock=self._clock,
             archive=config.store.archive_days * DAY,
         )
-        self._locked = LockedSessions(
-            store,
-            {device.dev_eui: device.name for device in settings.devices},
-            self._clock.now,
-            self._buffer.add,
-        )
         self._concentrator = hardware.concentrator(config.concentrator, settings.radio)
         rhythm = Rhythm()
         self._join_control = JoinControl(
@@ -110,11 +112,13 @@ class Daemon:
             self._join_control,
             settings.rx,
         )
+        self._listening = _listening(network)
+        self._locked = LockedSessions(store, network.devices, self._clock.now, self._buffer.add)
         spawn = partial(self._tasks.create_task, name="answer")
         self._codecs = dict(settings.codecs)
         self._javascript = JavaScript(Worker(random.random))
         self._decoding = Decoding(
-            settings.devices,
+            network.devices,
             self._codecs,
             self._javascript,
             self._buffer.replace,
@@ -123,7 +127,7 @@ class Daemon:
         )
         self._downlinks = Downlinks(
             network,
-            (device.dev_eui for device in settings.devices),
+            network.devices,
             self._buffer,
             self._clock,
             self._watch,
@@ -166,6 +170,9 @@ class Daemon:
             self._clock.now,
             rhythm,
         )
+        knowing = devices.Devices(
+            network, self._uplinks.facts, rhythm, self._clock, self._renew_devices, self._place
+        )
         self._control = Control(
             Path(config.gateway.control_socket),
             self.status,
@@ -174,6 +181,7 @@ class Daemon:
                 "join": self._join,
                 "forward": self._forwarding,
                 "codecs": self._renew_codecs,
+                "devices": knowing.answer,
                 "buffer": lambda request: buffering.answer(
                     request,
                     buffer=self._buffer,
@@ -262,6 +270,28 @@ class Daemon:
         self._javascript.forgive()
         return {"codecs": sorted(found)}
 
+    async def _renew_devices(self) -> dict[str, Any]:
+        """devices.toml has changed: others notice nothing. A wrong file changes nothing, and raises
+        ConfigError.
+        """
+        found = await asyncio.to_thread(with_devices_anew, self._settings)
+        before, self._settings = dict(self._network.devices), found
+        self._codecs.update(found.codecs)
+        self._network.describe(found.devices)
+        self._listening.clear()
+        self._listening.update(_listening(self._network))
+        self._uplinks.facts.keep_only(self._network.devices)
+        return devices.changed(before, self._network.devices)
+
+    def _place(self) -> dict[str, Any]:
+        """What `kogge devices` has to know beside the devices."""
+        up = self._clock.now().monotonic_s - self._since.monotonic_s
+        return {
+            "region": self._settings.region.name,
+            "channels": sorted(self._settings.heard),
+            "up_s": round(up, 1),
+        }
+
     def _join(self, request: dict[str, Any]) -> dict[str, Any]:
         """What `kogge join` asks."""
         return joining.answer(self._join_control, request, self._clock.now().monotonic_s)
@@ -295,8 +325,8 @@ class Daemon:
             encode=self._decoding.encode,
             keep=self._keep_answers,
             now=self._clock.now,
-            devices={device.dev_eui for device in settings.devices},
-            listening={one.dev_eui for one in settings.devices if one.device_class == "C"},
+            devices=self._network.devices,
+            listening=self._listening,
             largest=largest_payload(settings.region),
             replays=self._buffer.replays,
             archives=settings.config.store.archive_days > 0,
@@ -329,3 +359,8 @@ class Daemon:
             self._eui.learn(self._concentrator.status().eui)
         telling.radio(self._watch, state, reason)
         self._buffer.add(Event("radio", self._clock.now(), {"state": state, "reason": reason}))
+
+
+def _listening(network: Network) -> set[int]:
+    """The DevEUIs of those that can be spoken to at any time."""
+    return {dev_eui for dev_eui, one in network.devices.items() if one.device_class == "C"}

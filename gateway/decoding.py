@@ -7,7 +7,7 @@ that is down is waited for a little; what cannot be decoded goes out raw, and sa
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -31,21 +31,21 @@ class NotEncoded(GatewayError):
 
 
 class Decoding:
-    """`codecs` by name, as they are now; `replace` is the buffer's; `told` gets each reading once
-    its codec has answered, or cannot.
+    """`devices` by DevEUI and `codecs` by name, as they are now; `replace` is the buffer's; `told`
+    gets each reading once its codec has answered, or cannot.
     """
 
     def __init__(
         self,
-        devices: Iterable[Device],
+        devices: Mapping[int, Device],
         codecs: Mapping[str, Codec],
         javascript: JavaScript,
         replace: Callable[[Reading], None],
         spawn: Spawn,
         told: Callable[[Reading], None],
     ) -> None:
-        self._devices = {f"{device.dev_eui:016x}": device for device in devices}
-        self._codecs, self._javascript, self._replace = codecs, javascript, replace
+        self._devices, self._codecs = devices, codecs
+        self._javascript, self._replace = javascript, replace
         self._spawn, self._told = spawn, told
         self._under_way: dict[str, asyncio.Task[Reading | None]] = {}
 
@@ -75,7 +75,7 @@ class Decoding:
         """FPort and payload of a downlink given as an object; the codec's FPort counts, if it says
         one. Raises NotEncoded.
         """
-        codec = self._codec(f"{dev_eui:016x}")
+        codec = self._codec(self._devices.get(dev_eui))
         if codec is None or codec.script is None:
             raise NotEncoded("this device's codec encodes nothing: give the payload in base64")
         try:
@@ -116,8 +116,9 @@ class Decoding:
 
     async def _decoded(self, reading: Reading) -> Reading:
         """Raises Down."""
-        codec, payload = self._codec(reading.device), bytes.fromhex(reading.payload or "")
-        if codec is None or not reading.f_port:
+        device, payload = self._device(reading), bytes.fromhex(reading.payload or "")
+        codec = self._codec(device)
+        if device is None or codec is None or not reading.f_port:
             return _with(reading, error=NO_CODEC)
         if codec.script is None:
             output = codec.output(reading.f_port, payload)
@@ -125,8 +126,7 @@ class Decoding:
             output = await self._javascript.decode_uplink(
                 codec.script, reading.f_port, payload, reading.moment.at
             )
-        depth = self._devices[reading.device].depth
-        decoded = codec.measured(output, reading.f_port, payload, depth)
+        decoded = codec.measured(output, reading.f_port, payload, device.depth)
         return _with(
             reading,
             measurements=reading.measurements | decoded.measurements,
@@ -136,9 +136,11 @@ class Decoding:
             flags=decoded.flags or None,
         )
 
-    def _codec(self, device: str) -> Codec | None:
-        known = self._devices.get(device)
-        return None if known is None or not known.codec else self._codecs[known.codec]
+    def _device(self, reading: Reading) -> Device | None:
+        return self._devices.get(int(reading.device, 16))
+
+    def _codec(self, device: Device | None) -> Codec | None:
+        return None if device is None or not device.codec else self._codecs[device.codec]
 
     def _given_up(self, reading: Reading) -> Reading:
         state = self._javascript.state

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import Final, Protocol
 
+from gateway.lorawan.device import Device
 from gateway.records import Event, Moment, Value
 from gateway.store import sealing
 
@@ -23,16 +24,16 @@ class Store(Protocol):
 
 
 class LockedSessions:
-    """`names` of our devices by DevEUI; `add` takes the event for the city."""
+    """`devices` are ours by DevEUI, as they are now; `add` takes the event for the city."""
 
     def __init__(
         self,
         store: Store,
-        names: Mapping[int, str],
+        devices: Mapping[int, Device],
         now: Callable[[], Moment],
         add: Callable[[Event], None],
     ) -> None:
-        self._store, self._names, self._now, self._add = store, names, now, add
+        self._store, self._devices, self._now, self._add = store, devices, now, add
         self._found: list[int] = []  # DevEUIs
 
     def __len__(self) -> int:
@@ -54,11 +55,11 @@ class LockedSessions:
             self._found = await self._find()
 
     async def _find(self) -> list[int]:
-        return [eui for eui in await self._store.locked() if eui in self._names]
+        return [eui for eui in await self._store.locked() if eui in self._devices]
 
     def _reason(self) -> str:
         found = self._found
-        shown = [f"{self._names[eui]} ({eui:016x})" for eui in found[:SHOWN]]
+        shown = [f"{self._devices[eui].name} ({eui:016x})" for eui in found[:SHOWN]]
         more = f" and {len(found) - len(shown)} more" if len(found) > len(shown) else ""
         return (
             f"the sessions of {len(found)} devices are sealed under another key, so these devices"

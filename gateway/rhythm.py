@@ -71,6 +71,14 @@ class Rhythm:
         if len(self._devices) > REMEMBERED:
             del self._devices[next(iter(self._devices))]
 
+    def usual(self, dev_eui: int) -> tuple[float | None, bool]:
+        """The interval of a device in seconds, as far as it is known, and whether it is regular."""
+        device = self._devices.get(dev_eui)
+        if device is None or not device.intervals:
+            return None, False
+        middle = sorted(device.intervals)[len(device.intervals) // 2]
+        return device.interval or middle, device.interval is not None
+
     def packet(self, at: float) -> None:
         """Anybody's packet came in intact."""
         self._heard_at = self._silent_from = at

@@ -62,6 +62,13 @@ def load(file: Path) -> Settings:
     )
 
 
+def with_devices_anew(found: Settings) -> Settings:
+    """With devices.toml as it is now, and the codecs that it names; raises ConfigError."""
+    catalogue = Catalogue.load(files.shipped(), Path(found.config.gateway.codecs))
+    devices = device_file.load(Path(found.config.gateway.devices), catalogue)
+    return replace(found, devices=devices, codecs=_codecs(catalogue, devices))
+
+
 def codecs(found: Settings) -> dict[str, Codec]:
     """Those that its devices use, as their files are now; raises ConfigError, UnknownCodecError."""
     catalogue = Catalogue.load(files.shipped(), Path(found.config.gateway.codecs))

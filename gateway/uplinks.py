@@ -17,6 +17,7 @@ from drivers.concentrator import RxPacket
 from gateway.clock import Clock
 from gateway.codecs.catalogue import Codec
 from gateway.decoding import NO_CODEC
+from gateway.device_facts import DeviceFacts
 from gateway.diagnostics.watch import Watch
 from gateway.downlinks import lorawan_moment
 from gateway.join_refusals import JoinRefusals
@@ -90,6 +91,7 @@ class Uplinks:
         self._clock, self._watch, self._spawn, self._rhythm = clock, watch, spawn, rhythm
         self._results, self._refusals = results, JoinRefusals()
         self._withhold, self._show = withhold, show
+        self.facts = DeviceFacts()
         self.drops: Counter[str] = Counter()
         self.counts: Counter[str] = Counter(
             readings=0, joins=0, without_payload=0, repeated=0, mac_skipped=0, joins_refused=0
@@ -114,6 +116,7 @@ class Uplinks:
 
     def _drop(self, drop: Drop, packet: RxPacket, moment: Moment) -> None:
         self.drops[drop.reason] += 1
+        self.facts.refused(drop, packet, moment.monotonic_s)
         if drop.is_join and drop.dev_eui is not None:
             self._join_refused(drop, drop.dev_eui, moment)
         if not self._watch.watched:
@@ -157,6 +160,7 @@ class Uplinks:
         if uplink.retransmission:
             self.counts["repeated"] += 1
             return []
+        self.facts.uplink(uplink.device.dev_eui, uplink.f_cnt, packet, moment.monotonic_s)
         others = _events(uplink, moment)
         if not uplink.f_port:
             self.counts["without_payload"] += 1
@@ -168,7 +172,10 @@ class Uplinks:
         return [reading, *others]
 
     def show(self, reading: Reading) -> None:
-        """Tell onlookers of it."""
+        """It is decoded, as far as it can be: tell onlookers of it."""
+        if reading.error and reading.error != NO_CODEC:
+            device, at = int(reading.device, 16), reading.moment.monotonic_s
+            self.facts.not_decoded(device, reading.error, at)
         if self._watch.watched:
             self._watch.tell("reading", **_shown(reading))
 
@@ -205,6 +212,7 @@ class Uplinks:
 
     def _joined(self, joined: Joined, packet: RxPacket, moment: Moment) -> None:
         self.counts["joins"] += 1
+        self.facts.joined(joined.device.dev_eui, moment.monotonic_s)
         spent = self._network.dev_nonces(joined.device.dev_eui)
         detail = _activation(joined.device, joined.session) | {"dev_nonces": spent}
         self._watch.tell("join", **detail)

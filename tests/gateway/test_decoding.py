@@ -45,8 +45,8 @@ class Place:
         self.told: list[Reading] = []
         self.javascript = JavaScript(Worker(lambda: 0.5))
         self.decoding = Decoding(
-            [LEVEL], self.codecs, self.javascript, self.replaced.append, tasks.create_task,
-            self.told.append,
+            {LEVEL.dev_eui: LEVEL}, self.codecs, self.javascript, self.replaced.append,
+            tasks.create_task, self.told.append,
         )  # fmt: skip
 
     async def reload(self) -> None:

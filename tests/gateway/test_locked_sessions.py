@@ -4,6 +4,7 @@ import pytest
 from messages import MOMENT
 
 from gateway.locked_sessions import SHOWN, LockedSessions
+from gateway.lorawan.device import Device
 from gateway.records import Event
 
 
@@ -20,8 +21,8 @@ class Locked:
 
 
 def sessions(store: Locked, events: list[Event]) -> LockedSessions:
-    names = {eui: f"device-{eui}" for eui in range(30)}
-    return LockedSessions(store, names, lambda: MOMENT, events.append)
+    devices = {eui: Device(eui, f"device-{eui}") for eui in range(30)}
+    return LockedSessions(store, devices, lambda: MOMENT, events.append)
 
 
 async def test_devices_of_ours_are_named_to_the_log_and_the_city(
