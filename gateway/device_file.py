@@ -6,7 +6,7 @@ An error never shows a key: messages end up in journals and mails.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -54,9 +54,18 @@ class DeviceFile(msgspec.Struct, forbid_unknown_fields=True):
     device: list[Entry] = []
 
 
+NAMES: Final = tuple(field.encode_name for field in msgspec.structs.fields(Entry))
+"""The keys of a [[device]], in the order in which they are shown."""
+
+
 def load(file: Path, catalogue: Catalogue) -> tuple[Device, ...]:
     """Read and check devices.toml; raises ConfigError."""
-    entries = _entries(file)
+    return check(read_toml(file), file, catalogue)
+
+
+def check(tables: dict[str, Any], file: Path, catalogue: Catalogue) -> tuple[Device, ...]:
+    """What `file` says, or would say; raises ConfigError."""
+    entries = _entries(tables, file)
     devices = tuple(_device(entry, n, file, catalogue) for n, entry in enumerate(entries, 1))
     seen: dict[int, str] = {}
     for device in devices:
@@ -69,9 +78,9 @@ def load(file: Path, catalogue: Catalogue) -> tuple[Device, ...]:
     return devices
 
 
-def _entries(file: Path) -> list[Entry]:
+def _entries(tables: dict[str, Any], file: Path) -> list[Entry]:
     try:
-        return convert(read_toml(file), DeviceFile, file).device
+        return convert(tables, DeviceFile, file).device
     except ConfigError as error:
         if error.key.endswith(_KEYS):
             raise ConfigError(file, error.key, None, f"{error.allowed}: quote it") from None
@@ -90,7 +99,7 @@ def _device(entry: Entry, number: int, file: Path, catalogue: Catalogue) -> Devi
         return text
 
     if entry.codec and entry.codec not in catalogue.names():
-        raise refuse("codec", entry.codec, f"known are: {', '.join(sorted(catalogue.names()))}")
+        raise refuse("codec", entry.codec, catalogue.near(entry.codec))
     wanted = _wanted(entry, refuse)
     if entry.reset_f_cnt and (entry.lorawan == "1.1" or "dev_addr" not in wanted):
         raise refuse("reset_f_cnt", True, "only for ABP up to 1.0.4: no other device counts anew")

@@ -243,13 +243,16 @@ class Catalogue:
         return Codec(name, device, script, Rows([], self.vocabulary, Path(name)), self.vocabulary)
 
     def _unknown(self, name: str) -> UnknownCodecError:
+        return UnknownCodecError(name, self.near(name))
+
+    def near(self, name: str) -> str:
+        """What may be meant by a name that no codec has."""
         import difflib  # for mistakes alone: memory
 
         near = difflib.get_close_matches(name, self._files, 3)
-        hint = (
+        return (
             f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(self.names())}"
         )
-        return UnknownCodecError(name, hint)
 
 
 def _files_by_name(device_files: Iterable[Path]) -> dict[str, Path]:
