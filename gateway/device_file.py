@@ -78,6 +78,13 @@ def check(tables: dict[str, Any], file: Path, catalogue: Catalogue) -> tuple[Dev
     return devices
 
 
+def keys_wanted(lorawan: str, *, otaa: bool) -> tuple[str, ...]:
+    """The keys that a device of this version needs."""
+    kinds = {("1.1", True): _OTAA_1_1, ("1.1", False): _ABP_1_1}
+    wanted = kinds.get((lorawan, otaa), _OTAA if otaa else _ABP)
+    return tuple(name for name in wanted if name in _KEYS)
+
+
 def _entries(tables: dict[str, Any], file: Path) -> list[Entry]:
     try:
         return convert(tables, DeviceFile, file).device

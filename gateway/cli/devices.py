@@ -1,0 +1,163 @@
+"""`kogge devices`: the end devices of this gateway: how they are, and which they are."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from gateway.cli import EX_USAGE
+from gateway.cli.devices_known import Known, dev_eui, known, unknown
+from gateway.cli.status import arguments_for_the_socket
+
+HELP = "The end devices: how each is heard; bring them in by QR code, table or hand, take them out."
+
+LOOK_SECONDS = 1.0
+CLEAR = "\x1b[H\x1b[J"
+IDENTITY = ("name", "codec", "lorawan", "class", "place", "depth")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    _arguments_for_looking(actions)
+    adding = actions.add_parser("add", help="one by hand; its keys are asked for, hidden")
+    adding.add_argument("dev_eui", type=dev_eui, metavar="DEVEUI")
+    way = adding.add_mutually_exclusive_group(required=True)
+    way.add_argument("--join-eui", metavar="HEX", help="it joins over the air (OTAA)")
+    way.add_argument("--dev-addr", metavar="HEX", help="it is personalised (ABP)")
+    scanning = actions.add_parser("qr", help="one by the text of its QR code (TR005)")
+    scanning.add_argument("text", metavar="TEXT", help="LW:D0:…; - reads it from stdin")
+    for action in (adding, scanning):
+        _arguments_for_describing(action)
+    removing = actions.add_parser("remove", help="one; its frames are a stranger's from then on")
+    removing.add_argument("dev_eui", type=dev_eui, metavar="DEVEUI")
+    bringing = actions.add_parser("import", help="all of a table (.csv) or a devices.toml")
+    bringing.add_argument("file", type=Path, metavar="FILE")
+    exporting = actions.add_parser("export", help="as a table (.csv) or as TOML (.toml)")
+    exporting.add_argument("file", metavar="FILE", help="made or replaced; - is a table on stdout")
+    _argument_for_showing_keys(exporting)
+    for action in (adding, scanning, removing, bringing, exporting):
+        _common(action)
+
+
+def _arguments_for_looking(actions: Any) -> None:
+    listing = actions.add_parser("list", help="all: last seen, margin, loss, battery")
+    showing = actions.add_parser("show", help="one: its session, rhythm, ADR, signal over time")
+    showing.add_argument("dev_eui", type=dev_eui, metavar="DEVEUI")
+    showing.add_argument("--watch", action="store_true", help="each uplink, until Ctrl-C")
+    _argument_for_showing_keys(showing)
+    for action in (listing, showing):
+        _common(action)
+
+
+def _argument_for_showing_keys(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--keys", choices=["shown"], help="with its keys, for everyone to see")
+
+
+def _arguments_for_describing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--name", help="how the city knows it; else its DevEUI")
+    parser.add_argument("--codec", help="docs/codecs.md; without one its readings go out raw")
+    parser.add_argument("--lorawan", help="1.0.2, 1.0.3 (it is so), 1.0.4 or 1.1")
+    parser.add_argument("--class", dest="class", help="A (it is so) or C")
+    parser.add_argument("--place")
+    parser.add_argument("--depth", type=float, metavar="M", help="of its bin or shaft")
+    parser.add_argument(
+        "--keys", type=Path, metavar="FILE", help="a table (.csv) with its keys, by DevEUI"
+    )
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    arguments_for_the_socket(parser)
+    parser.add_argument("--json", action="store_true", help="one object as the last line")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.action in ("list", "show"):
+        return {"list": _list, "show": _show}[args.action](args)
+    from gateway.cli import devices_edit
+
+    return devices_edit.run(args)
+
+
+def _list(args: argparse.Namespace) -> int:
+    from gateway.cli.devices_words import table
+
+    found = known(args)
+    if args.json:
+        print(json.dumps(_told(found, devices=found.devices)))
+    else:
+        print("\n".join(table(found.devices)))
+    return found.exit
+
+
+def _told(found: Known, **more: Any) -> dict[str, Any]:
+    return {"asked": found.asked, **more, "gateway": found.gateway, "wrong": found.wrong}
+
+
+def _show(args: argparse.Namespace) -> int:
+    from gateway.cli.devices_words import detail
+
+    if args.watch:
+        return _watch(args)
+    found = known(args, args.dev_eui)
+    (device,) = found.devices
+    if not device["known"]:
+        return unknown(args.dev_eui)
+    keys = _keys(args) if args.keys else {}
+    if args.json:
+        print(json.dumps(_told(found, device=device | keys)))
+    else:
+        print("\n".join([*detail(device), *(f"  {name:14} {key}" for name, key in keys.items())]))
+    return found.exit
+
+
+def _keys(args: argparse.Namespace) -> dict[str, str]:
+    """Those of devices.toml: the daemon tells none. Raises PermissionError."""
+    from gateway.cli.devices_edit import entries
+
+    mine = next(one for one in entries(args) if one["dev_eui"] == args.dev_eui)
+    return {name: key for name, key in mine.items() if name.endswith("_key")}
+
+
+def _watch(args: argparse.Namespace) -> int:
+    """Its picture on a terminal, else a line for each uplink."""
+    if args.keys:
+        print("kogge: --keys is not for watching", file=sys.stderr)
+        return EX_USAGE
+    from gateway.cli.devices_words import detail
+
+    whole = sys.stdout.isatty() and not args.json
+    with suppress(KeyboardInterrupt):
+        for device in _changes(args):
+            if not device["known"]:
+                return unknown(args.dev_eui)
+            if whole:
+                print(CLEAR + "\n".join(detail(device)), flush=True)
+            else:
+                _tell_last(device, args)
+    return 0
+
+
+def _changes(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """What is known of it, at once and after each uplink. Ends when the daemon does."""
+    from gateway.cli.devices_known import lines
+
+    last: object = ()
+    while True:
+        for line in lines(args, "devices", dev_eui=args.dev_eui):
+            for device in line.get("devices", ()):
+                now = device.get("f_cnt"), device.get("dev_addr"), device.get("heard")
+                if now != last or (sys.stdout.isatty() and not args.json):
+                    yield device
+                last = now
+        time.sleep(LOOK_SECONDS)
+
+
+def _tell_last(device: dict[str, Any], args: argparse.Namespace) -> None:
+    from gateway.cli.devices_words import uplink
+
+    for one in device["uplinks"][-1:]:
+        print(json.dumps(one) if args.json else uplink(one), flush=True)

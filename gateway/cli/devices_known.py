@@ -1,0 +1,153 @@
+"""What is known of devices: by the daemon, or else by devices.toml and the database."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gateway.cli import EX_FAILED, EX_UNAVAILABLE
+from gateway.cli.status import socket_path
+from gateway.errors import ControlError, GatewayError
+
+Line = dict[str, Any]
+
+ANSWERS_WITHIN = 30.0  # seconds for each line
+
+
+@dataclass
+class Known:
+    """`asked` is "daemon" or "files"; `gateway` is what the daemon says of itself."""
+
+    devices: list[Line]
+    asked: str = "daemon"
+    gateway: Line | None = None
+    wrong: str = ""  # why something is missing here
+
+    @property
+    def exit(self) -> int:
+        return 0 if self.asked == "daemon" else EX_UNAVAILABLE
+
+
+def known(args: argparse.Namespace, dev_eui: str | None = None) -> Known:
+    """Of one device, or of all. Raises ControlError where no daemon and no file can be asked."""
+    try:
+        return _asked(args, dev_eui)
+    except ControlError as error:
+        if args.socket and not args.config:
+            raise
+        print(f"kogge: {error}", file=sys.stderr)
+    return _of_files(args, dev_eui)
+
+
+def last_reading(args: argparse.Namespace, dev_eui: str) -> Line | None:
+    """The newest that the daemon has of a device, in its buffer or its archive."""
+    wish = {"action": "records", "device": dev_eui, "newest": True, "events": False, "limit": 1}
+    with suppress(ControlError):
+        for line in lines(args, "buffer", **wish):
+            for record in line.get("records", ()):
+                found: Line = record
+                return found
+    return None
+
+
+def lines(args: argparse.Namespace, op: str, **wish: Any) -> Iterator[Line]:
+    """An answer of several lines, to its last. Raises ControlError: refused, or no daemon."""
+    from gateway.diagnostics.client import stream
+
+    for line in stream(socket_path(args), op, ANSWERS_WITHIN, **wish):
+        if "error" in line:
+            raise ControlError(f"the daemon refused: {line['error']}")
+        yield line
+        if "done" in line:
+            return
+
+
+def _asked(args: argparse.Namespace, dev_eui: str | None) -> Known:
+    found = Known([])
+    wish = {} if dev_eui is None else {"dev_eui": dev_eui}
+    for line in lines(args, "devices", **wish):
+        found.devices += line.get("devices", ())
+        found.gateway = line.get("done", found.gateway)
+    return found
+
+
+def _of_files(args: argparse.Namespace, dev_eui: str | None) -> Known:
+    from gateway import files
+    from gateway.diagnostics.devices import described
+
+    devices = described_in(args)
+    found = Known([described(one) | {"known": True} for one in devices], "files")
+    if dev_eui is not None:
+        found.devices = [one for one in found.devices if one["dev_eui"] == dev_eui]
+        found.devices = found.devices or [{"dev_eui": dev_eui, "known": False}]
+    try:
+        _add_rows(found.devices, files.database(args.config or files.DEFAULT_FILE))
+    except (GatewayError, PermissionError) as error:
+        found.wrong = str(error)
+        print(f"kogge: {error}", file=sys.stderr)
+    return found
+
+
+def described_in(args: argparse.Namespace) -> Any:
+    """The devices of devices.toml. Raises ConfigError, PermissionError."""
+    from gateway import device_file
+
+    return device_file.load(device_file_of(args), catalogue_of(args))
+
+
+def device_file_of(args: argparse.Namespace) -> Path:
+    from gateway import config, files
+
+    return Path(config.load(args.config or files.DEFAULT_FILE).gateway.devices)
+
+
+def catalogue_of(args: argparse.Namespace) -> Any:
+    from gateway import config, files
+    from gateway.codecs.catalogue import Catalogue
+
+    found = config.load(args.config or files.DEFAULT_FILE)
+    return Catalogue.load(files.shipped(), Path(found.gateway.codecs))
+
+
+def _add_rows(devices: list[Line], database: Path) -> None:
+    from gateway.diagnostics.devices import battery
+    from gateway.store import at_rest, device_rows
+
+    with at_rest.opened(database) as connection:
+        rows = device_rows.read(connection)
+    for device in devices:
+        row = rows.get(device["dev_eui"], device_rows.DeviceRow())
+        is_otaa = device.get("activation") == "OTAA"
+        used = "joined" if is_otaa else "heard"
+        state = used if row.f_cnt >= 0 else "join_unheard" if row.pending else "new"
+        device |= {
+            "state": state,
+            "dev_addr": row.dev_addr or device.get("dev_addr"),
+            "f_cnt": None if row.f_cnt < 0 else row.f_cnt,
+            "dev_nonces": row.joins,
+            "battery": battery(row.mac),
+            "hears_margin": row.mac.margin,
+            "data_rate": row.mac.link.dr if row.mac.link else None,
+        }
+
+
+def dev_eui(text: str) -> str:
+    """As an argument: with or without what stands between its digits."""
+    from gateway.device_table import plain_hex
+
+    found = plain_hex(text)
+    if len(found) != 16 or set(found) - set("0123456789abcdef"):
+        raise argparse.ArgumentTypeError(f"{text!r}: a DevEUI has 16 hex digits")
+    return found
+
+
+def unknown(dev_eui: str) -> int:
+    print(
+        f"kogge: no device in devices.toml has the DevEUI {dev_eui}; kogge devices list shows those"
+        f" that are there, kogge why {dev_eui} whether it was heard",
+        file=sys.stderr,
+    )
+    return EX_FAILED
