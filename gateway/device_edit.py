@@ -100,7 +100,7 @@ def _edit(
     with _alone(file) as real:
         device_file.load(file, catalogue)
         before = read_toml(file).get("device", [])
-        text = change(real.read_text(encoding="utf-8"))
+        text = change(real.read_bytes().decode())
         device_file.check(_tables(text, file), file, catalogue)
         if _tables(text, file).get("device", []) != expected(before):
             raise ConfigError(

@@ -1,0 +1,119 @@
+"""Tables of devices as spreadsheets write them."""
+
+import csv
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway import device_file, device_table
+from gateway.codecs.catalogue import Catalogue
+from gateway.errors import ConfigError
+from gateway.files import shipped
+
+KEY = "000102030405060708090a0b0c0d0e0f"
+PLAIN = f"""dev_eui,name,join_eui,app_key,depth,adr
+70b3d57ed0000001,bin,70b3d57ed0000000,{KEY},1.2,false
+"""
+DEVICE = {
+    "dev_eui": "70b3d57ed0000001", "name": "bin", "join_eui": "70b3d57ed0000000", "app_key": KEY,
+    "depth": 1.2, "adr": False,
+}  # fmt: skip
+AS_EXCEL_HAS_IT = (
+    "DevEUI;Name;AppEUI;AppKey;Depth;ADR\r\n"
+    f"70-B3-D5-7E-D0-00-00-01;bin;70 B3 D5 7E D0 00 00 00;{KEY.upper()};1,2;FALSCH\r\n;;;;;\r\n"
+)
+
+
+def written(directory: Path, data: bytes) -> Path:
+    file = directory / "devices.csv"
+    file.write_bytes(data)
+    return file
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        PLAIN.encode(),
+        PLAIN.replace(",", "\t").encode("utf-16"),
+        AS_EXCEL_HAS_IT.encode("utf-8-sig"),
+        AS_EXCEL_HAS_IT.encode("cp1252"),
+        b"\r\n" + AS_EXCEL_HAS_IT.encode(),
+    ],
+    ids=["plain", "utf-16 with tabs", "excel utf-8", "excel ansi", "empty line first"],
+)
+def test_table_of_any_spreadsheet_is_read(tmp_path: Path, data: bytes) -> None:
+    assert device_table.load(written(tmp_path, data)) == [DEVICE]
+
+
+def test_umlauts_survive_both_codings(tmp_path: Path) -> None:
+    text = "dev_eui;name\n70b3d57ed0000001;Müll am Großen Tor\n"
+    for coding in ("utf-8", "utf-8-sig", "cp1252", "utf-16"):
+        (one,) = device_table.load(written(tmp_path, text.encode(coding)))
+        assert one["name"] == "Müll am Großen Tor", coding
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "is empty"),
+        ("name\nbin\n", "no column dev_eui"),
+        ("dev_eui,nmae\n1,2\n", "did you mean name"),
+        ("dev_eui,dev_eui\n1,2\n", "stands twice"),
+        ("dev_eui,depth\n1,deep\n", "write metres"),
+        ("dev_eui,adr\n1,perhaps\n", "write true or false"),
+        ("dev_eui,name\n1,2,3\n", "more fields"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        device_table.load(written(tmp_path, text.encode()))
+
+
+def test_keys_are_found_by_dev_eui_whatever_else_stands_there(tmp_path: Path) -> None:
+    text = f"Serial;Dev EUI;App Key;Price\n17;70B3D57ED0000001;{KEY.upper()};9,90\n"
+    file = written(tmp_path, text.encode())
+    assert device_table.keys_of(file, "70b3d57ed0000001") == {"app_key": KEY}
+    with pytest.raises(ConfigError, match="no line with keys for the device 70b3d57ed0000002"):
+        device_table.keys_of(file, "70b3d57ed0000002")
+
+
+NAME = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=20)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(NAME, st.floats(0.01, 50)), max_size=5))
+def test_what_is_written_is_read_again(tmp_path: Path, found: list[tuple[str, float]]) -> None:
+    devices = [
+        {"dev_eui": f"{n:016x}", "name": name, "depth": depth, "adr": False}
+        for n, (name, depth) in enumerate(found)
+    ]
+    text = device_table.text_of(devices)
+    assert device_table.load(written(tmp_path, text.encode())) == devices
+
+
+CATALOGUE = Catalogue.load(shipped())
+STRANGE = st.one_of(
+    st.binary(max_size=300),
+    st.text(max_size=300).map(str.encode),
+    st.text(max_size=200).map(lambda text: f"dev_eui;name;depth\n{text}".encode()),
+    st.text("\"';,\n\r\t\0a1", max_size=60).map(lambda text: f"dev_eui,name\n{text}".encode()),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(STRANGE)
+def test_strangers_bytes_are_a_table_or_refused(tmp_path: Path, data: bytes) -> None:
+    file = written(tmp_path, data)
+    with suppress(ConfigError):
+        device_file.check({"device": device_table.load(file)}, file, CATALOGUE)
+
+
+def test_field_larger_than_csv_takes_is_refused(tmp_path: Path) -> None:
+    file = written(tmp_path, b"dev_eui,name\n1," + b"x" * (csv.field_size_limit() + 1))
+    with pytest.raises(ConfigError, match="is no table"):
+        device_table.load(file)
+    with pytest.raises(ConfigError, match="larger than 4 MiB"):
+        device_table.load(written(tmp_path, b" " * (device_table.LARGEST + 1)))
