@@ -11,7 +11,7 @@ WEAK, GOOD = 3.0, 10.0  # dB of margin
 LOSSY: Final = 0.1
 LOW: Final = 20  # % of a battery
 CLIMB: Final = "▁▂▃▄▅▆▇█"
-BAR: Final = 20  # columns
+BAR, NAME = 20, 24  # columns
 STATES: Final = {
     "joined": mark("joined"),
     "join_unheard": mark("let in, not heard since"),
@@ -26,20 +26,22 @@ def table(devices: Sequence[Line]) -> Iterator[str]:
         yield _("no devices yet: kogge devices qr, add or import brings them in")
         return
     yield (
-        f"{_('DevEUI'):16} {_('name'):20} {_('last seen'):>11} {_('SF'):>2} {_('margin'):>7}"
-        f" {_('lost'):>5} {_('battery'):>7}  {_('notes')}"
-    ).rstrip()
+        f"{'DevEUI':16} {_('name'):24} {_('last seen'):>13} {'SF':>2} {_('margin'):>7}"
+        f" {_('lost'):>5} {_('battery'):>7}"
+    )
     for device in devices:
-        yield _row(device).rstrip()
+        yield _row(device)
+        if found := notes(device):
+            yield f"{'':16} {', '.join(found)}"
 
 
 def _row(device: Line) -> str:
-    name = device["name"] if len(device["name"]) <= 20 else f"{device['name'][:19]}…"
+    name = device["name"] if len(device["name"]) <= NAME else f"{device['name'][: NAME - 1]}…"
     seen = "-" if not device.get("seen") else span(device["seen"]["age_s"])
     sf = device.get("sf") or "-"
     return (
-        f"{device['dev_eui']} {name:20} {seen:>11} {sf!s:>2} {_db(device.get('margin')):>7}"
-        f" {_share(device):>5} {_battery(device.get('battery')):>7}  {', '.join(notes(device))}"
+        f"{device['dev_eui']} {name:{NAME}} {seen:>13} {sf!s:>2} {_db(device.get('margin')):>7}"
+        f" {_share(device):>5} {_battery(device.get('battery')):>7}"
     )
 
 

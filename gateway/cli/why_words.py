@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.cli.devices_words import LOSSY, LOW, WEAK, lost
-from gateway.cli.language import _, mark, moment, number, plural, span
+from gateway.cli.language import _, mark, moment, number, span
 
 Line = dict[str, Any]
 
 WIDTH: Final = 80
 TX_FAILED: Final = ("TOO_LATE", "COLLISION_PACKET", "TX_FREQ", "TX_POWER", "DUTY_CYCLE_OVERFLOW")
+
+TELLING: Final = ("unknown_join_eui", "replay")  # what the daemon says of these has figures in it
 
 # what each reason for a drop means, and what to do; docs/devices.md has the same
 REFUSED: Final = {
@@ -26,9 +28,8 @@ REFUSED: Final = {
         mark("sudo kogge devices qr, add or import; no restart is needed"),
     ),
     "bad_mic": (
-        mark("MIC wrong: the key in the device and the one in devices.toml differ"),
-        mark("compare AppKey (1.1: NwkKey; ABP: NwkSKey) with the device's, digit by digit; makers"
-             " also print keys in reverse order"),
+        mark("MIC wrong: AppKey (1.1: NwkKey; ABP: NwkSKey) differs from devices.toml"),
+        mark("compare it with the device's, digit by digit; some makers print it in reverse order"),
     ),
     "unknown_join_eui": (
         mark("its JoinEUI differs from the one in devices.toml"),
@@ -98,8 +99,8 @@ def reasons(device: Line, gateway: Line, status: Line, last: Line | None) -> lis
     """
     seen = [*_refusals(device), *_not_decoded(device), *_let_in(device)]
     seen.sort(key=lambda one: one.age_s or 0.0)
-    found = [*seen, *_silence(device), *_radio(status), *_weak(device), *_answers(status)]
-    found += [*_clock(gateway), *_joining(device, status)]
+    found = [*seen, *_silence(device), *_radio(status), *_joining(device, status)]
+    found += [*_weak(device), *_answers(status), *_clock(gateway)]
     if not device.get("seen"):
         found += [*_last(last), *_never(device, gateway)]
     return found
@@ -109,7 +110,7 @@ def _refusals(device: Line) -> Iterator[Reason]:
     for one in device.get("refused", ()):
         means, todo = REFUSED.get(one["reason"], (one["reason"], ""))
         text = _(means)
-        if one["says"]:
+        if one["says"] and one["reason"] in TELLING:
             text += f" ({one['says']})"
         if one["by"] == "dev_addr":
             text += ", " + _("as DevAddr {dev_addr}", dev_addr=one["dev_addr"])
@@ -295,7 +296,7 @@ def _when(one: Reason) -> str:
     if one.age_s is None or one.code in ("heard", "overdue"):
         return ""
     ago = _("{ago} ago", ago=span(one.age_s))
-    return ago + (plural("", ", {n} times", one.count) if one.count > 1 else "") + ": "
+    return ago + (_(", {n} times", n=one.count) if one.count > 1 else "") + ": "
 
 
 def _wrapped(lead: str, text: str) -> Iterable[str]:

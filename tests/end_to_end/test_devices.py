@@ -106,7 +106,7 @@ async def test_wrong_app_key_is_said_and_corrected_without_a_restart(tmp_path: P
             code, why, said = await kogge(config, "why", eui)
             (reason,) = [one for one in why["reasons"] if one["code"] == "bad_mic"]
             assert (code, reason["count"]) == (0, 2)
-            assert "AppKey differs" in reason["text"]
+            assert "MIC wrong: AppKey" in reason["text"]
             assert NEW_KEY.hex() not in said
 
             await kogge(config, "devices", "remove", eui)
