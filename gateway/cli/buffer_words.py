@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from gateway.one_line import one_line
+
 Line = dict[str, Any]
 
 _MIB = 2**20
@@ -68,7 +70,8 @@ def _event(record: Line) -> str:
 
 def _reading(record: Line) -> str:
     values = [
-        f"{name} {value}{_unit(record, name)}" for name, value in record["measurements"].items()
+        f"{name} {one_line(str(value))}{_unit(record, name)}"
+        for name, value in record["measurements"].items()
     ]
     if record.get("error"):
         values.append(f"undecoded {record.get('payload')}: {record['error']}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gateway.cli.status import arguments_for_the_socket
+from gateway.one_line import one_line
 
 if TYPE_CHECKING:
     from gateway.codecs.catalogue import Codec
@@ -109,7 +110,7 @@ async def _checked(codec: "Codec", examples: list["Vector"]) -> "Checked":
 
 def _refuse(args: argparse.Namespace, codec: "Codec", found: "Checked") -> None:
     for vector, differences in found.failures:
-        print(f"{codec.name}: {vector.id or vector.payload.hex()}", file=sys.stderr)
+        print(f"{codec.name}: {one_line(vector.id) or vector.payload.hex()}", file=sys.stderr)
         for difference in differences:
             print(f"  {difference}", file=sys.stderr)
     said = f"{len(found.failures)} examples come out otherwise: {codec.name} is not added"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gateway.cli.status import arguments_for_the_socket
+from gateway.one_line import one_line
 
 if TYPE_CHECKING:
     from gateway.codecs.catalogue import Catalogue
@@ -86,6 +87,7 @@ def _sum_up(counts: dict[str, int], daemon: str) -> None:
 
 def _tell(row: "Row") -> None:
     of: Any = f"{row.passed} of {row.passed + row.differing} examples" if row.context else ""
-    print(f"{row.name:40} {row.state:9} {of:20} {row.context or '':6} {row.reason}".rstrip())
+    line = f"{row.name:40} {row.state:9} {of:20} {row.context or '':6} {row.reason}"
+    print(one_line(line).rstrip())
     for failure in row.failures:
-        print(f"    {failure}")
+        print(f"    {one_line(failure)}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gateway.cli.codec import argument_for_the_config
+from gateway.one_line import one_line
 
 if TYPE_CHECKING:
     from gateway.codecs.catalogue import Catalogue
@@ -63,5 +64,6 @@ def _lines(found: list[dict[str, Any]]) -> Iterator[str]:
         said = entry.get("error") or f"{entry['vendor']} {entry['model']}".strip()
         users = f"  ({', '.join(entry['devices'])})" if entry["devices"] else ""
         engine = entry.get("engine", "broken")
-        yield f"{entry['name']:{width}}  {engine:10}  {whose:3}  {said}{users}".rstrip()
+        line = f"{entry['name']:{width}}  {engine:10}  {whose:3}  {said}{users}"
+        yield one_line(line).rstrip()
     yield f"{len(found)} codecs"

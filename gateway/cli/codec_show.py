@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gateway.cli.codec import argument_for_the_config
+from gateway.one_line import one_line
 
 if TYPE_CHECKING:
     from gateway.codecs.catalogue import Codec
@@ -101,7 +102,8 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
     for key in ("vendor", "model", "lorawan", "class", "ports", "interval_s", "blind_zone"):
         if told.get(key) not in (None, []):
             value = told[key]
-            yield f"  {key:11}{', '.join(map(str, value)) if isinstance(value, list) else value}"
+            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            yield f"  {key:11}{one_line(text)}"
     if told["script"]:
         for key, value in told["script"].items():
             yield f"  {key:11}{value}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway.cli.codec import argument_for_the_config
+from gateway.one_line import one_line
 
 if TYPE_CHECKING:
     from gateway.codecs.catalogue import Codec
@@ -73,7 +74,8 @@ async def _compare(
             await _run_all(running, codec, vectors, result, quiet)
     if not quiet:
         for name, count in result.skipped.items():
-            print(f"skipped {count}: {name if name == NOTHING else f'no codec {name}'}")
+            what = name if name == NOTHING else f"no codec {one_line(name)}"
+            print(f"skipped {count}: {what}")
 
 
 def _by_codec(args: argparse.Namespace, result: Result) -> Iterator[tuple["Codec", list["Vector"]]]:
@@ -137,6 +139,7 @@ def _tell(
     codec: "Codec", vector: "Vector", found: list["Difference"], output: dict[str, Any]
 ) -> None:
     what = vector.id or vector.description or "vector"
+    what = one_line(what)
     print(f"{codec.name}: {what} (FPort {vector.f_port}, {vector.payload.hex() or 'no payload'})")
     for difference in found:
         print(f"  {difference}")

@@ -14,6 +14,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from gateway.one_line import one_line
+
 HELP = "Take one LoRaWAN frame apart: check its MIC, decrypt it, decode its payload."
 
 M_TYPES = (
@@ -194,7 +196,8 @@ def _lines(report: Report) -> Iterator[str]:
     units, flags = report.get("units") or {}, report.get("flags") or {}
     for name, value in (report.get("measurements") or {}).items():
         doubt = f"  ({flags[name]})" if name in flags else ""
-        yield f"  {name:24}{value} {units.get(name, '')}".rstrip() + doubt
+        shown = one_line(str(value))
+        yield f"  {name:24}{shown} {units.get(name, '')}".rstrip() + doubt
 
 
 def _words(name: str, report: Report) -> str:

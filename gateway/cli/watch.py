@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from gateway.cli import status
+from gateway.one_line import one_line
 
 HELP = "Live readings, joins and drops of the daemon, until you press Ctrl-C."
 
@@ -50,4 +51,4 @@ def reading_line(reading: dict[str, Any]) -> str:
 
 
 def plain(value: float | bool | str) -> str:
-    return ("no", "yes")[value] if isinstance(value, bool) else str(value)
+    return ("no", "yes")[value] if isinstance(value, bool) else one_line(str(value))

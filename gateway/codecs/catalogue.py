@@ -38,6 +38,7 @@ from gateway.errors import ConfigError, GatewayError
 from gateway.records import Value
 
 BLIND_ZONE = "blind_zone"
+NO_REASON = "the codec says that it failed, and not why"
 
 
 class UnknownCodecError(GatewayError):
@@ -122,10 +123,11 @@ class Codec:
         measurements: dict[str, Value] = {}
         units: dict[str, str] = {}
         flags: dict[str, str] = {}
-        if self.script is not None and not isinstance(data, dict):
+        if self.script is not None and (output.get("errors") or not isinstance(data, dict)):
             data = None
-        if self.script is not None and not self.device.measurement:
+        if self._is_unmapped:
             unmapped.measure(data or {}, self._words, measurements, units)
+            data = measurements  # nothing in it is one: it knows nothing
         else:
             for part, suffix in self._parts(data):
                 self._rows.measure(part, measurements, units, flags, suffix)
@@ -133,7 +135,12 @@ class Codec:
             _flag_blind(measurements, units, flags, self.device.blind_zone)
         if depth:
             _add_fill_levels(measurements, units, flags, depth)
-        return Decoded(measurements, units, self._error(output, data, f_port, payload), flags)
+        error = self._error(output, data, f_port, payload)
+        return Decoded(measurements, units, error, flags)
+
+    @property
+    def _is_unmapped(self) -> bool:
+        return self.script is not None and not self.device.measurement
 
     def _parts(self, data: Any) -> Iterator[tuple[dict[str, Any], str]]:
         """The data as a whole, or one part a channel with the channel's suffix."""
@@ -150,7 +157,7 @@ class Codec:
     def _error(self, output: dict[str, Any], data: Any, f_port: int, payload: bytes) -> str | None:
         errors = output.get("errors")
         if errors:
-            return "; ".join(str(error) for error in errors)
+            return "; ".join(str(error) for error in errors if error) or NO_REASON
         if not data:
             return f"{self.name} knows nothing of {len(payload)} bytes on FPort {f_port}"
         if self.device.error_field is not None and self.device.error_field in data:

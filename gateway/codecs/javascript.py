@@ -16,6 +16,7 @@ import msgspec
 from gateway.codecs import sandbox
 from gateway.codecs.worker import Down, Fatal, State, Worker
 from gateway.errors import GatewayError
+from gateway.one_line import one_line
 
 STRIKES: Final = 3
 TRIES: Final = 8
@@ -85,7 +86,7 @@ class JavaScript:
         except Fatal as fatal:
             raise Unusable(f"it cannot be loaded: {fatal}") from None
         if status != sandbox.GOOD:
-            reason = said.decode(errors="replace").removeprefix(f"{NOT_LOADED}: ")
+            reason = one_line(said.decode(errors="replace").removeprefix(f"{NOT_LOADED}: "))
             raise Unusable(f"it cannot be loaded: {reason}")
         empty = await self.decode_uplink(script, 1, b"")
         if any(NOTHING_TO_CALL in error for error in empty.get("errors", [])):
@@ -128,6 +129,7 @@ class JavaScript:
         said = answer.decode(errors="replace")
         if status == sandbox.GOOD:
             return output_of(said)
+        said = one_line(said)
         return _failed(self._strike(script, said) if status == sandbox.BROKE_A_LIMIT else said)
 
     async def _ask(self, script: Script, call: int, text: bytes) -> tuple[int, bytes]:
@@ -152,7 +154,7 @@ class JavaScript:
         if status == sandbox.GOOD:
             self._modes[script.key] = sandbox.FRESH if said == b"1" else sandbox.WARM
         elif status == sandbox.FAILED:  # it would fail again
-            text = said.decode(errors="replace")
+            text = one_line(said.decode(errors="replace"))
             reason = f"{NOT_LOADED}: {text}"
             self._disabled[script.key] = reason
             said = reason.encode()
@@ -189,10 +191,15 @@ def output_of(text: str) -> dict[str, Any]:
 
 
 def _texts(value: Any) -> list[str]:
-    if value is None:
+    if not value:
         return []
     several = value if isinstance(value, list) else [value]
-    return [str(one)[:500] for one in several[:20]]
+    return [_text(one) for one in several[:20]]
+
+
+def _text(value: Any) -> str:
+    said = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return one_line(said[:500])
 
 
 def _failed(reason: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from gateway.errors import ConfigError
 from gateway.records import Value
 
 OUT_OF_RANGE = "out_of_range"
+LARGEST = 2.0**63  # an integer beyond stays a float
 DECIMALS = 6  # no city sensor resolves more, and 0.1 + 0.2 shall read 0.3
 
 
@@ -103,10 +104,13 @@ def _reader(row: Row, kind: Kind) -> Read:
             value = _number_of(value, row.text_unit)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
-        result = value * row.scale + row.offset
+        try:
+            result = value * row.scale + row.offset
+        except OverflowError:  # an integer that no float can hold
+            return None
         if not math.isfinite(result):
             return None
-        return round(result) if whole else round(result, DECIMALS)
+        return round(result) if whole and abs(result) < LARGEST else round(result, DECIMALS)
 
     return number
 

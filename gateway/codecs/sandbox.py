@@ -52,6 +52,7 @@ KEPT: Final = 1 << 20  # bytes that a context may keep from call to call
 LIMITS: Final = {
     "InternalError: interrupted": f"it ran longer than {CALL_SECONDS * 1000:.0f} ms",
     "InternalError: out of memory": f"it wanted more than {MEMORY >> 20} MiB",
+    "[uninitialized]": f"it wanted more than {MEMORY >> 20} MiB",  # within a Proxy
     "RangeError: Maximum call stack size exceeded": "it called itself too deep",
 }
 
@@ -117,6 +118,8 @@ class Codec:
             raise _fault(str(error).split("\n    at ", 1)[0].strip()) from None
         except UnicodeDecodeError:
             raise Failed("what it threw is no text") from None
+        except ValueError as error:  # a source with a NUL in it
+            raise Failed(str(error)) from None
         except (MemoryError, TypeError) as error:
             raise BrokeALimit(f"its result is unusable: {error}") from None
 

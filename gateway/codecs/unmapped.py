@@ -8,6 +8,7 @@
 """
 
 import re
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final
@@ -19,6 +20,7 @@ MOST: Final = 64
 LONGEST: Final = 200
 DEEPEST: Final = 8
 LARGEST: Final = 2.0**63  # an integer beyond is a number
+MOST_OF_A_NUMBER: Final = int(sys.float_info.max)
 
 
 def measure(
@@ -44,7 +46,10 @@ def _values(name: str, value: Any, depth: int) -> Iterator[tuple[str, Value]]:
         case bool() | float() if name:
             yield name, value
         case int() if name:
-            yield name, value if abs(value) < LARGEST else float(value)
+            if abs(value) < LARGEST:
+                yield name, value
+            elif abs(value) <= MOST_OF_A_NUMBER:
+                yield name, float(value)
 
 
 def _is_meant(entry: Measurement, value: Value) -> bool:

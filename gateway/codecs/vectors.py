@@ -20,6 +20,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.errors import ConfigError
+from gateway.one_line import one_line
 
 LARGEST: Final = 64 << 20  # bytes of a file
 MOST_BYTES: Final = 1024  # of a payload; LoRaWAN has at most 242
@@ -92,7 +93,8 @@ class Difference(NamedTuple):
         return {"field": self.where, **{k: v for k, v in sides.items() if v is not ABSENT}}
 
     def __str__(self) -> str:
-        return f"{self.where}: expected {_shown(self.expected)}, got {_shown(self.got)}"
+        sides = f"expected {_shown(self.expected)}, got {_shown(self.got)}"
+        return one_line(f"{self.where}: {sides}")
 
 
 def read(file: Path) -> list[Vector]:

@@ -61,6 +61,13 @@ TRAITS = [
     ]
 # fmt: on
 
+PROXY_OF_MANY = """
+  const keys = Array.from({length: 1e5}, (_, i) => "k" + i);
+  const told = {enumerable: true, configurable: true, value: 1};
+  const all = {ownKeys: () => keys, getOwnPropertyDescriptor: () => told, get: () => 1};
+  return {data: new Proxy({}, all)};
+"""
+
 
 @pytest.mark.parametrize(("script", "data"), TRAITS)
 async def test_codec_finds_what_it_expects(
@@ -83,6 +90,9 @@ async def test_codec_finds_what_it_expects(
         ("", ["it returned null instead of an object with data"]),
         ("return {data: 1n}", ["TypeError: BigInt are forbidden in JSON.stringify"]),
         ("throw '\\ud800'", ["what it threw is no text"]),
+        ("throw 'a\\u001b[31m\\nb'", ["a?[31m b"]),
+        ("return {errors: [{a: 1}, 'x\\u001b\\n', null]}", ['{"a":1}', "x? ", "null"]),
+        (PROXY_OF_MANY, ["the codec was stopped: it wanted more than 8 MiB"]),
     ],
 )
 async def test_what_is_not_decoded_says_why(
@@ -92,7 +102,9 @@ async def test_what_is_not_decoded_says_why(
     assert output == {"errors": errors}
 
 
-@pytest.mark.parametrize("source", ["function decodeUplink(", "throw new Error('at once')", "1"])
+@pytest.mark.parametrize(
+    "source", ["function decodeUplink(", "throw new Error('at once')", "1", "'\0'"]
+)
 async def test_codec_that_cannot_be_used_says_why_each_time(
     javascript: JavaScript, source: str
 ) -> None:

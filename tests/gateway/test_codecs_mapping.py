@@ -38,6 +38,7 @@ def measured(row: Row, kind: Kind, data: dict[str, Any]) -> Value | None:
         (Row("it", "f"), None, None),
         (Row("it", "f"), float("inf"), None),
         (Row("it", "f"), [1], None),
+        (Row("it", "f"), 10**400, None),
     ],
 )
 def test_number(row: Row, value: object, expected: float | None) -> None:
@@ -48,6 +49,7 @@ def test_integer_is_whole() -> None:
     value = measured(Row("it", "f"), "integer", {"f": 2.0})
     assert value == 2
     assert isinstance(value, int)
+    assert measured(Row("it", "f"), "integer", {"f": 1e300}) == 1e300
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,20 @@ def test_unmapped_data_are_bounded() -> None:
     assert len(found[0]) == unmapped.MOST
 
 
-@pytest.mark.parametrize("output", [{}, {"data": None}, {"data": []}, {"data": 5}, {"data": "x"}])
+@pytest.mark.parametrize(
+    "output",
+    [
+        *({}, {"data": None}, {"data": []}, {"data": 5}, {"data": "x"}),
+        *({"data": {"a": None}}, {"data": {"": 1}}, {"data": {"a": 10**400}}),
+    ],
+)
 def test_output_without_data_is_an_error(tmp_path: Path, output: dict[str, object]) -> None:
     codec = catalogue(tmp_path, plain_js="1").codec("plain")
     assert codec.measured(output, 1, b"\0\0").error == "plain knows nothing of 2 bytes on FPort 1"
+
+
+def test_failed_script_has_no_data_and_a_reason(tmp_path: Path) -> None:
+    codec = catalogue(tmp_path, plain_js="1").codec("plain")
+    failed = codec.measured({"data": {"temperature": 5}, "errors": ["broken"]}, 1, b"\0")
+    assert (failed.measurements, failed.error) == ({}, "broken")
+    assert codec.measured({"errors": [""]}, 1, b"\0").error

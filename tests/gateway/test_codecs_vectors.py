@@ -129,3 +129,7 @@ def test_equal_to_the_last_digit_is_json_equality(one: Any, other: Any) -> None:
     found = differences(vector({"data": one}, "exact"), {"data": other})
     if not found:
         assert json.loads(json.dumps(one)) == json.loads(json.dumps(other))
+
+
+def test_difference_is_one_line_that_steers_no_terminal() -> None:
+    assert str(Difference("data.a\x1b[2J\n", "\x9b", 1)) == 'data.a?[2J : expected "?", got 1'
