@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     verifying = actions.add_parser("verify", help="whether all of it can be read; exit 1 if not")
     purging = actions.add_parser("purge", help="give up readings that the city has not had")
     _arguments_for_purge(purging)
+    repairing = actions.add_parser("repair", help="save what can be read of a damaged database")
     for action in (listing, exporting):
         action.add_argument("--device", metavar="DEVEUI", help="of one device alone")
         action.add_argument("--from", dest="begins", type=_time, metavar="TIME", help="RFC 3339")
         action.add_argument("--to", dest="ends", type=_time, metavar="TIME", help="before it")
-    for action in (asking, listing, exporting, verifying, purging):
+    for action in (asking, listing, exporting, verifying, purging, repairing):
         arguments_for_the_socket(action)
         action.add_argument("--json", action="store_true", help="one object a line")
 
@@ -75,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
         "export": _export,
         "verify": _verify,
         "purge": _purge,
+        "repair": _repair,
     }
     return actions[args.action](args)
 
@@ -139,6 +142,27 @@ def _purge(args: argparse.Namespace) -> int:
     done = line["done"]
     told = f"purged: {done['purged']} readings, and {done['archived']} of the archive"
     print(json.dumps(done) if args.json else f"{told}; {done['records']} records wait")
+    return 0
+
+
+def _repair(args: argparse.Namespace) -> int:
+    from gateway.diagnostics.client import ask
+    from gateway.files import DEFAULT_FILE, database
+    from gateway.store import at_rest
+
+    with suppress(ControlError):
+        ask(socket_path(args), "status")
+        print(
+            "kogge: the daemon runs, and has the database: stop it first (sudo systemctl stop"
+            " kogge). It repairs what it finds damaged at its start by itself",
+            file=sys.stderr,
+        )
+        return EX_FAILED
+    done = at_rest.repair(database(args.config or DEFAULT_FILE))
+    if args.json:
+        print(json.dumps({"repaired": done is not None, "what": done or ""}))
+    else:
+        print(done or "nothing is damaged: nothing was changed")
     return 0
 
 

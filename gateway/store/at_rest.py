@@ -13,12 +13,13 @@ from pathlib import Path
 
 from gateway.errors import ControlError, StoreError
 from gateway.records import Record
-from gateway.store import archive_tables, tables, wal
+from gateway.store import archive_tables, damage, faults, tables, wal
 from gateway.store.bounds import Room
 from gateway.store.database import free_disk
-from gateway.store.inspection import read_segments
+from gateway.store.inspection import read_segments, structure
 from gateway.store.migrations import schema
 from gateway.store.opening import connect_to_read
+from gateway.store.quarantine import finish, quarantine
 from gateway.store.walks import Tally
 
 _HIGHEST = (1 << 63) - 1
@@ -92,6 +93,37 @@ def _unreadable(path: Path, error: Exception) -> str:
         f"{path} cannot be read ({error}): it is damaged, or no database of Kogge's;"
         " see: kogge buffer verify"
     )
+
+
+def repair(path: Path) -> str | None:
+    """What the daemon's next start would do with a damaged database, and after a closer look: what
+    was done; None where nothing is wrong. Raises as `opened`.
+    """
+    with locked(path):
+        try:
+            finish(path)
+            why = _damage(path)
+            if why is None:
+                return None
+            moved, found = quarantine(path, schema())
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(
+                f"{path} cannot be repaired ({error}): nothing is lost by that, it is as it was;"
+                " check the disk (dmesg, df -h), or copy the file to another"
+            ) from error
+    return f"{path} was damaged ({why}). It is kept as {moved.name}; in its place are: {found}"
+
+
+def _damage(path: Path) -> str | None:
+    try:
+        with closing(connect_to_read(path)) as connection:
+            damage.check_version(connection, schema())
+            damage.check(connection)
+            return next(iter(structure(connection)), None)
+    except sqlite3.Error as error:
+        if not (faults.is_damage(error) or faults.is_unreadable(error)):
+            raise
+        return str(error)
 
 
 def tally(connection: sqlite3.Connection, *, archive: bool) -> Tally:

@@ -340,3 +340,36 @@ async def test_only_a_daemon_purges(
     async with filled(world, running=False):
         assert await kogge(config, "purge", "--all", "--yes") == 69
     assert "no daemon runs" in capsys.readouterr().err
+
+
+async def test_repair_saves_what_can_be_read_and_keeps_the_damaged(
+    world: World, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with daemon(world) as buffer:
+        await fill(buffer, *(reading(n, payload=f"{n:08x}") for n in range(5000)))
+    tear(world.path)
+    assert await kogge(config, "verify") == 1
+    assert await kogge(config, "repair") == 0
+    assert "kogge.db.damaged-1" in capsys.readouterr().out
+    assert await kogge(config, "repair", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"repaired": False, "what": ""}
+    async with daemon(world) as buffer:
+        assert 4000 < buffer.backlog <= 5000
+
+
+def tear(path: Path) -> None:
+    """A page in the middle is gone."""
+    with path.open("r+b") as card:
+        card.seek(path.stat().st_size // 2 // 1024 * 1024)
+        card.write(b"\xa5" * 1024)
+
+
+async def test_a_running_daemon_has_its_database_to_itself(
+    world: World, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with filled(world, running=True):
+        assert await kogge(config, "repair") == 1
+        assert "stop it first" in capsys.readouterr().err
+        config.with_name("kogge.sock").unlink()  # as if it did not answer
+        assert await kogge(config, "repair") == 69
+    assert "in use by a daemon" in capsys.readouterr().err

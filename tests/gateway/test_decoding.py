@@ -87,7 +87,7 @@ async def test_reading_is_replaced_and_told_when_its_codec_has_answered(place: P
     assert place.replaced == place.told
 
 
-async def test_undecoded_reading_is_decoded_on_its_way_out(place: Place) -> None:
+async def test_d1d_undecoded_reading_is_decoded_on_its_way_out(place: Place) -> None:
     others = (reading(2), event(3))
     found = await place.decoding.finished((others[0], RAW, others[1]))
     is_level(found[1])

@@ -32,7 +32,7 @@ async def test_reading_decoded_in_time_is_stored_decoded(world: World) -> None:
         assert records(await next_batch(buffer)) == [DECODED]
 
 
-async def test_reading_not_decoded_in_time_is_stored_raw(world: World) -> None:
+async def test_d1d_reading_not_decoded_in_time_is_stored_raw(world: World) -> None:
     async with world.buffer() as buffer:
         buffer.add(RAW)
         await buffer.close()
