@@ -22,6 +22,7 @@ class Proxy:
         self._broker = broker
         self._server: asyncio.Server | None = None
         self._lines: set[asyncio.Task[None]] = set()
+        self._restoring = asyncio.Lock()
         # bound but not listening: the port stays ours, and refuses, while the line is cut
         self._held = socket.socket()
         self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -37,10 +38,11 @@ class Proxy:
 
     async def restore(self) -> None:
         """Accept connections again."""
-        if self._server is None:
-            self._server = await asyncio.start_server(
-                self._connected, "127.0.0.1", self.port, reuse_address=True
-            )
+        async with self._restoring:  # two at once would both listen
+            if self._server is None:
+                self._server = await asyncio.start_server(
+                    self._connected, "127.0.0.1", self.port, reuse_address=True
+                )
 
     async def cut(self) -> None:
         """Break every connection and refuse new ones."""
