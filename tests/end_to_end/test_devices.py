@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,29 @@ async def test_device_added_by_qr_code_joins_and_reports_and_is_removed(tmp_path
         assert "gauge" in text
         assert f"{NEW_EUI:016x}" not in text
         assert NEW_KEY.hex() not in gateway.log()
+
+
+async def test_antenna_is_sited_by_watching_each_uplink(tmp_path: Path) -> None:
+    async with mosquitto(tmp_path) as broker:
+        config = await asyncio.to_thread(write_files, tmp_path, broker.port)
+        async with board(tmp_path / "tty") as (_, sky), daemon(config) as gateway:
+            await gateway.receiving()
+            await sky.send(GAUGE.uplink(7, TEMPERATURE))
+            await gateway.until(lambda now: now["counts"]["readings"] == 1)
+            watching = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "gateway", "devices", "show", "70b3d57ed0000001"),
+                *("--watch", "--json", "--config", str(config)),
+                stdout=asyncio.subprocess.PIPE, cwd=HOUSE,
+            )  # fmt: skip
+            assert watching.stdout is not None
+            async with asyncio.timeout(20):
+                assert json.loads(await watching.stdout.readline())["f_cnt"] == 7
+                await sky.send(GAUGE.uplink(8, TEMPERATURE))
+                one = json.loads(await watching.stdout.readline())
+            watching.send_signal(signal.SIGINT)
+            assert await watching.wait() == 0
+            assert (one["f_cnt"], one["snr"], one["margin"]) == (8, 8.0, 15.5)
+            assert one["rssi"] == pytest.approx(-80, abs=1)
 
 
 async def test_wrong_app_key_is_said_and_corrected_without_a_restart(tmp_path: Path) -> None:

@@ -1,0 +1,208 @@
+"""`kogge devices` and `kogge why` without a daemon: words, tables, keys and exit codes."""
+
+import io
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kogge import HOUSE, kogge
+
+from gateway.cli import devices_words, main, why_words
+
+EUI, KEY = "70b3d57ed0000009", "0f0e0d0c0b0a09080706050403020100"
+DEVICE: dict[str, Any] = {
+    "known": True, "dev_eui": EUI, "name": "parking-am-neuen-markt-07", "codec": "cayennelpp",
+    "lorawan": "1.0.3", "class": "A", "place": "Markt", "activation": "OTAA",
+    "join_eui": "70b3d57ed0000000", "dev_addr": "26011bda", "state": "joined", "f_cnt": 9,
+    "battery": 12, "hears_margin": 7, "adr": "stays", "joins": 1,
+    "joined": {"at": None, "age_s": 9e4}, "seen": {"at": None, "age_s": 4005.0},
+    "interval_s": 600.0, "regular": True, "overdue_s": 3405.0, "margin": 2.5, "sf": 9,
+    "heard": 24, "lost": 5, "codec_errors": 0, "codec_error": "", "codec_error_when": None,
+    "uplinks": [{"age_s": 600.0 - n, "rssi": -80.0 - n, "snr": 1.0, "sf": 9, "margin": 13.5 - n}
+                for n in range(12)],
+    "refused": [],
+}  # fmt: skip
+NEVER = DEVICE | {"state": "new", "seen": None, "f_cnt": None, "uplinks": [], "heard": 0, "lost": 0,
+                  "margin": None, "battery": None, "sf": None, "interval_s": None,
+                  "overdue_s": None}  # fmt: skip
+GATEWAY = {"time_quality": "ntp", "region": "EU868", "channels": [868_100_000], "up_s": 9e4}
+STATUS: dict[str, Any] = {
+    "radio": {"state": "receiving", "reason": ""}, "answers": {"OK": 3}, "silence": "",
+    "join": {"join": "open", "allow": [], "seconds_left": None},
+}  # fmt: skip
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    file = tmp_path / "kogge.toml"
+    file.write_text('[gateway]\nstate_dir = "."\ncontrol_socket = "kogge.sock"\n')
+    (tmp_path / "devices.toml").write_text("# our street\n")
+    return file
+
+
+def run(config: Path, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", *words, "--config", str(config)],
+        input=stdin, capture_output=True, text=True, cwd=HOUSE, check=False, timeout=30,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def test_life_of_a_device_without_a_daemon(config: Path) -> None:
+    file, table = config.with_name("devices.toml"), config.with_name("out.csv")
+    done = run(
+        config, "devices", "add", "70:B3:D5:7E:D0:00:00:09", "--join-eui", "70B3D57ED0000000",
+        "--name", "bin", "--json", stdin=f"{KEY.upper()}\n",
+    )  # fmt: skip
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["added"], told["applied"]) == (0, [EUI], False)
+    assert "no daemon answers" in told["reason"]
+    assert file.read_text().startswith("# our street\n")
+    assert f'app_key = "{KEY}"' in file.read_text()
+
+    listed = run(config, "devices", "list")
+    assert listed.returncode == 69
+    assert EUI in listed.stdout
+    shown = run(config, "devices", "show", EUI)
+    assert (shown.returncode, KEY in shown.stdout) == (69, False)
+    assert KEY in run(config, "devices", "show", EUI, "--keys", "shown").stdout
+    why = run(config, "why", EUI)
+    assert (why.returncode, "nothing was heard" in why.stdout) == (69, True)
+
+    assert KEY not in run(config, "devices", "export", "-").stdout
+    assert run(config, "devices", "export", str(table), "--keys", "shown").returncode == 0
+    assert stat.S_IMODE(table.stat().st_mode) == 0o600
+    assert run(config, "devices", "remove", EUI).returncode == 0
+    assert file.read_text().strip() == "# our street"
+    assert run(config, "devices", "import", str(table)).returncode == 0
+    again = config.with_name("again.toml")
+    assert run(config, "devices", "export", str(again), "--keys", "shown").returncode == 0
+    assert KEY in again.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "stdin", "code", "says"),
+    [
+        (("qr", "https://example.org"), "", 64, "no LoRaWAN QR code"),
+        (("qr", f"LW:D0:{'0' * 16}:{EUI}:AABB1122"), "", 1, "AppKey is missing"),
+        (("qr", f"LW:D0:{'0' * 16}:{EUI}:AABB1122"), "00\n" * 3, 1, "no AppKey was given"),
+        (("qr", "-"), f"LW:D0:{'0' * 16}:{EUI}:AABB1122\n", 1, "AppKey is missing"),
+        (("add", "7", "--join-eui", "0"), "", 64, "16 hex digits"),
+        (("add", EUI, "--join-eui", "12"), f"{KEY}\n", 78, "16 hex digits"),
+        (("add", EUI, "--dev-addr", "26011bda"), f"{KEY}\n", 1, "AppSKey is missing"),
+        (("add", EUI, "--join-eui", "0" * 16, "--codec", "cayenelpp"), f"{KEY}\n", 78,
+         "did you mean cayennelpp"),
+        (("add", EUI, "--join-eui", "0" * 16, "--keys", "none.csv"), "", 78, "cannot be read"),
+        (("remove", EUI), "", 78, "no device in it has this DevEUI"),
+        (("import", "none.csv"), "", 78, "cannot be read"),
+        (("show", EUI), "", 1, "no device in devices.toml"),
+    ],
+)  # fmt: skip
+def test_what_is_refused_is_said_and_changes_nothing(
+    config: Path, words: tuple[str, ...], stdin: str, code: int, says: str
+) -> None:
+    done = run(config, "devices", *words, stdin=stdin)
+    assert (done.returncode, says in done.stderr) == (code, True), done.stderr
+    assert KEY not in done.stderr
+    assert config.with_name("devices.toml").read_text() == "# our street\n"
+
+
+def test_device_that_is_there_is_refused_before_its_key_is_asked_for(config: Path) -> None:
+    words = ("devices", "add", EUI, "--join-eui", "0" * 16)
+    assert run(config, *words, stdin=f"{KEY}\n").returncode == 0
+    done = run(config, *words)
+    assert (done.returncode, "stands there already" in done.stderr) == (78, True)
+
+
+def test_device_1_1_is_asked_for_both_keys(config: Path) -> None:
+    words = ("devices", "add", EUI, "--join-eui", "0" * 16, "--lorawan", "1.1")
+    assert run(config, *words, stdin=f"{KEY}\n{'1' * 32}\n").returncode == 0
+    assert f'nwk_key = "{"1" * 32}"' in config.with_name("devices.toml").read_text()
+
+
+def test_typed_key_is_never_shown(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    typed = iter(["00 11", KEY])
+    prompts: list[str] = []
+
+    def type_in(prompt: str) -> str:
+        prompts.append(prompt)
+        return next(typed)
+
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr("getpass.getpass", type_in)
+    words = ["devices", "add", EUI, "--join-eui", "0" * 16, "--config", str(config)]
+    assert main(words) == 0
+    said = capsys.readouterr()
+    assert prompts == [f"AppKey of {EUI} (not shown): "] * 2
+    assert KEY not in said.out + said.err
+    assert "it had 4 characters" in said.err
+
+
+def test_table_of_devices_keeps_to_80_columns() -> None:
+    lines = list(devices_words.table([DEVICE, NEVER]))
+    assert max(map(len, lines)) <= 80
+    assert "OVERDUE, WEAK, LOSSY, BATTERY LOW" in lines[2]
+    assert "never heard" in lines[4]
+    assert "kogge devices qr" in next(devices_words.table([]))
+
+
+def test_detail_has_a_picture_of_the_signal() -> None:
+    lines = list(devices_words.detail(DEVICE))
+    (picture,) = [line for line in lines if "RSSI" in line]
+    assert "█" in picture
+    assert "▁" in picture
+    assert sum("dBm" in line for line in lines) == 1 + 8
+    assert any("OVERDUE" in line for line in lines)
+
+
+def codes(device: dict[str, Any], **status: Any) -> list[str]:
+    return [one.code for one in why_words.reasons(device, GATEWAY, STATUS | status, None)]
+
+
+def test_reasons_come_newest_first_and_then_what_is_so_now() -> None:
+    refused = [
+        {"age_s": age, "reason": reason, "says": "", "by": "dev_eui", "dev_addr": None, "count": 2}
+        for age, reason in ((90.0, "bad_mic"), (5.0, "join_closed"))
+    ]
+    shut = {"join": "closed", "allow": [], "seconds_left": 0}
+    assert codes(DEVICE | {"refused": refused}) == [
+        "join_closed", "bad_mic", "overdue", "weak", "lossy", "battery",
+    ]  # fmt: skip
+    found = codes(NEVER, join=shut, radio={"state": "fault", "reason": "no port"})
+    assert found[:3] == ["radio", "join_closed", "never_heard"]
+
+
+def test_never_heard_is_led_step_by_step() -> None:
+    assert codes(NEVER) == [
+        "never_heard", "asleep", "identity", "region", "elsewhere", "antenna",
+    ]  # fmt: skip
+    stranger = {"known": False, "dev_eui": EUI, "refused": [], "uplinks": []}
+    assert "not_in_file" in codes(stranger)
+
+
+def test_every_reason_for_a_refusal_has_words() -> None:
+    from gateway.lorawan.outcome import DropReason
+
+    nobodys = {"bad_crc", "no_crc", "malformed", "not_an_uplink", "duplicate"}
+    assert set(why_words.REFUSED) == {str(one) for one in DropReason} - nobodys
+
+
+def test_why_keeps_to_80_columns() -> None:
+    found = why_words.reasons(DEVICE, GATEWAY, STATUS, {"received_at": "2026-11-20T10:00:00Z"})
+    assert max(map(len, why_words.lines(DEVICE, GATEWAY, found))) <= 80
+
+
+def test_help_and_a_wrong_word() -> None:
+    assert kogge("devices", "--help").returncode == 0
+    assert kogge("why", "no-eui").returncode == 64
