@@ -249,3 +249,13 @@ def check_time(moment: Moment, record: dict[str, Any]) -> None:
         assert abs(record["t"] - 1e9 - min(0, moment.monotonic_s - NOW.monotonic_s)) <= 0.0011
     else:
         assert (record["boot"], record["monotonic"]) == (moment.boot_id, moment.monotonic_s)
+
+
+@pytest.mark.parametrize("format_name", ["senml+json", "senml+cbor"])
+def test_measurement_is_never_taken_for_a_record_of_the_pack(format_name: str) -> None:
+    named = {"error": 5, "payload": "text", "name": True, "uplink": 1, "batch": 2, "_inside": 3}
+    reading = msgspec.structs.replace(READING, measurements=named, units={}, flags=None)
+    found = {record["n"]: record for record in packed(reading, name=format_name)}
+    assert {"error_", "payload_", "name_", "uplink_", "batch_", "_inside"} <= found.keys()
+    assert found["name"]["vs"] == READING.name
+    assert "error" not in found

@@ -12,6 +12,8 @@ The rules of this file:
   "now", the labels `boot` and `monotonic` stand in each of the reading's records. A reader ignores
   labels that it does not know (RFC 8428 §4.4).
 - A value that is not to be believed has the label `flag`: `out_of_range`, `blind_zone`.
+- A measurement that is called as one of the pack's own records (OWN) has a `_` behind its name: a
+  codec without a mapping may call its fields `error` or `payload`.
 - No number is NaN or infinite: SenML has no such values.
 """
 
@@ -25,6 +27,8 @@ import msgspec
 from gateway.records import Moment, Reading, Value
 
 Record: TypeAlias = dict[str, Any]
+
+OWN: Final = frozenset({"batch", "historical", "uplink", "name", "error", "payload"})
 
 # RFC 8428 §12.2: the labels of its records in CBOR; all others are text there too
 LABELS: Final = {"bn": -2, "bt": -3, "n": 0, "u": 1, "v": 2, "vs": 3, "vb": 4, "vd": 8}
@@ -102,7 +106,7 @@ def _of_reading(reading: Reading, introduce: bool) -> Iterator[Record]:
         if not isinstance(value, float) or math.isfinite(value):
             unit, flag = reading.units.get(name), (reading.flags or {}).get(name)
             marks = ({"u": unit} if unit else {}) | ({"flag": flag} if flag else {})
-            yield {"n": name} | marks | _value(value)
+            yield {"n": f"{name}_" if name in OWN else name} | marks | _value(value)
     if reading.error is not None:
         yield {"n": "error", "vs": reading.error}
     if reading.payload is not None:
