@@ -149,7 +149,10 @@ def _same(expected: Any, got: Any, exact: bool) -> bool:
     if isinstance(expected, bool) or isinstance(got, bool):
         return expected is got
     if isinstance(expected, int | float) and isinstance(got, int | float) and not exact:
-        return math.isclose(expected, got, rel_tol=1e-9, abs_tol=1e-12)
+        try:
+            return math.isclose(expected, got, rel_tol=1e-9, abs_tol=1e-12)
+        except OverflowError:  # an integer that no float can hold
+            return expected == got
     return bool(expected == got)
 
 

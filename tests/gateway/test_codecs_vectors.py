@@ -133,3 +133,10 @@ def test_equal_to_the_last_digit_is_json_equality(one: Any, other: Any) -> None:
 
 def test_difference_is_one_line_that_steers_no_terminal() -> None:
     assert str(Difference("data.a\x1b[2J\n", "\x9b", 1)) == 'data.a?[2J : expected "?", got 1'
+
+
+def test_integer_that_no_float_holds_is_compared_too() -> None:
+    expected = vector({"data": {"a": 10**400, "b": 1}})
+    assert [d.where for d in differences(expected, {"data": {"a": 10**400, "b": 10**400}})] == [
+        "data.b"
+    ]
