@@ -1,9 +1,11 @@
 """A moment that has certainly passed: by it certificates are judged while the clock is wrong.
 
-It is this release's, or the newest trusted time that an earlier run has noted in the store.
+It is this release's, or the newest trusted time that an earlier run has noted in the store. A note
+that is no time (the card has changed it) counts as none.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from gateway import RELEASED
@@ -24,8 +26,8 @@ class TimeFloor:
 
     async def recall(self) -> None:
         noted = await self._memory.recall(NAME)
-        if noted is not None:
-            self.at = max(self.at, float(noted))
+        with suppress(ValueError):
+            self.at = max(self.at, float(noted or "nan"))
 
     async def look_again(self) -> None:
         """Note the time now and then; it never goes back."""

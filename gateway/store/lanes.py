@@ -171,7 +171,8 @@ class Lanes:
 
     def reconcile(self, on_disk: Mapping[int, int], out: Sequence[Entry]) -> list[Entry]:
         """The disk is back with these segments, counts by `first`: it may have lost some, or have
-        taken one that was not believed. Returns what memory has and it has not; that is live.
+        taken one that was not believed. Returns what memory has and it has not; that is live, if it
+        was late.
         """
         self._segments = {
             first: segment
@@ -181,7 +182,7 @@ class Lanes:
         known = self._segments.values()
         torn = [
             entry
-            for entry in (*self.late, *self.live, *out)
+            for entry in (*self.late, *self.live, *self.parked, *out)
             if entry.segment is not None and self._segments.get(entry.segment.first) is None
         ]
         for entry in torn:
@@ -190,7 +191,8 @@ class Lanes:
         self.late = deque(entry for entry in self.late if entry.segment is not None)
         known_records = sum(len(one.held) + len(one.delivered) + len(one.lost) for one in known)
         self.unread = sum(on_disk.values()) - known_records
-        self.undelivered = self.unread + len(self.live) + len(self.late) + len(out)
+        in_memory = (self.live, self.late, self.parked, out)
+        self.undelivered = self.unread + sum(map(len, in_memory))
         self.cursor = 0
         self.deletions += 1
         return torn

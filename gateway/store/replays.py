@@ -156,6 +156,11 @@ class Replays:
 
     # what is saved
 
+    @property
+    def _is_done(self) -> bool:
+        """All of the first replay is delivered."""
+        return self._is_read and not self._parts
+
     def _settle(self) -> None:
         """The first parts that are delivered are done with."""
         head = self._waiting[0]
@@ -164,14 +169,15 @@ class Replays:
             count, damaged = head.count + part.count, head.damaged + part.damaged
             head = replace(head, cursor=part.number, count=count, damaged=damaged)
         self._waiting[0] = head
-        is_done = self._is_read and not self._parts
-        self.due = min(self.due, self._now() + (0 if is_done else SAVE_SECONDS))
+        self.due = min(self.due, self._now() + (0 if self._is_done else SAVE_SECONDS))
 
     def news(self) -> tuple[Command, list[Event]]:
-        """How far the first replay has come, to be committed with its answer if it is done."""
-        self.due = math.inf
+        """How far the first replay has come, to be committed with its answer if it is done. Due
+        again, should the commit not even begin.
+        """
+        self.due = self._now() + SAVE_SECONDS
         command = self._waiting[0]
-        if not self._is_read or self._parts:
+        if not self._is_done:
             return command, []
         return replace(command, done=True), [replayed(self._clock.now(), command)]
 
@@ -181,4 +187,6 @@ class Replays:
         elif command.done:
             self._waiting.popleft()
             self._begin_anew()
+            self.due = math.inf
+        elif command == self._waiting[0] and not self._is_done:
             self.due = math.inf

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import pytest
 from bounds_tools import drained
@@ -287,6 +287,32 @@ async def test_d1c_a_commit_that_was_not_believed_but_stands_loses_and_hides_not
         assert len(numbers) == 3  # the doubted one twice, under its id
         await buffer.close()
     assert await world.stored() == []
+
+
+async def test_d1c_what_is_parked_is_not_told_to_be_lost(world: World) -> None:
+    async with world.buffer() as buffer:
+        await buffer.keep([reading(n) for n in range(3)], Changes())
+        buffer.park(await next_batch(buffer, limit=1))
+        with sick():
+            await fail(buffer, world)
+        await buffer.restore(Changes)
+        assert (buffer.lost_records, buffer.backlog, buffer.parked) == (0, 3, 1)
+
+
+async def test_d1c_what_is_parked_is_written_again_where_the_disk_has_lost_it(
+    world: World,
+) -> None:
+    async with world.buffer() as buffer:
+        await buffer.keep([reading(1)], Changes())
+        buffer.park(await next_batch(buffer))
+        with sick():
+            await fail(buffer, world)
+        with closing(sqlite3.connect(world.path)) as connection:
+            connection.execute("DELETE FROM segment")
+            connection.commit()
+        await buffer.restore(Changes)
+        assert (buffer.lost_records, buffer.backlog, buffer.parked) == (0, 1, 1)
+        assert await world.after_power_cut().stored() == [1]
 
 
 async def test_d1c_run_goes_on_over_a_fault_and_beats(world: World) -> None:

@@ -6,11 +6,14 @@ from contextlib import closing
 
 import pytest
 from archive_tools import ALL, START, WEEK, deliver, order, replayed, timed, until_answered
+from sick_disk import sick
 from store_tools import World, next_batch, number_of, numbers_of
 
+from gateway.errors import DiskFault
 from gateway.lorawan.session import Changes
 from gateway.replay import REMEMBERED, Command, Span
 from gateway.store.archive import BLOCK_READINGS
+from gateway.store.bounds import Bounds
 from gateway.store.buffer import Buffer
 from gateway.store.replays import SAVE_SECONDS
 
@@ -258,3 +261,25 @@ async def test_answer_comes_from_a_running_buffer_alone(world: World) -> None:
         assert answer.records[0].detail["count"] == 10  # type: ignore[union-attr]
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_answer_comes_though_the_disk_refused_when_there_was_no_room_for_it(
+    world: World,
+) -> None:
+    async with world.store() as store:
+        buffer = world.on(store, bounds=Bounds(min_free=1000), archive=WEEK)
+        await buffer.open()
+        await in_blocks(buffer, 1)
+        await order(buffer, "again")
+        await buffer.flush()
+        buffer.delivered(await next_batch(buffer))
+        await read_all(buffer)
+        world.free, world.time = 0, world.time + SAVE_SECONDS
+        await store.measure()
+        with sick(), pytest.raises(DiskFault):
+            await buffer.flush()
+        world.free = 1 << 40
+        await buffer.restore(Changes)
+        world.time += SAVE_SECONDS
+        await buffer.flush()
+        assert len(buffer.replays) == 0

@@ -29,7 +29,7 @@ async def test_floor_is_the_release_until_something_later_is_noted() -> None:
     floor = TimeFloor(Memory(), lambda: moment(None))
     await floor.recall()
     assert floor.at == RELEASED
-    for noted, expected in ((str(LATER), LATER), ("5", RELEASED)):
+    for noted, expected in ((str(LATER), LATER), ("5", RELEASED), ("17p0", RELEASED)):
         floor = TimeFloor(Memory(**{NAME: noted}), lambda: moment(None))
         await floor.recall()
         assert floor.at == expected
