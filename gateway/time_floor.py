@@ -1,7 +1,8 @@
 """A moment that has certainly passed: by it certificates are judged while the clock is wrong.
 
 It is this release's, or the newest trusted time that an earlier run has noted in the store. A note
-that is no time (the card has changed it) counts as none.
+that is no time (the card has changed it) counts as none, and one that trusted time has not reached
+by far is put right: it would lock the gateway out at the next start.
 """
 
 from collections.abc import Callable
@@ -30,9 +31,11 @@ class TimeFloor:
             self.at = max(self.at, float(noted or "nan"))
 
     async def look_again(self) -> None:
-        """Note the time now and then; it never goes back."""
+        """Note the time now and then; it never goes back, but for a note that was wrong."""
         now = self._now()
         trusted = now.at is not None and now.time_quality in _TOLD_BY_OTHERS
-        if trusted and now.at is not None and now.at >= self.at + NOTED_EVERY:
+        if not trusted or now.at is None or now.at < RELEASED:
+            return
+        if abs(now.at - self.at) >= NOTED_EVERY:
             self.at = now.at
             await self._memory.remember(NAME, str(round(self.at)))

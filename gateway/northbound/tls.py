@@ -135,7 +135,13 @@ def plain(error: OSError | UnicodeError) -> str:
 def _check_expiry(certificate: Any, floor: float) -> None:
     """Raises SSLCertVerificationError, as OpenSSL does where dates are checked."""
     expires = certificate["notAfter"]
-    if ssl.cert_time_to_seconds(expires) < floor:
+    try:
+        expires_at = ssl.cert_time_to_seconds(expires)
+    except ValueError as error:
+        raise ssl.SSLCertVerificationError(
+            1, f"certificate has an end that is no date: {expires}"
+        ) from error
+    if expires_at < floor:
         raise ssl.SSLCertVerificationError(
             1, f"certificate has expired: {expires}, and it is {rfc3339(floor)} at least"
         )

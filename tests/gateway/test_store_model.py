@@ -197,4 +197,4 @@ class BufferMachine(RuleBasedStateMachine):
 
 
 TestBuffer = BufferMachine.TestCase
-TestBuffer.settings = settings(max_examples=40, stateful_step_count=30)
+TestBuffer.settings = settings(max_examples=25, stateful_step_count=30)

@@ -1,4 +1,4 @@
-"""A time that has certainly passed: never wrong, never going back."""
+"""A time that has certainly passed: never going back, but for a note that was wrong."""
 
 from gateway import RELEASED
 from gateway.records import Moment
@@ -46,6 +46,14 @@ async def test_trusted_time_is_noted_now_and_then() -> None:
     now = moment(LATER + NOTED_EVERY)
     await floor.look_again()
     assert memory.writes == 2
+
+
+async def test_note_of_a_wrong_time_is_put_right_once_time_is_known() -> None:
+    memory = Memory(**{NAME: str(LATER * 5)})
+    floor = TimeFloor(memory, lambda: moment(LATER))
+    await floor.recall()
+    await floor.look_again()
+    assert (floor.at, memory.noted[NAME]) == (LATER, str(round(LATER)))
 
 
 async def test_time_that_nobody_told_us_is_not_noted() -> None:
