@@ -22,16 +22,15 @@ What holds here (docs/architecture.md §4):
 Live records wait in memory for at most W; then they are on disk, leave memory, and wait as the
 backlog. A segment on disk is deleted, with a coming commit, when all of its records are delivered;
 a crash in between delivers them again. Times are seconds of `now`; wall time is the clock's.
+
+- handing_out.py: whose turn it is, and what becomes of a batch.
+- rounds.py: what is written when. commits.py: what stands in one commit.
+- giving_up.py, replays.py, walks.py, archive.py: what their names say. lanes.py: who has which
+  record. contents.py puts the parts together.
 """
 
-import asyncio
-import math
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
 from weakref import WeakValueDictionary
 
 from gateway.clock import Clock
@@ -40,33 +39,20 @@ from gateway.lorawan.session import NO_CHANGES, Changes, Session
 from gateway.records import Event, Reading, Record
 from gateway.replay import Command
 from gateway.store import tables
-from gateway.store.archive import Archive
 from gateway.store.bounds import NO_BOUNDS, Bounds
-from gateway.store.chores import Chores, Taken
+from gateway.store.commits import Commits
+from gateway.store.contents import Contents
 from gateway.store.database import Store
-from gateway.store.giving_up import AGE_CHECK, READ_RECORDS, GivingUp
-from gateway.store.lanes import Entry, Lanes, Segment, take
-from gateway.store.numbers import Numbers
-from gateway.store.owed import merged
-from gateway.store.replays import Replays
-from gateway.store.segments import slices
+from gateway.store.giving_up import GivingUp
+from gateway.store.handing_out import Batch, HandingOut
+from gateway.store.lanes import Entry, Segment
+from gateway.store.rounds import Rounds
 from gateway.store.unwritten import GIVEN_UP, Unwritten
-from gateway.store.walks import Walks
+
+__all__ = ["Batch", "Buffer"]
 
 COMMIT_TAKES = 0.5  # seconds that a commit on a slow card may need before W ends
 UNTIMED = Clock(lambda: "unsynchronised", "")
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What goes into one message: all readings or all events. `number` rises for ever. What is
-    `replayed` has been delivered before.
-    """
-
-    records: tuple[Record, ...]
-    historical: bool
-    number: int
-    replayed: bool = False
 
 
 class Buffer:
@@ -91,33 +77,22 @@ class Buffer:
         self._bounds = bounds
         self._clock = clock
         self._archive_seconds = archive
-        self._out: dict[int, list[Entry]] = {}
         self._undecoded: WeakValueDictionary[str, Entry] = WeakValueDictionary()
-        self._arrived = asyncio.Event()
-        self._hurry = asyncio.Event()
-        self._alarm = math.inf
 
     async def open(self) -> None:
         """Learns how much is on disk from the runs before."""
-        stock = await self._store.stock()
-        self._lanes = Lanes(stock.records)
-        self._sequence = Numbers.after("sequence", stock.reserved.get("sequence", 1))
-        self._batches = Numbers.after("batch", stock.reserved.get("batch", 1))
-        self.archive = Archive(
-            self._archive_seconds,
-            stock.archive,
-            self._sequence,
-            at=self._now(),
+        has = Contents.of(
+            self._store,
+            await self._store.stock(),
+            self._unwritten,
+            self._now,
+            bounds=self._bounds,
             clock=self._clock,
-            fits=lambda records: self._bounds.exceeded(self._store.room, records) is None,
+            archive_seconds=self._archive_seconds,
         )
-        self._chores = Chores(self.archive)
-        self.replays = Replays(
-            stock.commands, self.archive, self._store.read_archived, self._now, self._clock
-        )
-        self.walks = Walks(
-            self._store, self._lanes, self._out, self.archive, self._sequence.next - 1
-        )
+        self._lanes, self._out, self._arrived = has.lanes, has.out, has.arrived
+        self._sequence, self._chores = has.sequence, has.chores
+        self.archive, self.replays, self.walks = has.archive, has.replays, has.walks
         self._giving_up = GivingUp(
             self._store,
             self._lanes,
@@ -127,6 +102,13 @@ class Buffer:
             bounds=self._bounds,
             clock=self._clock,
             first=self._sequence.next,
+        )
+        self._commits = Commits(has)
+        self._rounds = Rounds(
+            has, self._commits, self._giving_up, self._slack, keep=self.keep, kept=self._kept
+        )
+        self._handing_out = HandingOut(
+            has, self._commits, self._giving_up, self._slack, self._rounds.hurry
         )
 
     @property
@@ -165,7 +147,7 @@ class Buffer:
         """A live record, to the forwarder at once, safe within W. `session` has changed with it."""
         self._add([Entry(record, self._now())])
         if session is None:
-            self._wake_run()
+            self._rounds.hurry()
         else:
             self.touch(session)
 
@@ -186,7 +168,7 @@ class Buffer:
     def touch(self, session: Session) -> None:
         """D1b: its f_cnt_up has changed, whether or not a record came with it."""
         self._chores.touch(session, self._now())
-        self._wake_run()
+        self._rounds.hurry()
 
     async def keep(
         self, records: Sequence[Record], changes: Changes, commands: Sequence[Command] = ()
@@ -209,12 +191,13 @@ class Buffer:
 
         def ended(error: StoreError | None) -> None:
             self.replays.ended(begun, error)
-            self._kept(entries, error)
+            if error is None:
+                self._kept(entries)
             if isinstance(error, DiskFault) and may_go_on:
                 self._go_on(entries, changes)
 
         try:
-            await self._commit(entries, changes, ended, commands=begun)
+            await self._commits.commit(entries, changes, ended, commands=begun)
         except DiskFault:
             if not may_go_on:
                 raise
@@ -225,10 +208,9 @@ class Buffer:
         """D1c: returns when those that memory alone has are safe; False: one was given up."""
         return await self._unwritten.safe(wanted)
 
-    def _kept(self, entries: Sequence[Entry], error: StoreError | None) -> None:
-        if error is None:
-            self._enter(entries)
-            self._wake_run()
+    def _kept(self, entries: Sequence[Entry]) -> None:
+        self._enter(entries)
+        self._rounds.hurry()
 
     def _enter(self, entries: Sequence[Entry]) -> None:
         self._lanes.enter(entries)
@@ -250,7 +232,7 @@ class Buffer:
         held = [e for e in entries if changes != NO_CHANGES and not isinstance(e.record, Reading)]
         self._unwritten.hold(held)
         self._add([entry for entry in entries if entry not in held])
-        self._wake_run()
+        self._rounds.hurry()
 
     async def _tell(
         self,
@@ -266,9 +248,10 @@ class Buffer:
 
         def ended(error: StoreError | None) -> None:
             then(error)
-            self._kept(entries, error)
+            if error is None:
+                self._kept(entries)
 
-        await self._commit(entries, Changes(), ended, given_up=given_up, staying=staying)
+        await self._commits.commit(entries, Changes(), ended, given_up=given_up, staying=staying)
 
     async def purge(self, unwanted: Callable[[Record], bool]) -> int:
         """A technician gives these up: told to the city as any that are given up. How many went;
@@ -279,7 +262,7 @@ class Buffer:
     def purge_archive(self, before: float) -> int:
         """How many readings go, in whole blocks that are older than this Unix time."""
         count = self.archive.purge(before, self._now())
-        self._wake_run()
+        self._rounds.hurry()
         return count
 
     # records go out
@@ -301,112 +284,27 @@ class Buffer:
         came back). `in_order`: live records go when no backlog is left. May be cancelled at any
         time.
         """
-        with suppress(DiskFault):
-            await self._reserve_batch_number()
-        while True:
-            readable = not self.failing
-            backlog = bool(self._lanes.late) or (self._lanes.has_backlog and readable)
-            ripe_in = math.inf if in_order and backlog else self._ripe_in(limit, linger)
-            if ripe_in <= 0:
-                return self._hand_out(self._lanes.live, limit, historical=False)
-            hungry = self.replays.is_hungry(limit) and readable
-            again = hungry or self.replays.has_readings
-            backlog_in = backlog_wait() if backlog or again else math.inf
-            if backlog_in > 0:
-                self._arrived.clear()
-                await _wait(self._arrived, min(ripe_in, backlog_in))
-            elif self._lanes.unread and len(self._lanes.late) < limit and readable:
-                with suppress(DiskFault):
-                    await self._read_backlog()
-            elif self._lanes.late:
-                return self._hand_out(self._lanes.late, limit, historical=True)
-            elif hungry:
-                with suppress(DiskFault):
-                    await self.replays.read()
-                self._wake_run()
-            else:
-                return self._replay(limit)
+        return await self._handing_out.next_batch(
+            limit, linger, backlog_wait=backlog_wait, in_order=in_order
+        )
 
     def delivered(self, batch: Batch) -> None:
         """The broker has acknowledged it, without a failure code."""
-        if batch.replayed:
-            self.replays.delivered(batch.number)
-        else:
-            self._delivered(batch)
-        self._arrived.set()
-        self._wake_run()
-
-    def _delivered(self, batch: Batch) -> None:
-        entries = self._out.pop(batch.number)
-        self.walks.delivered(entries)
-        self._chores.delete(self._lanes.delivered(entries), self._now())
-        self.archive.add(batch.records, self._now())
-        self._unwritten.say_safe(entries)
+        self._handing_out.delivered(batch)
 
     def returned(self, batch: Batch) -> None:
         """It could not be published: its records go out again."""
-        if batch.replayed:
-            self.replays.returned(batch.number)
-        else:
-            self._lanes.give_back(self._out.pop(batch.number))
-        self._arrived.set()
-        self._wake_run()
+        self._handing_out.returned(batch)
 
     def park(self, batch: Batch) -> None:
         """The broker will never take it: it is kept, bounded as all, and not handed out again by
         this run, unless `retry_parked` is called. What the city wanted once more stays archived.
         """
-        if batch.replayed:
-            self.replays.delivered(batch.number)
-        else:
-            self._lanes.parked.extend(self._out.pop(batch.number))
-        self._wake_run()
+        self._handing_out.park(batch)
 
     def retry_parked(self) -> int:
         """How many go out again."""
-        count = len(self._lanes.parked)
-        self._lanes.give_back(self._lanes.parked)
-        self._lanes.parked.clear()
-        self._arrived.set()
-        return count
-
-    def _hand_out(self, lane: deque[Entry], limit: int, *, historical: bool) -> Batch:
-        entries = take(lane, limit)
-        batch = Batch(tuple(entry.record for entry in entries), historical, self._batches.take())
-        self._out[batch.number] = entries
-        return batch
-
-    def _replay(self, limit: int) -> Batch:
-        number = self._batches.take()
-        return Batch(
-            self.replays.take(number, limit), historical=True, number=number, replayed=True
-        )
-
-    def _ripe_in(self, limit: int, linger: float) -> float:
-        """Seconds until live records are sent. Half of the time until the oldest is written is left
-        to the broker.
-        """
-        live = self._lanes.live
-        if not live or len(live) >= limit:
-            return 0.0 if live else math.inf
-        return live[0].at + min(linger, self._slack / 2) - self._now()
-
-    async def _read_backlog(self) -> None:
-        after, damaged = self._lanes.cursor, False
-
-        def found(rows: list[tables.Segment]) -> None:
-            nonlocal damaged
-            damaged = any(row.is_damaged for row in rows)
-            self._lanes.found(after, rows, self._now())
-
-        await self._store.read_segments(after, READ_RECORDS, found)
-        if damaged:
-            await self._giving_up.damaged(after)
-
-    async def _reserve_batch_number(self) -> None:
-        reservation = self._batches.reservation(1)
-        if reservation:
-            await self._commit([], Changes(), lambda _: None, reservation)
+        return self._handing_out.retry_parked()
 
     # what is written when
 
@@ -416,42 +314,18 @@ class Buffer:
         A round, and its `beat`, comes every minute at the latest (AGE_CHECK); while the disk
         refuses there is nothing to do but to wait for `restore`.
         """
-        while True:
-            beat()
-            await self._until_due()
-            with suppress(DiskFault):
-                await self.flush()
-            while self.failing:
-                beat()
-                await self._until(self._now() + AGE_CHECK)
+        await self._rounds.run(beat)
 
     async def flush(self) -> None:
         """One round: write what is about to outlive W, or waits to be written for its own sake."""
-        due = self._now() - self._slack
-        if self._unwritten.oldest <= due or self._chores.due <= self._now():
-            await self._write_all()
-        self._lanes.retire(due)
-        self._arrived.set()
-        if self._giving_up.due <= self._now():
-            await self._giving_up.aged(self._sequence.next)
-        if self.replays.due <= self._now():
-            await self._save_replay()
+        await self._rounds.flush()
 
     async def close(self) -> None:
         """Everything that is not acknowledged, and every session, is on disk; else a StoreError.
 
         Waits for a commit whose asker was cancelled first: what it could not write comes back.
         """
-        await self._store.settled()
-        self.archive.ripen()
-        if self.replays.due < math.inf:
-            await self._save_replay()
-        try:
-            while self._unwritten.oldest < math.inf or self._chores.due < math.inf:
-                await self._write_all()
-        except DiskFault as fault:
-            lost = f"{self.memory_records} records that memory alone had are lost with this stop"
-            raise StoreError(f"{fault}. {lost}") from fault
+        await self._rounds.close()
 
     async def restore(self, everything: Callable[[], Changes]) -> None:
         """D1c: if the disk is back, what it does not have is written first; else DiskFault.
@@ -459,11 +333,7 @@ class Buffer:
         `everything` that a database has to know, should it have been damaged and begun anew.
         """
         await self._store.reopen(self._reconcile)
-        if self._store.salvages:
-            self._chores.owe(everything(), self._now())
-        await self._write_all(self._batches.reservation(1))
-        self._arrived.set()
-        self._hurry.set()
+        await self._rounds.resume(everything)
 
     def _reconcile(self, on_disk: Mapping[int, int]) -> None:
         before = self._lanes.undelivered
@@ -471,106 +341,3 @@ class Buffer:
         self._unwritten.add(self._lanes.reconcile(on_disk, out))
         lost = self._giving_up.missing(before - self._lanes.undelivered)
         self._add([Entry(event, self._now()) for event in lost])
-
-    async def _until_due(self) -> None:
-        while (due := self._next_round()) > self._now():
-            await self._until(due)
-
-    async def _until(self, due: float) -> None:
-        """Or until something comes in that is due before."""
-        self._alarm = due
-        self._hurry.clear()
-        await _wait(self._hurry, due - self._now())
-
-    def _next_round(self) -> float:
-        live = self._lanes.live
-        leaves_memory = live[0].at if live and live[0].segment is not None else math.inf
-        return min(
-            min(self._unwritten.oldest, leaves_memory) + self._slack,
-            self._chores.due,
-            self._giving_up.due,
-            self.replays.due,
-        )
-
-    def _wake_run(self) -> None:
-        if not self.failing and self._next_round() < self._alarm:
-            self._hurry.set()
-
-    async def _write_all(self, reservation: dict[str, int] | None = None) -> None:
-        await self._giving_up.make_room(len(self._unwritten))
-        held, waiting = self._unwritten.take()
-        then = partial(self._all_written, held, waiting)
-        await self._commit([*held, *waiting], NO_CHANGES, then, reservation)
-
-    async def _save_replay(self) -> None:
-        command, answers = self.replays.news()
-        await self.keep(answers, Changes(), [command])
-
-    def _all_written(
-        self, held: Sequence[Entry], waiting: Sequence[Entry], error: StoreError | None
-    ) -> None:
-        if error is None:
-            self._unwritten.written(waiting)
-            self._kept(held, None)
-        else:
-            self._unwritten.put_back(held, waiting)
-
-    async def _commit(
-        self,
-        entries: Sequence[Entry],
-        changes: Changes,
-        then: Callable[[StoreError | None], None],
-        reservation: dict[str, int] | None = None,
-        given_up: Sequence[Segment] = (),
-        commands: Sequence[Command] = (),
-        staying: Sequence[tables.Segment] = (),
-    ) -> None:
-        """One transaction, with all chores that wait. `then` hears of its end, cancelled or not."""
-        chores = self._chores.take(changes, self._now())
-        both = merged(chores.changes, changes)
-        numbers = len(entries) + len(chores.archive.written)
-        reserved = self._sequence.reservation(numbers) | (reservation or {})
-        parts = [(self._sequence.take(len(part)), part) for part in slices(entries)]
-        self.archive.number(chores.archive)
-        segments = [tables.Segment(first, [one.record for one in part]) for first, part in parts]
-        write = tables.Write.of(
-            both,
-            [*staying, *segments],
-            [segment.first for segment in (*chores.delivered, *given_up)],
-            reserved,
-            chores.archive,
-            commands,
-            chores.counted,
-        )
-
-        def ended(error: StoreError | None) -> None:
-            if error is None:
-                self._written(parts, chores, reserved)
-                self._chores.written(write.sessions)
-                for session, written in zip(both.sessions, write.sessions, strict=True):
-                    session.is_on_disk(written)
-            else:
-                owed = changes if isinstance(error, DiskFault) else NO_CHANGES
-                self._chores.put_back(chores, owed, self._now())
-            then(error)
-
-        await self._store.commit(write, ended)
-
-    def _written(
-        self, parts: list[tuple[int, Sequence[Entry]]], chores: Taken, reserved: dict[str, int]
-    ) -> None:
-        self._sequence.confirm(reserved)
-        self._batches.confirm(reserved)
-        self._lanes.forget(chores.delivered)
-        self.archive.changed(chores.archive)
-        for first, entries in parts:
-            self.walks.written(first)
-            self._chores.delete(self._lanes.on_disk(first, entries), self._now())
-            self._unwritten.say_safe(entries)
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    """For the event, or until the time is over."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(None if seconds == math.inf else seconds):
-            await event.wait()

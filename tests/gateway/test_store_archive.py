@@ -194,7 +194,7 @@ async def test_without_room_nothing_is_archived_and_nothing_else_goes(world: Wor
         await buffer._store.measure()
         buffer.delivered(batch)
         buffer.archive.ripen()
-        await buffer._commit([], Changes(), lambda _: None)
+        await buffer._commits.commit([], Changes(), lambda _: None)
         assert (buffer.archive.given_up, sizes(buffer)) == (1, [])
         assert (buffer.backlog, buffer.lost_records) == (1, 0)
 

@@ -1,0 +1,158 @@
+"""What goes out: whose turn it is, and what becomes of a batch that has come back.
+
+- Live records go first, then the backlog on disk, then what the city wants once more (replays.py).
+- A batch that was handed out ends in `delivered`, `returned` or `park`.
+- While the disk refuses (D1c) nothing is read from it: the backlog waits.
+"""
+
+import math
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from gateway.errors import DiskFault
+from gateway.records import Record
+from gateway.store import tables
+from gateway.store.commits import Commits
+from gateway.store.contents import Contents, wait
+from gateway.store.giving_up import READ_RECORDS, GivingUp
+from gateway.store.lanes import Entry, take
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What goes into one message: all readings or all events. `number` rises for ever. What is
+    `replayed` has been delivered before.
+    """
+
+    records: tuple[Record, ...]
+    historical: bool
+    number: int
+    replayed: bool = False
+
+
+class HandingOut:
+    """For one buffer, which says what each method promises. `hurry` hears when something may have
+    to be written sooner.
+    """
+
+    def __init__(
+        self,
+        has: Contents,
+        commits: Commits,
+        giving_up: GivingUp,
+        slack: float,
+        hurry: Callable[[], None],
+    ) -> None:
+        """`slack` is for how many seconds a live record may wait before it is written."""
+        self._store, self._lanes, self._unwritten = has.store, has.lanes, has.unwritten
+        self._chores, self._archive, self._walks = has.chores, has.archive, has.walks
+        self._replays, self._batches, self._now = has.replays, has.batches, has.now
+        self._out, self._arrived = has.out, has.arrived
+        self._commits, self._giving_up = commits, giving_up
+        self._slack, self._hurry = slack, hurry
+
+    async def next_batch(
+        self,
+        limit: int,
+        linger: float,
+        *,
+        backlog_wait: Callable[[], float],
+        in_order: bool,
+    ) -> Batch:
+        with suppress(DiskFault):
+            await self._commits.reserve_batch_number()
+        while True:
+            readable = self._store.fault is None
+            backlog = bool(self._lanes.late) or (self._lanes.has_backlog and readable)
+            ripe_in = math.inf if in_order and backlog else self._ripe_in(limit, linger)
+            if ripe_in <= 0:
+                return self._hand_out(self._lanes.live, limit, historical=False)
+            hungry = self._replays.is_hungry(limit) and readable
+            again = hungry or self._replays.has_readings
+            backlog_in = backlog_wait() if backlog or again else math.inf
+            if backlog_in > 0:
+                self._arrived.clear()
+                await wait(self._arrived, min(ripe_in, backlog_in))
+            elif self._lanes.unread and len(self._lanes.late) < limit and readable:
+                with suppress(DiskFault):
+                    await self._read_backlog()
+            elif self._lanes.late:
+                return self._hand_out(self._lanes.late, limit, historical=True)
+            elif hungry:
+                with suppress(DiskFault):
+                    await self._replays.read()
+                self._hurry()
+            else:
+                return self._replay(limit)
+
+    def delivered(self, batch: Batch) -> None:
+        if batch.replayed:
+            self._replays.delivered(batch.number)
+        else:
+            self._delivered(batch)
+        self._arrived.set()
+        self._hurry()
+
+    def _delivered(self, batch: Batch) -> None:
+        entries = self._out.pop(batch.number)
+        self._walks.delivered(entries)
+        self._chores.delete(self._lanes.delivered(entries), self._now())
+        self._archive.add(batch.records, self._now())
+        self._unwritten.say_safe(entries)
+
+    def returned(self, batch: Batch) -> None:
+        if batch.replayed:
+            self._replays.returned(batch.number)
+        else:
+            self._lanes.give_back(self._out.pop(batch.number))
+        self._arrived.set()
+        self._hurry()
+
+    def park(self, batch: Batch) -> None:
+        if batch.replayed:
+            self._replays.delivered(batch.number)
+        else:
+            self._lanes.parked.extend(self._out.pop(batch.number))
+        self._hurry()
+
+    def retry_parked(self) -> int:
+        count = len(self._lanes.parked)
+        self._lanes.give_back(self._lanes.parked)
+        self._lanes.parked.clear()
+        self._arrived.set()
+        return count
+
+    def _hand_out(self, lane: deque[Entry], limit: int, *, historical: bool) -> Batch:
+        entries = take(lane, limit)
+        batch = Batch(tuple(entry.record for entry in entries), historical, self._batches.take())
+        self._out[batch.number] = entries
+        return batch
+
+    def _replay(self, limit: int) -> Batch:
+        number = self._batches.take()
+        return Batch(
+            self._replays.take(number, limit), historical=True, number=number, replayed=True
+        )
+
+    def _ripe_in(self, limit: int, linger: float) -> float:
+        """Seconds until live records are sent. Half of the time until the oldest is written is left
+        to the broker.
+        """
+        live = self._lanes.live
+        if not live or len(live) >= limit:
+            return 0.0 if live else math.inf
+        return live[0].at + min(linger, self._slack / 2) - self._now()
+
+    async def _read_backlog(self) -> None:
+        after, damaged = self._lanes.cursor, False
+
+        def found(rows: list[tables.Segment]) -> None:
+            nonlocal damaged
+            damaged = any(row.is_damaged for row in rows)
+            self._lanes.found(after, rows, self._now())
+
+        await self._store.read_segments(after, READ_RECORDS, found)
+        if damaged:
+            await self._giving_up.damaged(after)
