@@ -33,8 +33,7 @@ class TimeFloor:
     async def look_again(self) -> None:
         """Note the time now and then; it never goes back, but for a note that was wrong."""
         now = self._now()
-        trusted = now.at is not None and now.time_quality in _TOLD_BY_OTHERS
-        if not trusted or now.at is None or now.at < RELEASED:
+        if now.at is None or now.at < RELEASED or now.time_quality not in _TOLD_BY_OTHERS:
             return
         if abs(now.at - self.at) >= NOTED_EVERY:
             self.at = now.at
