@@ -49,18 +49,20 @@ def socket_path(args: argparse.Namespace) -> Path:
 
 def run(args: argparse.Namespace) -> int:
     path = socket_path(args)
-    code = show(args, path)
+    code, text = shown(args, path)
+    print(text, flush=True)
     try:
         while args.watch:
             time.sleep(WATCH_SECONDS)
-            code = show(args, path)
+            code, text = shown(args, path)
+            print(text, flush=True)
     except KeyboardInterrupt:
         print()
     return code
 
 
-def show(args: argparse.Namespace, path: Path) -> int:
-    """One screen; returns the exit code."""
+def shown(args: argparse.Namespace, path: Path) -> tuple[int, str]:
+    """One screen and its exit code: known before it is seen, so that Ctrl-C ends with it."""
     from gateway.cli.screen import Style, style_for
 
     style = Style() if args.json else style_for(sys.stdout, os.environ, args.plain)
@@ -77,8 +79,8 @@ def show(args: argparse.Namespace, path: Path) -> int:
 
         lines = screen(status, style)
     clear = CLEAR if args.watch and style.width is not None else ""
-    print(clear + (json.dumps(status) if args.json else "\n".join(lines)), flush=True)
-    return EXIT[status["health"]]
+    text = json.dumps(status) if args.json else "\n".join(lines)
+    return EXIT[status["health"]], clear + text
 
 
 def asked(path: Path) -> dict[str, Any]:
