@@ -30,7 +30,8 @@ class Span:
 @dataclass(frozen=True, slots=True)
 class Command:
     """As it is kept on disk. A `span` makes it a replay: all blocks up to number `cursor` have been
-    gone through, `count` readings of them delivered, `damaged` ones could not be read.
+    gone through, `count` readings of them delivered, `damaged` ones could not be read, `refused`
+    ones the broker does not take.
     """
 
     correlation: str
@@ -41,6 +42,7 @@ class Command:
     cursor: int = 0
     count: int = 0
     damaged: int = 0
+    refused: int = 0
 
 
 def answer(
@@ -61,4 +63,8 @@ def replayed(moment: Moment, command: Command) -> Event:
     reason = f"{command.count} readings"
     if command.damaged:
         reason += f"; {command.damaged} more cannot be read: their part of the archive is damaged"
-    return answer(moment, command.name, command.correlation, "OK", reason, count=command.count)
+    more: dict[str, Value] = {"count": command.count}
+    if command.refused:
+        reason += f"; {command.refused} more the broker refused for good"
+        more["refused"] = command.refused
+    return answer(moment, command.name, command.correlation, "OK", reason, **more)

@@ -29,6 +29,7 @@ class MemoryBuffer:
         self.out: dict[int, Batch] = {}
         self.done: list[Record] = []
         self.kept: list[Record] = []  # parked
+        self.replays = False
         self.asked: list[tuple[int, float]] = []
         self._changed = asyncio.Event()
         self._number = 0
@@ -55,7 +56,7 @@ class MemoryBuffer:
         while self.waiting and len(records) < limit and type(self.waiting[0]) is kind:
             records.append(self.waiting.popleft())
         self._number += 1
-        batch = Batch(tuple(records), False, self._number)
+        batch = Batch(tuple(records), self.replays, self._number, self.replays)
         self.out[batch.number] = batch
         self._changed.set()
         return batch

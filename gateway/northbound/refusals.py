@@ -6,6 +6,8 @@ The rules of this file (reasons.py says which code is which):
 - What is refused for its content or its size, or cannot be written in the format, goes out again in
   halves, until one record is left. That one is parked: it holds nobody up, stays on disk, and the
   city is told. Where hundreds are parked it is not the records: then the sending is held back.
+- What the city wanted once more is not parked: it is passed over, the replay's answer counts it,
+  and it stays archived.
 - A refusal without a reason is the record's fault once the same one has been refused `TIMES` times
   while others passed.
 - A server may end the connection for a message (DISCONNECT 0x95, 0x99). Then one at a time is sent,
@@ -125,6 +127,10 @@ class Refusals:
         self._suspect, self._is_sure, self._unsearched = None, False, 0
         (record,) = batch.records
         what = record.id if isinstance(record, Reading) else f"an event ({record.type})"
+        if batch.replayed:
+            told = f"{what} of a replay is passed over, the others go on: {reason}"
+            self._told("refused", f"{told}. It stays in the archive; the replay's answer counts it")
+            return
         self._told(
             "parked",
             f"{what} is parked, the others go on: {reason}. It stays on disk, and is tried again "

@@ -12,7 +12,7 @@ def write(connection: sqlite3.Connection, commands: Sequence[Command]) -> None:
     if not commands:
         return
     connection.executemany(
-        "INSERT OR REPLACE INTO command VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO command VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         map(_row, commands),
     )
     connection.execute(
@@ -38,10 +38,11 @@ def _row(command: Command) -> tuple[object, ...]:
         command.cursor,
         command.count,
         command.damaged,
+        command.refused,
     )
 
 
 def _command(number: int, correlation: str, name: str, state: str, *values: Any) -> Command:
-    device, begins, ends, cursor, count, damaged = values
+    device, begins, ends, *how_far = values
     span = None if begins is None else Span(begins, ends, device)
-    return Command(correlation, name, span, number, state == "done", cursor, count, damaged)
+    return Command(correlation, name, span, number, state == "done", *how_far)

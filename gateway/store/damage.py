@@ -98,6 +98,7 @@ FORMS: Final[Mapping[str, str]] = {
     "stored_at": _or_null(_TIME),
     "cursor": _NUMBER,
     "damaged": _whole(0, 2**32),
+    "refused": _whole(0, 2**32),
     "bytes": _NUMBER,
     "readings": _BLOB,
     "counts": _BLOB,

@@ -112,7 +112,7 @@ class HandingOut:
 
     def park(self, batch: Batch) -> None:
         if batch.replayed:
-            self._replays.delivered(batch.number)
+            self._replays.refused(batch.number)
         else:
             self._lanes.parked.extend(self._out.pop(batch.number))
         self._hurry()

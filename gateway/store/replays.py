@@ -5,7 +5,8 @@
 - What is archived after a replay has begun is not in it.
 - How far it has come is saved now and then, and at its end with its answer in one transaction.
   After a crash it goes on from there: at least once.
-- A block that cannot be read is passed over, and counted.
+- A block that cannot be read is passed over, and counted; so is a reading that the broker refuses
+  for good, it stays archived.
 """
 
 import math
@@ -26,12 +27,15 @@ Read: TypeAlias = Callable[[int], Awaitable[Sequence[Reading] | None]]
 
 @dataclass(slots=True, eq=False)
 class _Part:
-    """What a replay wants of one block: `count` readings, of which `left` are not yet delivered."""
+    """What a replay wants of one block: `count` readings, of which `left` are not yet delivered or
+    `refused`.
+    """
 
     number: int
     count: int
     left: int
     damaged: int = 0
+    refused: int = 0
 
 
 class _Entry(NamedTuple):
@@ -151,6 +155,11 @@ class Replays:
             entry.part.left -= 1
         self._settle()
 
+    def refused(self, number: int) -> None:
+        for entry in self._out[number]:
+            entry.part.refused += 1
+        self.delivered(number)
+
     def returned(self, number: int) -> None:
         self._lane.extendleft(reversed(self._out.pop(number)))
 
@@ -166,8 +175,13 @@ class Replays:
         head = self._waiting[0]
         while self._parts and not self._parts[0].left:
             part = self._parts.popleft()
-            count, damaged = head.count + part.count, head.damaged + part.damaged
-            head = replace(head, cursor=part.number, count=count, damaged=damaged)
+            head = replace(
+                head,
+                cursor=part.number,
+                count=head.count + part.count - part.refused,
+                damaged=head.damaged + part.damaged,
+                refused=head.refused + part.refused,
+            )
         self._waiting[0] = head
         self.due = min(self.due, self._now() + (0 if self._is_done else SAVE_SECONDS))
 

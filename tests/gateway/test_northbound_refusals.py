@@ -10,6 +10,7 @@ from messages import EUI, check
 
 from gateway.northbound import refusals
 from gateway.northbound.formats import json
+from gateway.northbound.reasons import PUBACK, named
 from gateway.records import Event, Reading, Record
 
 pytestmark = pytest.mark.usefixtures("short_goodbyes")
@@ -69,6 +70,25 @@ async def test_record_that_is_refused_for_its_content_is_parked_alone() -> None:
         state = gateway.forwarder.state
         assert (state.parked, state.connected, state.connections) == (1, True, 1)
         assert sum(state.refusals.values()) == state.refused >= 6  # halves of 50
+
+
+async def test_what_is_refused_of_a_replay_is_passed_over_and_not_called_parked() -> None:
+    buffer = MemoryBuffer(8)
+    buffer.replays = True
+    async with (
+        fake_broker(broker_that_hates(holds(3), "99")) as port,
+        running(port, buffer) as gateway,
+    ):
+        await buffer.until(lambda: len(buffer.done) == 7)
+        assert numbers(buffer.kept) == [3]
+        told = [text for _, text in gateway.words.all if "passed over" in text]
+        assert told == [
+            f"{3:032x} of a replay is passed over, the others go on: "
+            f"{named('Payload format invalid', 0x99, PUBACK)}. It stays in the archive; the "
+            "replay's answer counts it"
+        ]
+        assert gateway.words.of("parked") == []
+        assert not [record for record in buffer.done if isinstance(record, Event)]
 
 
 async def test_refusal_without_a_reason_parks_only_what_is_refused_while_others_pass() -> None:

@@ -6,11 +6,13 @@ from contextlib import closing
 
 import pytest
 from archive_tools import ALL, START, WEEK, deliver, order, replayed, timed, until_answered
+from messages import EUI, check
 from sick_disk import sick
 from store_tools import World, next_batch, number_of, numbers_of
 
 from gateway.errors import DiskFault
 from gateway.lorawan.session import Changes
+from gateway.northbound.formats import json as wire
 from gateway.replay import REMEMBERED, Command, Span
 from gateway.store.archive import BLOCK_READINGS
 from gateway.store.bounds import Bounds
@@ -88,6 +90,26 @@ async def test_replays_come_one_after_the_other_each_with_its_answer(world: Worl
             }
             for name in "ab"
         ]
+
+
+async def test_reading_that_is_refused_for_good_is_not_counted_as_replayed(world: World) -> None:
+    async with world.buffer(archive=WEEK) as buffer:
+        await in_blocks(buffer, 2)
+        await order(buffer, "again")
+        buffer.delivered(await next_batch(buffer, 3))
+        buffer.park(await next_batch(buffer, 1))
+        buffer.delivered(await next_batch(buffer, 6))
+        world.time += SAVE_SECONDS
+        await buffer.flush()
+        after = world.after_power_cut()
+    async with after.buffer(archive=WEEK) as buffer:
+        buffer.park(await next_batch(buffer, 1))
+        numbers, (answer,) = await until_answered(buffer)
+        assert (numbers, buffer.parked) == (list(range(11, 20)), 0)
+        reason = "18 readings; 2 more the broker refused for good"
+        assert {**answer.detail, "count": 18, "refused": 2, "reason": reason} == answer.detail
+        check("events", wire.events(EUI, [answer], lambda moment: moment))
+        assert await replayed(buffer, correlation="after a change") == list(range(20))
 
 
 async def test_correlation_is_known_while_it_waits_and_afterwards(world: World) -> None:
