@@ -1,8 +1,8 @@
 """The composition root: every part is built here and handed what it needs; no part builds another.
 
 One TaskGroup: receive, transmit, downlinks, forward, keep (what brings readings to the disk before
-W ends), store, control and health. A fault of the port, the broker or the disk is retried by its
-own task; any other exception ends the process, and systemd starts it again.
+W ends), store, control, history and health. A fault of the port, the broker or the disk is retried
+by its own task; any other exception ends the process, and systemd starts it again.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ from gateway.diagnostics import (
     devices,
     forwarding,
     joining,
+    looking,
     report,
     telling,
 )
@@ -33,6 +34,7 @@ from gateway.diagnostics.control import Control
 from gateway.diagnostics.frames import Frames
 from gateway.diagnostics.health import Health, tell_systemd
 from gateway.diagnostics.log import LogLevel
+from gateway.diagnostics.sampling import Line, Now, Sampling
 from gateway.diagnostics.watch import Watch
 from gateway.disk import Disk
 from gateway.downlinks import Downlinks
@@ -55,6 +57,7 @@ from gateway.settings import Settings, codecs, with_devices_anew
 from gateway.store.bounds import DAY, Bounds
 from gateway.store.buffer import Buffer
 from gateway.store.database import Store
+from gateway.store.history import read as read_history
 from gateway.time_floor import TimeFloor
 from gateway.transmitter import Transmitter
 from gateway.uplinks import Uplinks
@@ -173,6 +176,14 @@ class Daemon:
         knowing = devices.Devices(
             network, self._uplinks.facts, rhythm, self._clock, self._renew_devices, self._place
         )
+        self._sampling = Sampling(
+            self._look,
+            self._line,
+            self._clock.now,
+            self._clock.dated,
+            partial(store.inspect, read_history),
+            store.keep_history,
+        )
         self._control = Control(
             Path(config.gateway.control_socket),
             self.status,
@@ -190,6 +201,7 @@ class Daemon:
                     clock=self._clock,
                 ),
                 "frames": self._frames.answer,
+                "history": self._sampling.answer,
                 "backup": lambda request: copying.answer(store, self._eui.text, request),
             },
         )
@@ -214,6 +226,7 @@ class Daemon:
             "keep": self._buffer.run(beat("keep", 120)),
             "store": self._disk.run(beat("store", 30)),
             "control": self._control.run(beat("control", 30)),
+            "history": self._sampling.run(beat("history", 60)),
             "health": self._tell_health(),
         }
         try:
@@ -227,6 +240,7 @@ class Daemon:
             await self._javascript.close()
             await self._disk.close()
             await self._buffer.close()
+            await self._sampling.save()
 
     def status(self) -> dict[str, Any]:
         """What `kogge status` shows."""
@@ -282,6 +296,21 @@ class Daemon:
         self._listening.update(_listening(self._network))
         self._uplinks.facts.keep_only(self._network.devices)
         return devices.changed(before, self._network.devices)
+
+    async def _look(self) -> Now:
+        """What the history keeps."""
+        return await looking.look(
+            self._uplinks,
+            self._buffer,
+            self._store,
+            self._concentrator,
+            self._settings.config.gateway.state_dir,
+            self._clock,
+        )
+
+    def _line(self) -> Line:
+        city = self._forwarder.state if self._forwarder else None
+        return Line(city is not None and city.connected, self._radio.state == "receiving")
 
     def _place(self) -> dict[str, Any]:
         """What `kogge devices` has to know beside the devices."""

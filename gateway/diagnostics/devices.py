@@ -5,6 +5,7 @@
   one that is not in devices.toml (`known` is false then).
 - `"action":"reload"`: devices.toml is read anew; `{"done": {"devices", "added", "changed",
   "removed"}}`, or an `error`, and everything stays as it was.
+- `"action":"signals"`: lines `{"signals": […]}` of how the last uplinks of each were heard.
 
 Times are Unix seconds, None while the clock is not to be trusted, and ages in seconds beside them.
 """
@@ -35,7 +36,7 @@ FLOOR_PER_SF: Final = 2.5  # dB; SF7 is demodulated down to -7.5 dB (SX1302 data
 
 
 class Request(msgspec.Struct):
-    action: Literal["list", "reload"] = "list"
+    action: Literal["list", "reload", "signals"] = "list"
     dev_eui: Annotated[str, Meta(pattern="^[0-9a-f]{16}$")] | None = None
 
 
@@ -66,14 +67,30 @@ class Devices:
             except PermissionError as error:
                 yield {"error": str(error)}
             return
-        if asked.dev_eui is not None:
+        if asked.action == "signals":
+            for found in self._in_parts(self.signals):
+                yield {"signals": found}
+        elif asked.dev_eui is not None:
             yield {"devices": [self.whole(int(asked.dev_eui, 16))]}
         else:
-            devices = list(self._network.devices.values())
-            for at in range(0, len(devices), AT_ONCE):
-                yield {"devices": [self.one(device) for device in devices[at : at + AT_ONCE]]}
+            for found in self._in_parts(self.one):
+                yield {"devices": found}
         now = self._clock.now()
         yield {"done": {"now": now.at, "time_quality": now.time_quality, **self._gateway()}}
+
+    def _in_parts(self, told: Callable[[Device], Line]) -> Iterator[list[Line]]:
+        devices = list(self._network.devices.values())
+        for at in range(0, len(devices), AT_ONCE):
+            yield [told(device) for device in devices[at : at + AT_ONCE]]
+
+    def signals(self, device: Device) -> Line:
+        """How its last uplinks were heard: [SF, SNR], oldest first."""
+        heard = self._facts.of(device.dev_eui).heard()
+        return {
+            "dev_eui": f"{device.dev_eui:016x}",
+            "name": device.name,
+            "uplinks": [[one.sf, one.snr] for one in heard],
+        }
 
     def one(self, device: Device) -> Line:
         """What a list has of it."""

@@ -3,7 +3,8 @@
 - The copy is an SQLite database in memory, made in one piece on the store's thread: sessions,
   counters, nonces, downlinks and airtime of one moment. Readings would make it a disk's size.
 - Session keys stay sealed in it; what opens them goes into a backup beside it.
-- Whatever table a later schema adds is copied, unless it is named here.
+- Whatever table a later schema adds is copied, unless it is named here: what one box has lived
+  through is not the history of the one that takes its place.
 """
 
 import os
@@ -19,7 +20,7 @@ from gateway.store import opening, tables, wal
 Row: TypeAlias = tuple[int, int, float | None, bytes]
 """Of `segment`: first, count, received_at, records."""
 
-OF_READINGS: Final = ("segment", "archive", "archive_block")
+LEFT_OUT: Final = ("segment", "archive", "archive_block", "history")
 _SLICE: Final = 512 * 1024  # bytes of records
 _OBJECTS: Final = """
     SELECT type, name, tbl_name, sql FROM sqlite_schema
@@ -57,7 +58,7 @@ def copy(connection: sqlite3.Connection) -> bytes:
 def _fill(connection: sqlite3.Connection) -> None:
     for kind, name, table, sql in connection.execute(_OBJECTS).fetchall():
         connection.execute(sql.replace(f"CREATE {kind.upper()} ", f"CREATE {kind} copy.", 1))
-        if kind == "table" and table not in OF_READINGS:
+        if kind == "table" and table not in LEFT_OUT:
             connection.execute(f'INSERT INTO copy."{name}" SELECT * FROM main."{name}"')  # noqa: S608
 
 

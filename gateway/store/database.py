@@ -7,8 +7,8 @@
   when the coroutine that asked was cancelled meanwhile: what is on disk is always known to be.
 - When the disk refuses (faults.py) the connection is given up on the spot: after a failed fsync
   nothing of it is believed. From then on (`fault`) nothing is asked of the disk but by `reopen`,
-  and everything that would be raises DiskFault. Airtime and notes, on which no promise hangs, are
-  kept in memory then, and written by `reopen`.
+  and everything that would be raises DiskFault. Airtime, notes and history, on which no promise
+  hangs, are kept in memory then, and written by `reopen`.
 - A disk that cannot be written at the start is read, and counts as one that refuses.
 - A damaged database is moved aside (quarantine.py), at the start or when it is opened anew:
   `salvages` tells of it, `quarantined` are those that are kept.
@@ -19,7 +19,7 @@
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -136,6 +136,10 @@ class Store:
     async def recall(self, name: str) -> str | None:
         """What an earlier `remember` noted."""
         return await self._ask(partial(self._run, partial(tables.recall, name=name)))
+
+    async def keep_history(self, rows: Mapping[int, bytes]) -> None:
+        """Samples by the hour (gateway.history); on disk as what `remember` notes."""
+        await self._write_or_owe(Write(history=rows))
 
     async def measure(self) -> None:
         """Others fill the disk too."""

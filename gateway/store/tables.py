@@ -14,7 +14,7 @@ from gateway.lorawan.duty_cycle import Spent
 from gateway.lorawan.session import Changes, Join, KnownState, Rejoin, Session
 from gateway.records import Event, Moment, Record
 from gateway.replay import Command
-from gateway.store import archive_tables, commands, counts, downlinks, sessions
+from gateway.store import archive_tables, commands, counts, downlinks, history, sessions
 from gateway.store.archive import NOTHING, Block, Change
 from gateway.store.bounds import JUDGED
 from gateway.store.counts import Count
@@ -74,11 +74,16 @@ class Write:
     archive: Change = NOTHING
     commands: Sequence[Command] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
+    history: Mapping[int, bytes] = field(default_factory=dict)
 
     def followed_by(self, later: "Write") -> "Write":
-        """Both, of airtime and notes alone."""
+        """Both, of airtime, notes and history alone."""
         airtime = {spent.low: spent for spent in (*self.airtime, *later.airtime)}
-        return Write(airtime=tuple(airtime.values()), notes={**self.notes, **later.notes})
+        return Write(
+            airtime=tuple(airtime.values()),
+            notes={**self.notes, **later.notes},
+            history={**self.history, **later.history},
+        )
 
     @classmethod
     def of(
@@ -140,6 +145,7 @@ def _write(connection: sqlite3.Connection, one: Write) -> None:
     commands.write(connection, one.commands)
     many("INSERT OR REPLACE INTO airtime VALUES (?, ?, ?)", one.airtime)
     many("INSERT OR REPLACE INTO note VALUES (?, ?)", one.notes.items())
+    history.write(connection, one.history)
 
 
 def read_segments(connection: sqlite3.Connection, after: int, records: int) -> list[Segment]:

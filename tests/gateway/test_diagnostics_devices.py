@@ -88,6 +88,16 @@ async def test_one_is_told_whole_with_its_refusals() -> None:
     assert one["uplinks"] == []
 
 
+async def test_signals_are_those_of_the_last_uplinks() -> None:
+    street = Street()
+    street.hear(AIR.uplink(5))
+    street.hear(AIR.uplink(6))
+    (line, done) = await street.ask(action="signals")
+    assert [one["uplinks"] for one in line["signals"]] == [[[9, 8.5], [9, 8.5]], []]
+    assert line["signals"][0]["dev_eui"] == f"{ABP_EUI:016x}"
+    assert "done" in done
+
+
 async def test_stranger_is_told_of_too() -> None:
     street = Street()
     street.hear(join_request(APP_KEY, JOIN_EUI, DEV_EUI + 9, 1))

@@ -10,12 +10,14 @@ import pytest
 from store_tools import World
 
 from gateway.errors import StoreError
+from gateway.history import from_bytes
 from gateway.lorawan.adr import Link
 from gateway.lorawan.duty_cycle import Spent
 from gateway.lorawan.order import Order, Queued, State
 from gateway.lorawan.session import Rejoin
 from gateway.store import database
 from gateway.store.database import Store
+from gateway.store.history import read as read_history
 from gateway.store.migrations import backup_path, schema
 
 DATABASES = Path(__file__).parents[1] / "databases"
@@ -68,6 +70,7 @@ async def test_old_database_is_read(world: World, old: Path) -> None:
     async with world.store() as store:
         known = await store.load()
         assert await store.recall("eui") == "0016c001ff10a235"
+        history = await store.inspect(read_history)
     f_cnt_up = 4712 if old.stem >= "0007" else 4711
     assert [session.f_cnt_up for session in known.sessions] == [f_cnt_up]
     assert [session.app_s_key for session in known.sessions] == [b"4" * 16]
@@ -80,6 +83,8 @@ async def test_old_database_is_read(world: World, old: Path) -> None:
     assert (session.mac.link, session.version) == (link, "1.1" if link else "1.0")
     downlinks = SINCE_8 if old.stem >= "0008" else SINCE_5 if old.stem >= "0005" else ()
     assert known.downlinks == downlinks
+    since_10 = [sample.readings for blob in history.values() for sample in from_bytes(blob)]
+    assert since_10 == ([412] if old.stem >= "0010" else [])
     assert known.airtime == (since_2 if old.stem >= "0002" else ())
     assert await world.stored() == [1, 2, 3]
     assert version(world.path) == NOW
