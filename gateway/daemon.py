@@ -22,6 +22,7 @@ from gateway.config import told
 from gateway.decoding import Decoding
 from gateway.diagnostics import (
     buffering,
+    configuring,
     copying,
     devices,
     forwarding,
@@ -193,6 +194,7 @@ class Daemon:
                 "forward": self._forwarding,
                 "codecs": self._renew_codecs,
                 "devices": knowing.answer,
+                "config": lambda request: configuring.answer(self._settings, request, self._follow),
                 "buffer": lambda request: buffering.answer(
                     request,
                     buffer=self._buffer,
@@ -312,6 +314,16 @@ class Daemon:
         city = self._forwarder.state if self._forwarder else None
         return Line(city is not None and city.connected, self._radio.state == "receiving")
 
+    def _follow(self, taken: Sequence[str]) -> None:
+        """These keys of kogge.toml have changed: whoever keeps their values gets the new ones."""
+        lorawan, joining_now = self._settings.config.lorawan, self._join_control
+        if "lorawan.join" in taken:
+            (joining_now.open if lorawan.join == "open" else joining_now.close)()
+        joining_now.allow = tuple(lorawan.join_allow)
+        joining_now.joins_per_minute = lorawan.joins_per_minute
+        if self._forwarder is not None:
+            self._forwarder.change_pace()
+
     def _place(self) -> dict[str, Any]:
         """What `kogge devices` has to know beside the devices."""
         up = self._clock.now().monotonic_s - self._since.monotonic_s
@@ -359,7 +371,7 @@ class Daemon:
             largest=largest_payload(settings.region),
             replays=self._buffer.replays,
             archives=settings.config.store.archive_days > 0,
-            config=told(settings.config),
+            config=lambda: told(settings.config),
             set_log_level=self._log_level.change,
         )
 

@@ -6,24 +6,19 @@
 - Before anything is written the whole of the new text is checked as the daemon checks it, and it
   must say the same of all other devices as the old one. What is written in a way that cannot be
   cut so (`device = [{…}]`) is refused.
-- It is written beside its place, flushed to disk and renamed, with the mode and the owner that the
-  file had: whoever reads it gets the old file or the new one. Two editors wait for each other.
+- How it is written: gateway/file_edit.py.
 """
 
-import fcntl
-import os
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from gateway import device_file
+from gateway import device_file, file_edit
 from gateway.codecs.catalogue import Catalogue
 from gateway.errors import ConfigError
 from gateway.files import read_toml
-from gateway.radio_plan_text import quoted
 
 Fields = Mapping[str, Any]
 Tables = list[dict[str, Any]]
@@ -60,7 +55,9 @@ def appended(text: str, devices: Iterable[Fields]) -> str:
 
 def table(device: Fields) -> str:
     """One [[device]] as text."""
-    lines = [f"{name} = {_value(device[name])}" for name in device_file.NAMES if name in device]
+    lines = [
+        f"{name} = {file_edit.value(device[name])}" for name in device_file.NAMES if name in device
+    ]
     return "\n".join(["[[device]]", *lines]) + "\n"
 
 
@@ -85,73 +82,18 @@ def _starts(lines: list[str]) -> Iterator[int]:
         yield at if above == 0 else above
 
 
-def _value(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return quoted(value) if isinstance(value, str) else str(value)
-
-
 def _edit(
     file: Path,
     catalogue: Catalogue,
     change: Callable[[str], str],
     expected: Callable[[Tables], Tables],
 ) -> None:
-    with _alone(file) as real:
+    with file_edit.alone(file) as real:
         device_file.load(file, catalogue)
         before = read_toml(file).get("device", [])
         text = change(real.read_bytes().decode())
-        device_file.check(_tables(text, file), file, catalogue)
-        if _tables(text, file).get("device", []) != expected(before):
-            raise ConfigError(
-                file, "", None, "is written in a way that is not edited here: edit it by hand"
-            )
-        _write(real, text)
-
-
-def _tables(text: str, file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(
-            file, "", None, f"would not be valid TOML any more ({error}): edit it by hand"
-        ) from None
-
-
-@contextmanager
-def _alone(file: Path) -> Iterator[Path]:
-    """The file itself, where `file` is a link; nobody else edits in its directory meanwhile."""
-    read_toml(file)  # says it better where it is not there
-    real = file.resolve()
-    directory = os.open(real.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(directory, fcntl.LOCK_EX)
-        yield real
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-
-
-def _write(file: Path, text: str) -> None:
-    """Raises PermissionError, ConfigError: the disk."""
-    beside = file.with_name(f".{file.name}.new")
-    was = file.stat()
-    try:
-        beside.unlink(missing_ok=True)
-        new = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(new, "wb") as sink:
-            if (was.st_uid, was.st_gid) != (os.geteuid(), os.getegid()):
-                os.fchown(new, was.st_uid, was.st_gid)
-            os.fchmod(new, was.st_mode & 0o7777)
-            sink.write(text.encode())
-            sink.flush()
-            os.fsync(new)
-        beside.replace(file)
-    except PermissionError:
-        raise PermissionError(
-            f"{file} may not be changed by this user: use sudo (its keys are not for everyone)"
-        ) from None
-    except OSError as error:
-        raise ConfigError(file, "", None, f"cannot be written: {error.strerror}") from None
-    finally:
-        beside.unlink(missing_ok=True)
+        tables = file_edit.tables(text, file)
+        device_file.check(tables, file, catalogue)
+        if tables.get("device", []) != expected(before):
+            raise file_edit.by_hand(file)
+        file_edit.write(real, text)

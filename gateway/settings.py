@@ -24,7 +24,9 @@ RX_KEYS = ("rx1_delay", "rx1_dr_offset", "rx2_data_rate", "rx2_frequency")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`codecs` are those that the devices use, by name; `rx` are the windows that these open."""
+    """`codecs` are those that the devices use, by name; `rx` are the windows that these open;
+    `file` is kogge.toml.
+    """
 
     config: Config
     devices: tuple[Device, ...]
@@ -32,6 +34,7 @@ class Settings:
     radio: RadioSettings
     region: Region
     rx: RxParams
+    file: Path
 
     @property
     def heard(self) -> frozenset[int]:
@@ -48,7 +51,11 @@ class Settings:
 
 def load(file: Path) -> Settings:
     """Read kogge.toml and all that it names; raises ConfigError."""
-    found = config.load(file)
+    return of(config.load(file), file)
+
+
+def of(found: Config, file: Path) -> Settings:
+    """With all that this configuration names; raises ConfigError."""
     catalogue = Catalogue.load(files.shipped(), Path(found.gateway.codecs))
     devices = device_file.load(Path(found.gateway.devices), catalogue)
     region = region_of(found, file)
@@ -59,6 +66,7 @@ def load(file: Path) -> Settings:
         radio_plan.load(found.concentrator, file),
         region,
         rx_of(found, region, file),
+        file,
     )
 
 

@@ -93,7 +93,7 @@ def known(case: str) -> Known:
     config = Config(mqtt=Mqtt(url=URL))
     config.concentrator.port = PORT
     devices = (GAUGE,) * 8
-    settings = Settings(config, devices, {}, None, EU868, factory_rx(EU868))  # type: ignore[arg-type]
+    settings = Settings(config, devices, {}, None, EU868, factory_rx(EU868), Path())  # type: ignore[arg-type]
     unset = case == "clock_unset"
     return Known(
         Path("/etc/kogge/kogge.toml"), settings, "", (), status(case), "", machine(case),

@@ -36,7 +36,7 @@ VERBS = {
     "join": mark("let devices join, for a while or no longer"),
     "decode": mark("take one LoRaWAN frame apart"),
     "codec": mark("codecs: list, test, add your own, import a vendor's"),
-    "config": mark("check the configuration"),
+    "config": mark("the configuration: check it, show it, change it"),
     "radio": mark("the concentrator on the bench: listen, send, scan"),
     "firmware": mark("install the images that the concentrator needs"),
     "emulator": mark("a concentrator's hardware on a pseudo-terminal"),

@@ -1,13 +1,17 @@
-"""`kogge config`: is the configuration good; bring one over from Semtech's packet forwarder."""
+"""`kogge config`: is the configuration good, what is in use; change it, or bring one over from
+Semtech's packet forwarder.
+"""
 
 import argparse
 import json
 from pathlib import Path
 from typing import Any
 
+from gateway.cli.language import mark
+from gateway.cli.status import arguments_for_the_socket
 from gateway.errors import ConfigError
 
-HELP = "Check kogge.toml and devices.toml, or take over a global_conf.json."
+HELP = mark("kogge.toml: check it, show it, change it; or take over a global_conf.json.")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,6 +20,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     check.add_argument(
         "--config", type=Path, default=None, metavar="FILE", help="instead of /etc/kogge/kogge.toml"
     )
+    looking = actions.add_parser("show", help="every key, and whether the file says it")
+    looking.add_argument(
+        "--config", type=Path, default=None, metavar="FILE", help="instead of /etc/kogge/kogge.toml"
+    )
+    comparing = actions.add_parser("diff", help="against the defaults, and the running daemon")
+    setting = actions.add_parser("set", help="change keys; live where that is possible")
+    setting.add_argument(
+        "words", nargs="+", metavar="KEY=VALUE", help="as mqtt.batch_seconds=2; mqtt.password alone"
+    )
+    for action in (comparing, setting):
+        arguments_for_the_socket(action)
     bring = actions.add_parser(
         "import-semtech", help="board profile and channel plan from a global_conf.json"
     )
@@ -23,14 +38,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     bring.add_argument("--region", help="as in kogge.toml; without it the channels tell")
     bring.add_argument("--output", type=Path, default=Path(), metavar="DIR", help="instead of here")
     bring.add_argument("--force", action="store_true", help="write over files that are there")
-    for action in (check, bring):
+    for action in (check, looking, comparing, setting, bring):
         action.add_argument("--json", action="store_true", help="one object as the last line")
 
 
 def run(args: argparse.Namespace) -> int:
-    action = _check if args.action == "check" else _import
     try:
-        told = action(args)
+        if args.action in ("show", "diff", "set"):
+            from gateway.cli import config_keys
+
+            return config_keys.run(args)
+        told = (_check if args.action == "check" else _import)(args)
     except ConfigError as error:
         if args.json:
             wrong = {"file": error.file, "key": error.key, "allowed": error.allowed}
@@ -44,9 +62,9 @@ def run(args: argparse.Namespace) -> int:
 def _asked(args: argparse.Namespace) -> dict[str, str]:
     from gateway import files
 
-    if args.action == "check":
-        return {"config": str(args.config or files.DEFAULT_FILE)}
-    return {"source": str(args.file)}
+    if args.action == "import-semtech":
+        return {"source": str(args.file)}
+    return {"config": str(args.config or files.DEFAULT_FILE)}
 
 
 def _check(args: argparse.Namespace) -> dict[str, Any]:

@@ -109,8 +109,8 @@ class Replays(Protocol):
 class Commands:
     """`order` takes a downlink: on disk when it returns. `devices` are DevEUIs, `listening` of
     class C; `largest` bytes fit a downlink at the best data rate. `archives`: there is something to
-    replay. `config` is told to whoever asks: without secrets. `set_log_level` takes a level and
-    minutes.
+    replay. What `config` gives is told to whoever asks: without secrets. `set_log_level` takes a
+    level and minutes.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class Commands:
         largest: int,
         replays: Replays,
         archives: bool,
-        config: Mapping[str, Any],
+        config: Callable[[], Mapping[str, Any]],
         set_log_level: Callable[[str, int], None],
     ) -> None:
         self.topic = topic
@@ -227,11 +227,11 @@ class Commands:
             await self._keep([full], [replace(command, done=True)])
 
     async def _tell_config(self, wanted: _Config) -> None:
-        reason = "as it was read at the start, without secrets"
+        reason = "as it is in use, without secrets"
         told = answer(
             self._now(), "config", wanted.correlation, "OK", reason, devices=len(self._devices)
         )
-        told = msgspec.structs.replace(told, tables={"config": dict(self._config)})
+        told = msgspec.structs.replace(told, tables={"config": dict(self._config())})
         await self._keep([told], [Command(wanted.correlation, "config")])
 
     async def _change_log_level(self, wanted: _LogLevel) -> None:

@@ -126,6 +126,10 @@ class Forwarder:
             self._pause.end()
             self._told("paused", "forwarding goes on")
 
+    def change_pace(self) -> None:
+        """The rates and the size of a batch have changed in `mqtt`."""
+        self._sender.change_pace()
+
     def retry_parked(self) -> int:
         """How many are tried again now."""
         return self._buffer.retry_parked()

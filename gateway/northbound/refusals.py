@@ -65,6 +65,11 @@ class Refusals:
     def searching(self) -> bool:
         return self._unsearched > 0
 
+    def allow(self, largest: int) -> None:
+        """So many records in a batch from now on."""
+        self._usual = largest
+        self.connected()
+
     def connected(self) -> None:
         """Batches may be as large as ever, but while one is sought."""
         if not self.searching:

@@ -62,9 +62,14 @@ class Sender:
         )
         self._fills_until = 0.0  # on the loop's clock
         self._in_flight: dict[int, Batch] = {}  # by number
-        self._messages_rate = Rate(mqtt.backlog_messages_per_s)
-        self._bytes_rate = Rate(mqtt.backlog_kib_per_s * 1024)
         self._share = Share(mqtt.in_flight)
+        self.change_pace()
+
+    def change_pace(self) -> None:
+        """As `mqtt` has it now."""
+        self._messages_rate = Rate(self._mqtt.backlog_messages_per_s)
+        self._bytes_rate = Rate(self._mqtt.backlog_kib_per_s * 1024)
+        self._refusals.allow(self._mqtt.batch_readings)
 
     @property
     def in_flight(self) -> int:

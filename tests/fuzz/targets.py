@@ -246,7 +246,7 @@ def city_command(data: bytes) -> None:
         largest=242,
         replays=NoReplays(),
         archives=True,
-        config={},
+        config=dict,
         set_log_level=lambda level, minutes: happened.append(level),
     )
     verb = ("down", "log_level", "replay", "config", "")[data[0] % 5 if data else 0]

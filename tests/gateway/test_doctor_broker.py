@@ -24,7 +24,13 @@ def away(mqtt: Mqtt) -> Known:
     config.gateway.eui = EUI
     assert HEALTHY.settings is not None
     settings = type(HEALTHY.settings)(
-        config, (), {}, HEALTHY.settings.radio, HEALTHY.settings.region, HEALTHY.settings.rx
+        config,
+        (),
+        {},
+        HEALTHY.settings.radio,
+        HEALTHY.settings.region,
+        HEALTHY.settings.rx,
+        HEALTHY.file,
     )
     at = now().timestamp()
     return Known(HEALTHY.file, settings, "", (), None, "nobody answers", MACHINE, "ntp", at)

@@ -54,7 +54,10 @@ class City:
             largest=242,
             replays=self,
             archives=archives,
-            config={"store": {"archive_days": 7}, "mqtt": {"password_file": "/etc/kogge/password"}},
+            config=lambda: {
+                "store": {"archive_days": 7},
+                "mqtt": {"password_file": "/etc/kogge/password"},
+            },
             set_log_level=lambda level, minutes: self.levels.append((level, minutes)),
         )
 

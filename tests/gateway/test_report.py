@@ -59,7 +59,7 @@ def made(
     one.state, one.reason = radio, "" if radio == "receiving" else "no port"  # type: ignore[assignment]
     one.starts, one.last_fault = 3, fault
     one.faults.update([fault.kind] * 2 if fault else [])
-    eu868 = Settings(Config(), (GAUGE,), {}, None, EU868, factory_rx(EU868))  # type: ignore[arg-type]
+    eu868 = Settings(Config(), (GAUGE,), {}, None, EU868, factory_rx(EU868), Path())  # type: ignore[arg-type]
     arguments: dict[str, Any] = {
         "since": MOMENT, "dated": lambda moment: moment, "now": MOMENT, "radio": one,
         "chip": chip, "city": city, "backlog": 5, "lost": 2,
@@ -128,7 +128,7 @@ def test_last_fault_of_the_radio_is_told_after_it_has_healed() -> None:
 
 
 def test_region_in_which_nothing_is_sent_is_told() -> None:
-    settings = Settings(Config(), (GAUGE,), {}, None, KR920, factory_rx(KR920))  # type: ignore[arg-type]
+    settings = Settings(Config(), (GAUGE,), {}, None, KR920, factory_rx(KR920), Path())  # type: ignore[arg-type]
     assert "listen-before-talk" in made(settings=settings, airtime_left={})["silence"]
 
 
