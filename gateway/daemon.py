@@ -314,16 +314,6 @@ class Daemon:
         city = self._forwarder.state if self._forwarder else None
         return Line(city is not None and city.connected, self._radio.state == "receiving")
 
-    def _follow(self, taken: Sequence[str]) -> None:
-        """These keys of kogge.toml have changed: whoever keeps their values gets the new ones."""
-        lorawan, joining_now = self._settings.config.lorawan, self._join_control
-        if "lorawan.join" in taken:
-            (joining_now.open if lorawan.join == "open" else joining_now.close)()
-        joining_now.allow = tuple(lorawan.join_allow)
-        joining_now.joins_per_minute = lorawan.joins_per_minute
-        if self._forwarder is not None:
-            self._forwarder.change_pace()
-
     def _place(self) -> dict[str, Any]:
         """What `kogge devices` has to know beside the devices."""
         up = self._clock.now().monotonic_s - self._since.monotonic_s

@@ -16,6 +16,7 @@ from gateway.cli import main
 from gateway.diagnostics import configuring
 from gateway.diagnostics.control import Control
 from gateway.diagnostics.watch import Watch
+from gateway.lorawan.join_control import JoinControl
 
 TOML = '[gateway]\nname = "corner"\ncontrol_socket = "s"\n[mqtt]\nin_flight = 20  # as usual\n'
 
@@ -32,14 +33,17 @@ def file(tmp_path: Path) -> Path:
 class Running:
     """As much of a daemon as is asked about its configuration."""
 
-    file: Path
-    followed: list[str] = field(default_factory=list)
+    gate: JoinControl = field(default_factory=JoinControl)
+    changes: int = 0
+
+    def change_pace(self) -> None:
+        self.changes += 1
 
 
 @pytest.fixture
 async def running(file: Path) -> AsyncIterator[Running]:
-    one, used = Running(file), await asyncio.to_thread(settings.load, file)
-    answer = partial(configuring.answer, used, follow=one.followed.extend)
+    one, used = Running(), await asyncio.to_thread(settings.load, file)
+    answer = partial(configuring.answer, running=used, gate=one.gate, forwarder=one)
     control = Control(file.parent / "s", dict, Watch(), {"config": answer})
     await control.open()
     task = asyncio.create_task(control.run(lambda: None))
@@ -97,7 +101,7 @@ async def test_live_key_is_taken_over_and_another_wants_a_restart(
         ],
         "taken": ["mqtt.batch_seconds"], "restart": ["mqtt.in_flight"],
     }  # fmt: skip
-    assert running.followed == ["mqtt.batch_seconds"]
+    assert running.changes == 1
     assert text(file) == TOML.replace("= 20  #", "= 5   #") + ("batch_seconds = 2\n")
     assert await config("diff", file) == 1
     shown = capsys.readouterr().out
@@ -105,6 +109,18 @@ async def test_live_key_is_taken_over_and_another_wants_a_restart(
     assert "  mqtt.in_flight = 5  (in use 20)\n" in shown
     assert "A restart is needed for: mqtt.in_flight (sudo systemctl restart kogge)\n" in shown
     assert "batch_seconds = 2  (in use" not in shown
+
+
+async def test_joining_follows_the_file_where_that_has_changed(
+    file: Path, running: Running
+) -> None:
+    running.gate.open_until(1000)
+    assert await config("set", file, "lorawan.join=closed", "lorawan.joins_per_minute=6") == 0
+    assert running.gate.seconds_left(0) == 0
+    assert running.gate.joins_per_minute == 6
+    running.gate.open()
+    assert await config("set", file, 'lorawan.join_allow=["70b3d5"]') == 0
+    assert (running.gate.seconds_left(0), running.gate.allow) == (None, ("70b3d5",))
 
 
 async def test_what_was_edited_by_hand_is_told_apart(
