@@ -27,3 +27,17 @@ def sick(code: int = sqlite3.SQLITE_IOERR, words: str = "disk I/O error") -> Ite
         patch.setattr(tables, "write", refuse)
         patch.setattr(database, "connect", refuse)
         yield
+
+
+@contextmanager
+def doubted() -> Iterator[None]:
+    """Each write reaches the disk, and is not believed: its fsync has failed."""
+    write = tables.write
+
+    def failing(connection: sqlite3.Connection, writes: list[tables.Write]) -> None:
+        write(connection, writes)
+        raise error(sqlite3.SQLITE_IOERR_FSYNC)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "write", failing)
+        yield

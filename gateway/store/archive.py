@@ -119,6 +119,7 @@ class Archive:
         self._pruned: list[Block] = []
         self._full: list[Block] = []
         self._writing: list[Block] = []
+        self._unwanted: list[Block] = []  # of those being written
         self._open = Block()
         self._opened_at = math.inf
         self._prune_at = math.inf
@@ -179,15 +180,18 @@ class Archive:
 
     def changed(self, change: Change) -> None:
         """It is on disk."""
-        self._no_longer_writing(change)
         for block in change.written:
             block.readings = []
-        self._blocks += change.written
+        wanted, unwanted = self._no_longer_writing(change)
+        self._blocks += wanted
+        self._pruned += unwanted
+        if unwanted:
+            self._prune_at = -math.inf
 
     def put_back(self, change: Change, at: float) -> None:
         """It could not be written."""
-        self._no_longer_writing(change)
-        self._full[:0] = change.written
+        wanted, _ = self._no_longer_writing(change)
+        self._full[:0] = wanted
         self._pruned[:0] = change.pruned
         if self._pruned:
             self._prune_at = at + PRUNING_WAITS
@@ -207,16 +211,33 @@ class Archive:
         return bool(self._pruned)
 
     def purge(self, before: float, at: float) -> int:
-        """Blocks that are older than this wall time go with coming commits; how many readings. Any
-        block is older than infinity.
+        """Blocks that are older than this wall time go, with coming commits where they are on disk,
+        or on their way to it; how many readings. Any block is older than infinity.
         """
-        if before == math.inf:
-            self._full, self._open, self._opened_at = [], Block(), math.inf
-        going = [block for block in self._blocks if block.is_before(before)]
-        self._blocks = [block for block in self._blocks if not block.is_before(before)]
-        self._pruned += going
+        waiting = [self._open] if self._open.is_before(before) else []
+        if waiting:
+            self._open, self._opened_at = Block(), math.inf
+        self._blocks, pruned = _apart(self._blocks, before)
+        self._full, dropped = _apart(self._full, before)
+        writing = [block for block in self._writing if block not in self._unwanted]
+        _, unwanted = _apart(writing, before)
+        self._unwanted += unwanted
+        self._pruned += pruned
         self._prune_at = at if self._pruned else math.inf
-        return _readings(going)
+        return _readings((*pruned, *dropped, *unwanted, *waiting))
+
+    def reconcile(self, on_disk: Sequence[Block], at: float) -> list[Block]:
+        """The disk is back with these blocks; returns those that it has lost. It may have taken
+        some that were not believed: they are not written again.
+        """
+        found = {block.number: block for block in on_disk}
+        lost = [block for block in self._blocks if block.number not in found]
+        known = {block.number for block in (*self._blocks, *self._full)}
+        self._full = [block for block in self._full if block.number not in found]
+        self._blocks = [block for block in on_disk if block.number in known]
+        self._pruned = [block for block in on_disk if block.number not in known]
+        self._prune_at = at if self._pruned else math.inf
+        return lost
 
     def following(self, number: int, last: int, span: Span) -> Block | None:
         """The first block above this number, up to `last`, that may have readings of the span."""
@@ -282,12 +303,22 @@ class Archive:
         self.given_up += _readings(self._full[:blocks])
         del self._full[:blocks]
 
-    def _no_longer_writing(self, change: Change) -> None:
+    def _no_longer_writing(self, change: Change) -> tuple[list[Block], list[Block]]:
+        """Of the change: those that are wanted, and those that have been purged meanwhile."""
         self._writing = [block for block in self._writing if block not in change.written]
+        unwanted = [block for block in change.written if block in self._unwanted]
+        self._unwanted = [block for block in self._unwanted if block not in unwanted]
+        return [block for block in change.written if block not in unwanted], unwanted
 
     def _bound(self) -> None:
         if len(self._full) > WAITING_BLOCKS:
             self._drop(len(self._full) - WAITING_BLOCKS)
+
+
+def _apart(blocks: Sequence[Block], before: float) -> tuple[list[Block], list[Block]]:
+    """Those that stay, and those that are older."""
+    old = [block for block in blocks if block.is_before(before)]
+    return [block for block in blocks if not block.is_before(before)], old
 
 
 def _readings(blocks: Iterable[Block]) -> int:

@@ -35,12 +35,12 @@ def read(connection: sqlite3.Connection, number: int) -> Sequence[Reading] | Non
     """A block's readings; none if it has been pruned; None if it cannot be read: a card rots."""
     with suppress(*UNREADABLE), faults.damage_suppressed():
         row = connection.execute(
-            "SELECT readings, count FROM archive_block JOIN archive USING (number)"
+            "SELECT readings, count FROM archive LEFT JOIN archive_block USING (number)"
             " WHERE number = ?",
             (number,),
         ).fetchone()
         if row is None:
             return []
-        readings = [record for record in unpack(row[0]) if isinstance(record, Reading)]
+        readings = [record for record in unpack(row[0] or b"") if isinstance(record, Reading)]
         return readings if len(readings) == row[1] else None
     return None

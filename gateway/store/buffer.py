@@ -24,13 +24,14 @@ backlog. A segment on disk is deleted, with a coming commit, when all of its rec
 a crash in between delivers them again. Times are seconds of `now`; wall time is the clock's.
 
 - handing_out.py: whose turn it is, and what becomes of a batch.
-- rounds.py: what is written when. commits.py: what stands in one commit.
+- rounds.py: what is written when. commits.py: what stands in one commit. reconciling.py: what the
+  disk has when it is back.
 - giving_up.py, replays.py, walks.py, archive.py: what their names say. lanes.py: who has which
   record. contents.py puts the parts together.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from weakref import WeakValueDictionary
 
 from gateway.clock import Clock
@@ -46,6 +47,7 @@ from gateway.store.database import Store
 from gateway.store.giving_up import GivingUp
 from gateway.store.handing_out import Batch, HandingOut
 from gateway.store.lanes import Entry, Segment
+from gateway.store.reconciling import reconcile
 from gateway.store.rounds import Rounds
 from gateway.store.unwritten import GIVEN_UP, Unwritten
 
@@ -81,7 +83,7 @@ class Buffer:
 
     async def open(self) -> None:
         """Learns how much is on disk from the runs before."""
-        has = Contents.of(
+        has = self._has = Contents.of(
             self._store,
             await self._store.stock(),
             self._unwritten,
@@ -240,6 +242,7 @@ class Buffer:
         given_up: Sequence[Segment],
         then: Callable[[StoreError | None], None],
         staying: Sequence[tables.Segment],
+        stood: Callable[[], None] | None,
     ) -> None:
         """D3: gap events come in, and the segments that they tell of go, but for what of them is
         staying; in one transaction.
@@ -251,7 +254,9 @@ class Buffer:
             if error is None:
                 self._kept(entries)
 
-        await self._commits.commit(entries, Changes(), ended, given_up=given_up, staying=staying)
+        await self._commits.commit(
+            entries, Changes(), ended, given_up=given_up, staying=staying, stood=stood
+        )
 
     async def purge(self, unwanted: Callable[[Record], bool]) -> int:
         """A technician gives these up: told to the city as any that are given up. How many went;
@@ -335,9 +340,6 @@ class Buffer:
         await self._store.reopen(self._reconcile)
         await self._rounds.resume(everything)
 
-    def _reconcile(self, on_disk: Mapping[int, int]) -> None:
-        before = self._lanes.undelivered
-        out = [entry for entries in self._out.values() for entry in entries]
-        self._unwritten.add(self._lanes.reconcile(on_disk, out))
-        lost = self._giving_up.missing(before - self._lanes.undelivered)
+    def _reconcile(self, found: tables.Found) -> None:
+        lost = reconcile(self._has, self._commits, self._giving_up, found)
         self._add([Entry(event, self._now()) for event in lost])

@@ -1,10 +1,12 @@
 """What stands in one commit of the buffer, and what is known when it has ended.
 
-A commit takes all chores along that wait (chores.py): a transaction costs an fsync, however much is
-in it. `then` of each hears of its end, whether or not the asker was cancelled meanwhile.
+- A commit takes all chores along that wait (chores.py): a transaction costs an fsync, however much
+  is in it.
+- `then` of each hears of its end, whether or not the asker was cancelled meanwhile.
+- One that the disk refused may stand there all the same: `stood` hears of it when the disk is back.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from gateway.errors import DiskFault, StoreError
 from gateway.lorawan.session import NO_CHANGES, Changes
@@ -24,6 +26,7 @@ class Commits:
         self._store, self._lanes, self._unwritten = has.store, has.lanes, has.unwritten
         self._chores, self._archive, self._walks = has.chores, has.archive, has.walks
         self._sequence, self._batches, self._now = has.sequence, has.batches, has.now
+        self._doubted: dict[int, Callable[[], None]] = {}  # by a segment that tells
 
     async def commit(
         self,
@@ -34,6 +37,7 @@ class Commits:
         given_up: Sequence[Segment] = (),
         commands: Sequence[Command] = (),
         staying: Sequence[tables.Segment] = (),
+        stood: Callable[[], None] | None = None,
     ) -> None:
         """One transaction, with all chores that wait. `then` hears of its end, cancelled or not."""
         chores = self._chores.take(changes, self._now())
@@ -62,9 +66,18 @@ class Commits:
             else:
                 owed = changes if isinstance(error, DiskFault) else NO_CHANGES
                 self._chores.put_back(chores, owed, self._now())
+                if stood and isinstance(error, DiskFault):
+                    self._doubted[parts[0][0]] = stood
             then(error)
 
         await self._store.commit(write, ended)
+
+    def found(self, firsts: Container[int]) -> None:
+        """After a fault: these segments are on disk."""
+        doubted, self._doubted = self._doubted, {}
+        for first, stood in doubted.items():
+            if first in firsts:
+                stood()
 
     async def reserve_batch_number(self) -> None:
         """So that the next batch can be made."""

@@ -37,7 +37,7 @@ from gateway.store.opening import connect, connect_to_read, take_lock
 from gateway.store.quarantine import finish, quarantine, quarantined
 from gateway.store.raising import raise_numbers
 from gateway.store.sealing import Keyring
-from gateway.store.tables import Segment, Stock, Write
+from gateway.store.tables import Found, Segment, Stock, Write
 
 T = TypeVar("T")
 
@@ -93,12 +93,12 @@ class Store:
             raise
         return store
 
-    async def reopen(self, then: Callable[[dict[int, int]], None]) -> None:
-        """After a fault: begin anew with what the disk has. `then` hears of its segments, counts by
-        `first`, before anything else is asked of it. Raises DiskFault: it still refuses.
+    async def reopen(self, then: Callable[[Found], None]) -> None:
+        """After a fault: begin anew with what the disk has. `then` hears of it before anything else
+        is asked of it. Raises DiskFault: it still refuses.
         """
 
-        def back(found: dict[int, int]) -> None:
+        def back(found: Found) -> None:
             self.fault = None
             then(found)
 
@@ -319,12 +319,12 @@ class Store:
             "it is Kogge's own (ls -l), and the disk's health and free space (dmesg, df -h)."
         )
 
-    def _reopen(self) -> dict[int, int]:
+    def _reopen(self) -> Found:
         self._give_up_connection()
         try:
             self._open_file()
             assert self._connection is not None
-            found = tables.read_firsts(self._connection)
+            found = tables.read_found(self._connection)
             self.room = self._room(self._connection)
         except (sqlite3.Error, OSError) as error:
             self._give_up_connection()

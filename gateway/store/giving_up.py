@@ -11,6 +11,7 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final, TypeAlias
 
 from gateway.clock import Clock
@@ -28,13 +29,14 @@ GIVE_UP_STEPS: Final = 8  # times READ_RECORDS; more is given up with later comm
 AGE_CHECK: Final = 60.0  # seconds
 
 # commits these events with the deletion of these segments, and with what is left of them; the third
-# hears how it ended
+# hears how it ended, the last that it stands though the disk refused it
 Tell: TypeAlias = Callable[
     [
         Sequence[Event],
         Sequence[Segment],
         Callable[[StoreError | None], None],
         Sequence[tables.Segment],
+        Callable[[], None] | None,
     ],
     Awaitable[None],
 ]
@@ -74,7 +76,7 @@ class GivingUp:
 
         async with self._turn:
             while reason() and self._archive.give_up():
-                await self._tell((), (), lambda _: None, ())
+                await self._tell((), (), lambda _: None, (), None)
             if reason():
                 async with self._deleting:
                     await self._give_up(reason, math.inf)
@@ -149,7 +151,8 @@ class GivingUp:
             else:
                 self._lanes.take_back(segments)
 
-        await self._tell(self._gaps(purged, "purged"), segments, ended, staying)
+        stood = partial(self._lanes.gone, len(purged))
+        await self._tell(self._gaps(purged, "purged"), segments, ended, staying, stood)
         return len(purged)
 
     async def _last_aged(self) -> int:
@@ -192,15 +195,20 @@ class GivingUp:
         if not records:
             return False
         segments = [segment for segment, _ in given_up]
+        count = sum(record is DAMAGED or not is_gap(record) for record in records)
 
         def ended(error: StoreError | None) -> None:
             if error is None:
                 self._lanes.forget(segments)
-                self.lost_records += sum(r is DAMAGED or not is_gap(r) for r in records)
+                self.lost_records += count
             else:
                 self._lanes.take_back(segments)
 
-        await self._tell(self._gaps(records, reason), segments, ended, ())
+        def stood() -> None:
+            self._lanes.gone(len(records))
+            self.lost_records += count
+
+        await self._tell(self._gaps(records, reason), segments, ended, (), stood)
         return True
 
     def _gaps(self, records: Sequence[Record], reason: Reason) -> list[Event]:

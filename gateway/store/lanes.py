@@ -197,6 +197,11 @@ class Lanes:
         self.deletions += 1
         return torn
 
+    def gone(self, count: int) -> None:
+        """So many, unread, are no longer on disk, and that is told."""
+        self.unread -= count
+        self.undelivered -= count
+
     def rewritten(self, rows: Iterable[tables.Segment]) -> None:
         """These were given up and forgotten, and of them so much is on disk anew."""
         for row in rows:

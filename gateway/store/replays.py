@@ -5,8 +5,8 @@
 - What is archived after a replay has begun is not in it.
 - How far it has come is saved now and then, and at its end with its answer in one transaction.
   After a crash it goes on from there: at least once.
-- A block that cannot be read is passed over, and counted; so is a reading that the broker refuses
-  for good, it stays archived.
+- A block that cannot be read, or that the disk has lost, is passed over, and counted; so is a
+  reading that the broker refuses for good, it stays archived.
 """
 
 import math
@@ -143,6 +143,17 @@ class Replays:
         self._lane.extend(_Entry(reading, part) for reading in wanted)
         self._read_to = block.number
         self.damaged += damaged
+
+    def lose(self, blocks: Sequence[Block]) -> None:
+        """The disk no longer has these: what was still wanted of them is damaged."""
+        for index, command in enumerate(self._waiting):
+            above, last = command.cursor, math.inf
+            if index == 0 and self._last is not None:
+                above, last = self._read_to, self._last
+            ahead = [block for block in blocks if above < block.number <= last]
+            damaged = sum(b.count for b in ahead if command.span and b.may_have(command.span))
+            self._waiting[index] = replace(command, damaged=command.damaged + damaged)
+            self.damaged += damaged
 
     def take(self, number: int, limit: int) -> tuple[Reading, ...]:
         """For the batch of this number; it ends in `delivered` or `returned`."""

@@ -55,6 +55,13 @@ class Stock(NamedTuple):
     commands: Sequence[Command] = ()
 
 
+class Found(NamedTuple):
+    """What a disk has that is back: how many records, by the segments' `first`, and the archive."""
+
+    segments: Mapping[int, int]
+    archive: Sequence[Block]
+
+
 @dataclass(frozen=True, slots=True)
 class Write:
     """What goes to disk together. `done` are the `first`s of segments that are deleted first, so
@@ -203,9 +210,9 @@ def read_pages(connection: sqlite3.Connection) -> tuple[int, int]:
     return (count - free) * size, free * size
 
 
-def read_firsts(connection: sqlite3.Connection) -> dict[int, int]:
-    """All segments: how many records, by `first`."""
-    return dict(connection.execute("SELECT first, count FROM segment"))
+def read_found(connection: sqlite3.Connection) -> Found:
+    segments = dict(connection.execute("SELECT first, count FROM segment"))
+    return Found(segments, archive_tables.load(connection))
 
 
 def read_stock(connection: sqlite3.Connection) -> Stock:

@@ -143,11 +143,11 @@ class Walks:
     ) -> None:
         """No number above `last` has been written yet."""
         self._store, self._lanes, self._out, self._archive = store, lanes, out, archive
-        self._last = last
+        self.last = last
         self._under_way: list[Walk] = []
 
     def written(self, first: int) -> None:
-        self._last = max(self._last, first)
+        self.last = max(self.last, first)
 
     def delivered(self, entries: Sequence[Entry]) -> None:
         for walk in self._under_way:
@@ -168,7 +168,7 @@ class Walks:
             self._store,
             self._lanes,
             self._in_memory_alone(),
-            self._last,
+            self.last,
             newest=newest,
             blocks=blocks,
             archived=archived,

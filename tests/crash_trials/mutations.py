@@ -99,8 +99,9 @@ def _gaps_not_told() -> None:
         given_up: Sequence[Segment],
         then: Callable[[StoreError | None], None],
         staying: Sequence[tables.Segment],
+        stood: Callable[[], None] | None,
     ) -> None:
-        await tell(self, (), given_up, then, staying)
+        await tell(self, (), given_up, then, staying, None)
 
     Buffer._tell = silent  # type: ignore[method-assign]
 

@@ -6,7 +6,7 @@ from contextlib import closing, suppress
 
 import pytest
 from bounds_tools import drained
-from sick_disk import error, sick
+from sick_disk import doubted, sick
 from store_tools import World, drain, event, next_batch, numbers_of, reading, session
 
 from gateway.errors import DiskFault, StoreError
@@ -15,7 +15,7 @@ from gateway.lorawan.order import Order, Queued
 from gateway.lorawan.session import Changes, Join
 from gateway.records import Reading
 from gateway.replay import Command, Span
-from gateway.store import tables, unwritten
+from gateway.store import unwritten
 from gateway.store.buffer import Buffer
 from gateway.store.numbers import BLOCK
 
@@ -264,23 +264,15 @@ async def test_d1c_airtime_and_notes_are_kept_in_memory_and_written_first(world:
 
 
 async def test_d1c_a_commit_that_was_not_believed_but_stands_loses_and_hides_nothing(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World,
 ) -> None:
     """After an fsync that failed nobody knows: here it did reach the disk."""
-    write = tables.write
-
-    def doubted(connection: sqlite3.Connection, writes: list[tables.Write]) -> None:
-        write(connection, writes)
-        raise error(sqlite3.SQLITE_IOERR_FSYNC)
-
     async with world.buffer() as buffer:
         await buffer.keep([reading(1)], Changes())
         buffer.add(reading(2))
-        with monkeypatch.context() as patch:
-            patch.setattr(tables, "write", doubted)
-            world.time += 1
-            with pytest.raises(DiskFault):
-                await buffer.flush()
+        world.time += 1
+        with doubted(), pytest.raises(DiskFault):
+            await buffer.flush()
         await buffer.restore(Changes)
         numbers = await drain(buffer)
         assert sorted(set(numbers)) == [1, 2]

@@ -1,15 +1,17 @@
 """What a technician purges is given up, told, and nothing beside it is touched."""
 
+import asyncio
 import random
 import sqlite3
 from collections import Counter
 
 import pytest
 from archive_tools import WEEK, deliver, timed
-from bounds_tools import gaps, missing, no_write
+from bounds_tools import START, gaps, missing, no_write
+from sick_disk import sick
 from store_tools import World, event, next_batch, number_of, reading
 
-from gateway.errors import GatewayError
+from gateway.errors import DiskFault, GatewayError
 from gateway.lorawan.session import Changes
 from gateway.records import Event, Reading, Record
 from gateway.store import tables
@@ -123,9 +125,41 @@ async def test_the_archive_goes_by_time_and_whole(world: World) -> None:
         assert buffer.purge_archive(begins) == 512
         await buffer.flush()
         assert buffer.archive.archived().readings == 512
-        assert buffer.purge_archive(float("inf")) == 512
+        assert buffer.purge_archive(float("inf")) == 513
         await buffer.flush()
         assert buffer.archive.contents() == ((), [])
         await buffer.close()
     async with world.buffer(archive=WEEK) as buffer:
         assert buffer.archive.archived().readings == 0
+
+
+@pytest.mark.parametrize(("before", "going"), [(float("inf"), 1025), (START + 512, 512)])
+async def test_block_that_is_being_written_goes_from_the_archive_too(
+    world: World, before: float, going: int
+) -> None:
+    async with world.buffer(archive=WEEK) as buffer:
+        await deliver(buffer, *(timed(number) for number in range(1025)))
+        writing = asyncio.create_task(buffer.flush())
+        await asyncio.sleep(0)
+        assert buffer.purge_archive(before) == going
+        assert buffer.purge_archive(before) == 0
+        await writing
+        await buffer.flush()
+        await buffer.close()
+    async with world.buffer(archive=WEEK) as buffer:
+        assert buffer.archive.archived().readings == 1025 - going
+
+
+async def test_block_whose_writing_failed_goes_from_the_archive_if_it_was_purged(
+    world: World,
+) -> None:
+    async with world.buffer(archive=WEEK) as buffer:
+        await deliver(buffer, *(timed(number) for number in range(512)))
+        with sick():
+            writing = asyncio.create_task(buffer.flush())
+            await asyncio.sleep(0)
+            assert buffer.purge_archive(float("inf")) == 512
+            with pytest.raises(DiskFault):
+                await writing
+        assert buffer.archive.contents() == ((), [])
+        await buffer.restore(Changes)

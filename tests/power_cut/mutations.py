@@ -58,9 +58,10 @@ def _gap_told_later() -> None:
         given_up: Sequence[Segment],
         then: Callable[[StoreError | None], None],
         staying: Sequence[tables.Segment],
+        stood: Callable[[], None] | None,
     ) -> None:
-        await tell(self, (), given_up, then, staying)
-        await tell(self, gaps, (), lambda _: None, ())
+        await tell(self, (), given_up, then, staying, None)
+        await tell(self, gaps, (), lambda _: None, (), None)
 
     Buffer._tell = apart  # type: ignore[method-assign]
 
