@@ -194,7 +194,9 @@ class Daemon:
                 "forward": self._forwarding,
                 "codecs": self._renew_codecs,
                 "devices": knowing.answer,
-                "config": lambda request: configuring.answer(self._settings, request, self._follow),
+                "config": lambda request: configuring.answer(
+                    request, self._settings, self._join_control, self._forwarder
+                ),
                 "buffer": lambda request: buffering.answer(
                     request,
                     buffer=self._buffer,
