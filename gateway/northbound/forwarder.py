@@ -6,8 +6,9 @@ The rules of this file:
   brokers.py.
 - The back-off begins anew when readings or events were acknowledged, or the connection has held
   for a while: a broker that ends each connection soon is not asked four times a second.
-- A connection is left of our own will, and made anew at once, when our certificate has changed or
-  the time is known by which dates can be checked, and for the first broker when it is back.
+- A connection is left of our own will, and made anew at once, when certificates have changed or the
+  time is known by which dates can be checked, and for the first broker when it is back. What is in
+  flight is finished first, and the city is told "offline": the next connection may not come.
 - The watchdog's beat: before each attempt to connect, before each wait, and while connected at each
   look for which the sender has delivered since the last, or has no reason to: nothing is
   undelivered, something awaits its PUBACK (`PUBACK_SILENCE` ends that), a batch may still fill up,
@@ -18,6 +19,7 @@ The rules of this file:
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Final, TypeVar, cast
 
 import msgspec
@@ -45,6 +47,7 @@ E = TypeVar("E", bound=MqttError)
 
 STEADY_SECONDS: Final = 10.0  # a connection that has held so long is one
 CERTIFICATES_SECONDS: Final = 30.0  # how often their files are looked at
+FINISH_SECONDS: Final = 10.0  # for what is in flight when a connection is left
 
 
 class Leaving(MqttError):
@@ -90,7 +93,12 @@ class Forwarder:
         self._reconnect, self._pause = Backoff(random), Pause()
         self._state = State(now())
         self._presence = Presence(
-            self._messages, self._state, radio=radio, backlog=lambda: buffer.backlog, told=told
+            self._messages,
+            self._state,
+            radio=radio,
+            backlog=lambda: buffer.backlog,
+            paused=lambda: self._pause.seconds_left is not None,
+            told=told,
         )
         self._sender = Sender(
             mqtt,
@@ -171,10 +179,10 @@ class Forwarder:
                 announcing = self._presence.announce(client, self._look(beat))
                 tasks.create_task(announcing, name="forward.status")
                 tasks.create_task(self._listen(client), name="forward.commands")
-                tasks.create_task(self._send(client, tasks), name="forward.pauses")
-                tasks.create_task(self._watch_certificates(), name="forward.certificates")
+                sending = tasks.create_task(self._send(client, tasks), name="forward.pauses")
+                tasks.create_task(self._watch_certificates(sending), name="forward.certificates")
                 if self._brokers.is_fallback:
-                    tasks.create_task(self._watch_first(), name="forward.first")
+                    tasks.create_task(self._watch_first(sending), name="forward.first")
                 # in the body: a TaskGroup that fails while it is left miscounts cancellations
                 await client.lost()
         except asyncio.CancelledError:
@@ -187,27 +195,39 @@ class Forwarder:
             await self._pause.over()
             sending = self._sender.send(client, self._brokers.current.protocol, tasks)
             task = tasks.create_task(sending, name="forward.send")
-            await self._pause.begun()
-            task.cancel()
+            try:
+                await self._pause.begun()
+            finally:
+                task.cancel()
             await asyncio.wait({task})  # the buffer serves one at a time
 
-    async def _watch_certificates(self) -> None:
+    async def _watch_certificates(self, sending: asyncio.Task[None]) -> None:
         while True:
             await asyncio.sleep(CERTIFICATES_SECONDS)
             if reason := await asyncio.to_thread(self._certificates.outdated):
+                await self._finish(sending)
                 raise Leaving(reason)
 
-    async def _watch_first(self) -> None:
+    async def _watch_first(self, sending: asyncio.Task[None]) -> None:
         while True:
             await asyncio.sleep(self._brokers.next_look())
             if await self._brokers.first_listens():
+                await self._finish(sending)
                 raise Leaving("the first broker listens again", for_first=True)
+
+    async def _finish(self, sending: asyncio.Task[None]) -> None:
+        """Nothing new is sent; what is in flight has its time, so that it need not go twice."""
+        sending.cancel()
+        await asyncio.wait({sending})
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FINISH_SECONDS):
+                await self._sender.finished()
 
     async def _leave(self, client: Client, leaving: Leaving) -> None:
         self._changed(False, str(leaving))
         self._told("disconnected", f"left {self._state.url}: {leaving}")
+        await self._presence.say_goodbye(client)
         if leaving.for_first:
-            await self._presence.say_goodbye(client)
             self._brokers.return_to_first()
 
     def _look(self, beat: Callable[[], None]) -> Callable[[], None]:

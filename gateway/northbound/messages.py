@@ -54,7 +54,9 @@ class Messages:
         since: Moment | None,
         backlog: int,
         radio: RadioState,
+        paused: bool,
     ) -> Message:
         """Without `since` it is the last will's: nobody knows yet when that will be."""
         dated = None if since is None else self._dated(since)
-        return Message(self.topic("status"), json.status(self._eui, state, dated, backlog, radio))
+        said = json.status(self._eui, state, dated, backlog, radio, paused)
+        return Message(self.topic("status"), said)

@@ -1,6 +1,7 @@
 """The retained `{prefix}/{eui}/status`: online while connected, offline as last will and at a stop.
 
-It is told at once, when the radio changes, and now and then for the backlog alone.
+It is told at once, when the radio changes or a pause begins or ends, and now and then for the
+backlog alone.
 """
 
 import asyncio
@@ -22,7 +23,9 @@ BACKLOG_SECONDS: Final = 60.0  # a changed backlog alone is news this often
 
 
 class Presence:
-    """`radio` says how the radio is and why, `backlog` how many records wait."""
+    """`radio` says how the radio is and why, `backlog` how many records wait, `paused` whether
+    they wait because somebody wants it so.
+    """
 
     def __init__(
         self,
@@ -31,21 +34,22 @@ class Presence:
         *,
         radio: Callable[[], RadioState],
         backlog: Callable[[], int],
+        paused: Callable[[], bool],
         told: Callable[[str, str], None],
     ) -> None:
         self._messages, self._state = messages, state
-        self._radio, self._backlog, self._told = radio, backlog, told
+        self._radio, self._backlog, self._paused, self._told = radio, backlog, paused, told
 
     async def announce(self, client: Client, look: Callable[[], None]) -> None:
         """While the connection lasts; `look` is called at each look, `LOOK_SECONDS` apart."""
-        said: tuple[RadioState, int] | None = None
+        said: tuple[RadioState, bool, int] | None = None
         said_at = 0.0
         loop = asyncio.get_running_loop()
         while True:
             look()
-            news = (self._radio(), self._backlog())
+            news = (self._radio(), self._paused(), self._backlog())
             due = news != said and loop.time() - said_at >= BACKLOG_SECONDS
-            if said is None or news[0] != said[0] or due:
+            if said is None or news[:2] != said[:2] or due:
                 said, said_at = news, loop.time()
                 await self._publish(client, "online")
             await asyncio.sleep(LOOK_SECONDS)
@@ -72,4 +76,5 @@ class Presence:
             self._told("refused", f"the broker refused {status.topic}: {reason}")
 
     def _status(self, state: Literal["online", "offline"], since: Moment | None) -> Message:
-        return self._messages.status(state, since, self._backlog(), self._radio())
+        paused = state == "online" and self._paused()  # a stop ends it
+        return self._messages.status(state, since, self._backlog(), self._radio(), paused)

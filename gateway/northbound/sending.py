@@ -62,6 +62,7 @@ class Sender:
         )
         self._fills_until = 0.0  # on the loop's clock
         self._in_flight: dict[int, Batch] = {}  # by number
+        self._delivering: set[asyncio.Task[None]] = set()
         self._share = Share(mqtt.in_flight)
         self.change_pace()
 
@@ -104,7 +105,14 @@ class Sender:
                 self._messages_rate.spend(1, _time())
             delivering = self._deliver(client, protocol, batch)
             sending = tasks.create_task(delivering, name="forward.batch")
+            self._delivering.add(sending)
+            sending.add_done_callback(self._delivering.discard)
             sending.add_done_callback(lambda _: room.release())
+
+    async def finished(self) -> None:
+        """Wait until nothing is in flight, once `send` has ended."""
+        while self._delivering:
+            await asyncio.wait(self._delivering)
 
     def give_back(self, reason_code: int = 0) -> None:
         """The connection is gone, by the server's DISCONNECT if it gave a code: what was in flight

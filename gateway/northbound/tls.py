@@ -5,8 +5,10 @@ The rules of this file:
 - TLS 1.2 at least. The broker's chain, dates and name are checked, and alike on every Python: that
   RFC 5280 is kept to the letter is not asked (Python 3.13 would), or a new operating system would
   lock out every gateway of a city whose CA is older; an intermediate CA may be what is trusted.
-- The files are read at each connect. Where new ones cannot be used (unreadable, half written, a key
-  that does not fit), those from before stay in use, and `problem` says so.
+- The files are read at each connect, and compared now and then: a connection that was made with
+  others is made anew, or a CA that was withdrawn would be believed for as long as it lasts.
+- Where new ones cannot be used (unreadable, half written, a key that does not fit), those from
+  before stay in use, and `problem` says so.
 - While the clock is not trusted dates are not checked: a power cut must not lock the gateway out.
   Chain and name are, and the broker's own certificate must not have expired before `floor`, a
   moment that has certainly passed. Once the clock is trusted the connection is made anew.
@@ -43,7 +45,7 @@ class Handshake(ssl.SSLSocket):
 
 
 class _Files(NamedTuple):
-    """What stands in them; b"": not configured."""
+    """What stands in them; b"": not configured. For the system's CAs when they have changed."""
 
     ca: bytes
     cert: bytes
@@ -81,7 +83,9 @@ class Certificates:
         if self._shown is None:
             return ""
         self._refreshed()
-        if self._files is not None and self._files[1:] != self._shown[1:]:
+        if self._files is not None and self._files.ca != self._shown.ca:
+            return "the certificate authorities that are believed have changed"
+        if self._files != self._shown:
             return "this gateway's certificate has changed"
         if self.floor is not None and self._trusted():
             return "the time is known now, and with it the dates of certificates are checked"
@@ -105,8 +109,9 @@ class Certificates:
 
     def _read(self) -> _Files:
         mqtt = self._mqtt
-        names = (mqtt.ca_file, mqtt.cert_file, mqtt.key_file)
-        return _Files(*(Path(name).read_bytes() if name else b"" for name in names))
+        ca = Path(mqtt.ca_file).read_bytes() if mqtt.ca_file else _system_changed()
+        own = (mqtt.cert_file, mqtt.key_file)
+        return _Files(ca, *(Path(name).read_bytes() if name else b"" for name in own))
 
     def _made(self) -> Context:
         context = Context(ssl.PROTOCOL_TLS_CLIENT)  # chain and name are checked
@@ -125,6 +130,13 @@ class Certificates:
     def _names(self) -> str:
         mqtt = self._mqtt
         return ", ".join(filter(None, (mqtt.ca_file, mqtt.cert_file, mqtt.key_file)))
+
+
+def _system_changed() -> bytes:
+    """When the certificates that Debian trusts have changed: each is a file of its own there."""
+    paths = ssl.get_default_verify_paths()
+    found = (Path(path).stat().st_mtime_ns for path in (paths.cafile, paths.capath) if path)
+    return repr(tuple(found)).encode()
 
 
 def plain(error: OSError | UnicodeError) -> str:

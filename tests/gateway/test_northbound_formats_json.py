@@ -111,17 +111,18 @@ def test_event_has_the_same_id_from_disk_and_dated_and_no_other_event_has_it() -
 
 
 def test_status_is_exactly_as_agreed() -> None:
-    message = wire.status(EUI, "online", MOMENT, 12, wire.RadioState("receiving", "", 1, "gone"))
+    radio = wire.RadioState("receiving", "", 1, "gone")
+    message = wire.status(EUI, "online", MOMENT, 12, radio, True)
     assert message.decode() == (
         '{"v":1,"gateway":"0016c001ff10a235","state":"online","since":"2026-05-01T12:00:00.123Z",'
         f'"version":"{VERSION}","backlog":12,"radio":{{"state":"receiving","reason":"",'
-        '"restarts":1,"last_reason":"gone"}}'
+        '"restarts":1,"last_reason":"gone"},"paused":true}'
     )
     check("status", message)
 
 
 def test_last_will_does_not_claim_a_time() -> None:
-    will = wire.status(EUI, "offline", None, 0, wire.RadioState("receiving", ""))
+    will = wire.status(EUI, "offline", None, 0, wire.RadioState("receiving", ""), False)
     assert check("status", will)["since"] is None
 
 

@@ -1,15 +1,19 @@
 """A pause holds readings back and nothing else; a connection that is left comes back at once."""
 
 import asyncio
+import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiomqtt
 import pytest
-from broker import free_port, mosquitto, subscriber
+from broker import Wire, fake_broker, free_port, mosquitto, subscriber
 from certificates import Authority
-from forwarder_bench import MemoryBuffer, reading, running
-from messages import EUI
+from forwarder_bench import CONNACK, MemoryBuffer, reading, running
+from messages import EUI, check
 
 from gateway.northbound import brokers, forwarder, presence
+from gateway.northbound.tls import Certificates
 
 pytestmark = pytest.mark.usefixtures("short_goodbyes")
 
@@ -39,6 +43,32 @@ async def test_paused_forwarder_sends_nothing_stays_connected_and_goes_on(
         ]  # fmt: skip
 
 
+async def test_retained_status_says_that_forwarding_is_paused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "LOOK_SECONDS", 0.01)
+    async with (
+        mosquitto(tmp_path) as broker,
+        subscriber(broker.port, f"kogge/{EUI}/status") as messages,
+    ):
+        async with running(broker.port, MemoryBuffer()) as gateway:
+            statuses = aiter(messages)
+            assert await said(statuses) == ("online", False)
+            gateway.forwarder.pause(3600)
+            assert await said(statuses) == ("online", True)
+            gateway.forwarder.resume()
+            assert await said(statuses) == ("online", False)
+            gateway.forwarder.pause(3600)
+            assert await said(statuses) == ("online", True)
+        assert await said(statuses) == ("offline", False), "a stop ends it"
+
+
+async def said(statuses: AsyncIterator[aiomqtt.Message]) -> tuple[str, bool]:
+    """The next status: its state, and whether forwarding is paused."""
+    status = check("status", str((await anext(statuses)).payload, "utf-8"))
+    return status["state"], status["paused"]
+
+
 async def test_forgotten_pause_heals(tmp_path: Path) -> None:
     buffer = MemoryBuffer(1)
     async with mosquitto(tmp_path) as broker, running(broker.port, buffer) as gateway:
@@ -47,7 +77,7 @@ async def test_forgotten_pause_heals(tmp_path: Path) -> None:
             await buffer.until(lambda: len(buffer.done) == 1)
 
 
-async def test_new_certificate_of_ours_renews_the_connection_without_a_last_will(
+async def test_new_certificate_of_ours_renews_the_connection(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(forwarder, "CERTIFICATES_SECONDS", 0.02)
@@ -71,10 +101,86 @@ async def test_new_certificate_of_ours_renews_the_connection_without_a_last_will
         await anext(aiter(statuses))
         await asyncio.to_thread(authority.issue, "client")
         await gateway.words.wait("connected", 2)
-        status = await anext(aiter(statuses))
-        assert b'"online"' in bytes(status.payload)
+        for state in (b'"offline"', b'"online"'):  # the next connection might not have come
+            assert state in bytes((await anext(aiter(statuses))).payload)
         assert gateway.forwarder.state.ends == {}
         assert "certificate has changed" in gateway.words.of("disconnected")[0]
+
+
+async def test_withdrawn_ca_is_believed_no_longer_and_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forwarder, "CERTIFICATES_SECONDS", 0.02)
+    monkeypatch.setattr("gateway.northbound.backoff.FIRST_SECONDS", 0.01)
+    (tmp_path / "other").mkdir()
+    authority, other = [
+        await asyncio.to_thread(Authority, where) for where in (tmp_path, tmp_path / "other")
+    ]
+    cert, key = await asyncio.to_thread(authority.issue, "server")
+    settings = [f"certfile {cert}", f"keyfile {key}"]
+    believed = tmp_path / "believed.pem"
+    both = [await asyncio.to_thread(Path(one.file).read_bytes) for one in (authority, other)]
+    await asyncio.to_thread(believed.write_bytes, b"".join(both))
+    buffer = MemoryBuffer(1)
+    async with (
+        mosquitto(tmp_path, settings=settings, scheme="mqtts") as broker,
+        running(broker.port, buffer, url=broker.url, ca_file=str(believed)) as gateway,
+    ):
+        await buffer.until(lambda: len(buffer.done) == 1)
+        await asyncio.to_thread(believed.write_bytes, both[1])
+        reason = await gateway.words.wait("disconnected", 2)
+        assert "certificate verify failed" in reason
+        buffer.add(reading(1))
+        await asyncio.to_thread(believed.write_bytes, both[0])
+        await buffer.until(lambda: len(buffer.done) == 2)
+        assert set(gateway.forwarder.state.ends) == {"tls"}
+
+
+async def test_what_is_in_flight_is_finished_before_a_connection_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(forwarder, "CERTIFICATES_SECONDS", 0.02)
+    outdated, asked = "", asyncio.Event()
+
+    def look(_: Certificates) -> str:
+        loop.call_soon_threadsafe(asked.set)
+        return outdated
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(Certificates, "outdated", look)
+    published: list[str] = []
+    under_way, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def serve(wire: Wire) -> None:
+        await wire.connect()
+        wire.send(CONNACK)
+        while True:
+            kind, body = await wire.packet()
+            if kind == 14:
+                return
+            at = 2 + int.from_bytes(body[:2])
+            if b"/readings" in body[:at]:
+                published.extend(re.findall(r'"id":"([0-9a-f]+)"', body.decode()))
+                under_way.set()
+                await may_answer.wait()
+            wire.puback(int.from_bytes(body[at : at + 2]))
+
+    buffer = MemoryBuffer(1)
+    async with fake_broker(serve) as port, running(port, buffer) as gateway:
+        await under_way.wait()
+        asked.clear()
+        outdated = "they have changed"
+        await asked.wait()
+        for _ in range(100):  # if it did not wait it would be gone by now
+            await asyncio.sleep(0)
+        buffer.add(reading(1))
+        assert gateway.words.of("disconnected") == []
+        outdated = ""
+        may_answer.set()
+        await buffer.until(lambda: len(buffer.done) == 2)
+        left = f"left mqtt://127.0.0.1:{port}: they have changed"
+        assert gateway.words.of("disconnected") == [left]
+        assert published == [f"{number:032x}" for number in (0, 1)]
 
 
 async def test_fallback_takes_over_and_the_first_comes_back(

@@ -52,9 +52,9 @@ def test_events_are_plain_json_whatever_readings_are(protocol: str) -> None:
 
 def test_status_is_dated_by_the_clock_and_the_last_will_has_no_date() -> None:
     radio = RadioState("receiving", "")
-    online = messages().status("online", MOMENT, 3, radio)
-    shifted = messages().status("online", later(MOMENT), 3, radio)
-    offline = messages().status("offline", None, 3, radio)
+    online = messages().status("online", MOMENT, 3, radio, paused=False)
+    shifted = messages().status("online", later(MOMENT), 3, radio, paused=False)
+    offline = messages().status("offline", None, 3, radio, paused=False)
     assert {each.topic for each in (online, shifted, offline)} == {f"{ROOT}/status"}
     dates = [json.loads(each.payload)["since"] for each in (online, shifted, offline)]
     assert dates[:2] == ["2026-05-01T13:00:00.123Z", "2026-05-01T14:00:00.123Z"]

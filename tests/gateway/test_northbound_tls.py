@@ -6,6 +6,7 @@ has expired by it is what a gateway whose clock runs ahead finds expired, and th
 
 import asyncio
 import datetime
+import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -158,6 +159,33 @@ def test_new_certificate_of_ours_makes_the_connection_outdated(authority: Author
     assert "certificate has changed" in certificates.outdated()
     assert certificates.context() is not first
     assert certificates.outdated() == ""
+
+
+def test_ca_that_was_withdrawn_makes_the_connection_outdated(
+    tmp_path: Path, authority: Authority
+) -> None:
+    (tmp_path / "other").mkdir()
+    believed, other = Path(authority.file), Path(Authority(tmp_path / "other").file)
+    believed.write_bytes(believed.read_bytes() + other.read_bytes())
+    certificates = Box().certificates(Mqtt(ca_file=authority.file))
+    certificates.context()
+    assert certificates.outdated() == ""
+    believed.write_bytes(other.read_bytes())
+    assert "authorities that are believed have changed" in certificates.outdated()
+    assert len(certificates.context().get_ca_certs()) == 1
+    assert certificates.outdated() == ""
+
+
+def test_change_of_the_systems_cas_makes_the_connection_outdated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    certificates = Box().certificates(Mqtt())
+    first = certificates.context()
+    assert certificates.outdated() == ""
+    os.utime(tmp_path, (0, 0))
+    assert "authorities that are believed have changed" in certificates.outdated()
+    assert certificates.context() is not first
 
 
 @pytest.mark.parametrize("fault", ["half", "other key", "absent", "ca"])

@@ -66,6 +66,7 @@ class _Status(msgspec.Struct):
     version: str
     backlog: int
     radio: RadioState
+    paused: bool
 
 
 def readings(
@@ -123,13 +124,14 @@ def status(
     since: Moment | None,
     backlog: int,
     radio: RadioState,
+    paused: bool,
 ) -> bytes:
     """The retained message for `{prefix}/{gateway}/status`.
 
     `since` is None in the last will: only the broker will know when it was.
     """
     at = None if since is None else _time(since)
-    return _encode(_Status(1, gateway, state, at, VERSION, backlog, radio))
+    return _encode(_Status(1, gateway, state, at, VERSION, backlog, radio, paused))
 
 
 def _time(moment: Moment) -> str | None:
