@@ -60,6 +60,7 @@ class Lorawan(msgspec.Struct, forbid_unknown_fields=True):
     net_id: Annotated[str, Meta(pattern=r"^[0-9a-f]{6}$")] = "000000"
     join: Literal["open", "closed"] = "open"
     join_allow: list[Prefix] = []
+    tell_foreign_joins: bool = False
     joins_per_minute: Annotated[int, Meta(ge=1, le=6000)] = USUAL_JOINS_PER_MINUTE
     rx1_delay: Annotated[int, Meta(ge=1, le=15)] | Region = "region"
     rx1_dr_offset: int | Region = "region"
@@ -79,6 +80,7 @@ class Mqtt(msgspec.Struct, forbid_unknown_fields=True):
     ca_file: str = ""
     cert_file: str = ""
     key_file: str = ""
+    device_names: Literal["plain", "pseudonym"] = "plain"
     format: Literal["json", "senml+json", "senml+cbor"] = "json"
     compression: Literal["none", "deflate"] = "none"
     batch_readings: Annotated[int, Meta(ge=1, le=1000)] = 100
@@ -113,9 +115,12 @@ class Config(msgspec.Struct, forbid_unknown_fields=True):
 
 def told(config: Config) -> dict[str, Any]:
     """What the city is told when it asks. There is no secret in it: keys and passwords stand in
-    files, and of those the paths are here alone.
+    files, and of those the paths are here alone. To whom devices are pseudonyms, the beginnings of
+    their DevEUIs are not told.
     """
     tables: dict[str, Any] = msgspec.to_builtins(config)
+    if config.mqtt.device_names == "pseudonym":
+        del tables["lorawan"]["join_allow"]
     return tables
 
 

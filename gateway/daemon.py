@@ -48,8 +48,10 @@ from gateway.lorawan.downlink import largest_payload
 from gateway.lorawan.join_control import JoinControl
 from gateway.lorawan.network import Network
 from gateway.lorawan.session import Changes, KnownState
+from gateway.northbound import names
 from gateway.northbound.commands import Commands
 from gateway.northbound.forwarder import Forwarder
+from gateway.northbound.names import Names
 from gateway.radio import Radio
 from gateway.records import Event
 from gateway.replay import Command
@@ -59,6 +61,7 @@ from gateway.store.bounds import DAY, Bounds
 from gateway.store.buffer import Buffer
 from gateway.store.database import Store
 from gateway.store.history import read as read_history
+from gateway.store.secret import secret
 from gateway.time_floor import TimeFloor
 from gateway.transmitter import Transmitter
 from gateway.uplinks import Uplinks
@@ -70,15 +73,29 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Open the store, run the daemon on it, close it."""
     store = await Store.open(Path(settings.config.gateway.state_dir) / DATABASE)
     try:
-        await Daemon(settings, store, await store.load()).run(stop)
+        key = await _pseudonym_key(settings, store)
+        await Daemon(settings, store, await store.load(), key).run(stop)
     finally:
         await store.close()
+
+
+async def _pseudonym_key(settings: Settings, store: Store) -> bytes | None:
+    """None: the city is told the devices' own names."""
+    if settings.config.mqtt.device_names == "plain":
+        return None
+    return await secret(store, names.NAME)
 
 
 class Daemon:
     """All parts, and the few things that pass between them."""
 
-    def __init__(self, settings: Settings, store: Store, known: KnownState) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        known: KnownState,
+        pseudonym_key: bytes | None = None,
+    ) -> None:
         config = settings.config
         self._settings, self._store = settings, store
         self._tasks = asyncio.TaskGroup()
@@ -116,6 +133,7 @@ class Daemon:
             self._join_control,
             settings.rx,
         )
+        self._names = Names(network.devices, pseudonym_key)
         self._listening = _listening(network)
         self._locked = LockedSessions(store, network.devices, self._clock.now, self._buffer.add)
         spawn = partial(self._tasks.create_task, name="answer")
@@ -157,6 +175,7 @@ class Daemon:
             self._downlinks.events,
             self._transmitter.withhold,
             self._frames.up,
+            tell_foreign_joins=config.lorawan.tell_foreign_joins,
         )
         self._disk = Disk(
             store,
@@ -175,7 +194,13 @@ class Daemon:
             rhythm,
         )
         knowing = devices.Devices(
-            network, self._uplinks.facts, rhythm, self._clock, self._renew_devices, self._place
+            network,
+            self._uplinks.facts,
+            rhythm,
+            self._clock,
+            self._renew_devices,
+            self._place,
+            self._names,
         )
         self._sampling = Sampling(
             self._look,
@@ -347,6 +372,7 @@ class Daemon:
             told=partial(telling.city, self._watch),
             finished=self._decoding.finished,
             floor=lambda: self._floor.at,
+            names=self._names,
         )
         await self._forwarder.run(beat)
 
@@ -365,6 +391,7 @@ class Daemon:
             archives=settings.config.store.archive_days > 0,
             config=lambda: told(settings.config),
             set_log_level=self._log_level.change,
+            names=self._names,
         )
 
     async def _keep_answers(self, events: Sequence[Event], commands: Sequence[Command]) -> None:

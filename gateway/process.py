@@ -33,7 +33,7 @@ def run(settings: Settings) -> int:
 
 def _make(state_dir: Path) -> None:
     try:
-        state_dir.mkdir(parents=True, exist_ok=True)
+        state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
     except PermissionError as error:
         raise PermissionError(
             f"gateway.state_dir {state_dir} may not be made by this user: run the daemon as its"

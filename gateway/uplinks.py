@@ -68,7 +68,8 @@ class Buffer(Protocol):
 class Uplinks:
     """`codecs` by name; `spawn` starts what may take a while, in the daemon's task group; `rhythm`
     learns when devices speak; `results` makes events of what became of downlinks; `withhold`
-    hears of an answer that does not leave, `show` of each packet with its outcome.
+    hears of an answer that does not leave, `show` of each packet with its outcome. A device that is
+    not ours is no business of the city's, unless `tell_foreign_joins`.
     """
 
     def __init__(
@@ -85,12 +86,15 @@ class Uplinks:
         results: Results,
         withhold: Callable[[Answer], None],
         show: Show = _nobody_looks,
+        *,
+        tell_foreign_joins: bool = False,
     ) -> None:
         self._network, self._codecs, self._buffer, self._send = network, codecs, buffer, send
         self._decoding = decoding
         self._clock, self._watch, self._spawn, self._rhythm = clock, watch, spawn, rhythm
         self._results, self._refusals = results, JoinRefusals()
         self._withhold, self._show = withhold, show
+        self._tell_foreign_joins = tell_foreign_joins
         self.facts = DeviceFacts()
         self.drops: Counter[str] = Counter()
         self.counts: Counter[str] = Counter(
@@ -132,6 +136,8 @@ class Uplinks:
 
     def _join_refused(self, drop: Drop, dev_eui: int, moment: Moment) -> None:
         self.counts["joins_refused"] += 1
+        if dev_eui not in self._network.devices and not self._tell_foreign_joins:
+            return
         if self._refusals.is_news(dev_eui, drop.reason, moment.monotonic_s):
             detail = {"device": f"{dev_eui:016x}", "cause": str(drop.reason), "reason": drop.says}
             self._buffer.add(Event("join_refused", moment, {**detail}))

@@ -106,6 +106,28 @@ def test_make_targets_that_documents_name_exist() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"make {target}"
 
 
+def names_of_tests() -> set[str]:
+    """The names of all test functions, by their sources."""
+    named = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
+    found = {
+        name for path in (HOUSE / "tests").rglob("test_*.py") for name in named.findall(text(path))
+    }
+    assert len(found) > 1000
+    return found
+
+
+def test_tests_that_documents_name_exist() -> None:
+    """What is promised with a test's name is kept by that test."""
+    known = names_of_tests()
+    missing = {
+        f"{document.name}: {name}"
+        for document in DOCUMENTS
+        for name in re.findall(r"`(test_[a-z0-9_A-Z]+)`", text(document))
+        if name not in known
+    }
+    assert missing == set()
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_relative_links_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", text(document)):

@@ -68,7 +68,9 @@ class FakeBuffer:
 class Bench:
     """One gateway without radio, disk and city. The disk works unless a test takes it away."""
 
-    def __init__(self, tasks: asyncio.TaskGroup, device: Device) -> None:
+    def __init__(
+        self, tasks: asyncio.TaskGroup, device: Device, *, tell_foreign_joins: bool = False
+    ) -> None:
         self.done: list[Any] = []
         self.buffer = FakeBuffer(self.done)
         self.buffer.disk.set()
@@ -89,6 +91,7 @@ class Bench:
             Rhythm(),
             lambda results, moment: [result_event(result, moment) for result in results],
             self.withheld.append,
+            tell_foreign_joins=tell_foreign_joins,
         )
 
     def begin(self, reading: Reading) -> None:

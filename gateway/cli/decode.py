@@ -2,6 +2,7 @@
 
 Rules:
 
+- A key is 32 hex digits, or @FILE with them: what stands in arguments is shown by `ps`.
 - Keys that are not given, or are for another kind of frame, leave `mic_ok` null and the content
   encrypted. A wrong MIC leaves it encrypted too, and ends with 1, as does a malformed frame.
 - FCnt has 16 bits on the air; without --f-cnt its high half is taken to be 0.
@@ -12,6 +13,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from gateway.one_line import one_line
@@ -46,11 +48,11 @@ Report = dict[str, Any]
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("frame", metavar="HEX", type=_frame, help="the PHYPayload")
-    parser.add_argument("--nwk-s-key", type=_key, metavar="K", help="for data frames")
-    parser.add_argument("--app-s-key", type=_key, metavar="K", help="for data frames")
+    parser.add_argument("--nwk-s-key", type=_key, metavar="K|@FILE", help="for data frames")
+    parser.add_argument("--app-s-key", type=_key, metavar="K|@FILE", help="for data frames")
     root = parser.add_mutually_exclusive_group()
-    root.add_argument("--app-key", type=_key, metavar="K", help="for joins, LoRaWAN 1.0.x")
-    root.add_argument("--nwk-key", type=_key, metavar="K", help="for joins, LoRaWAN 1.1")
+    root.add_argument("--app-key", type=_key, metavar="K|@FILE", help="for joins, LoRaWAN 1.0.x")
+    root.add_argument("--nwk-key", type=_key, metavar="K|@FILE", help="for joins, LoRaWAN 1.1")
     parser.add_argument("--f-cnt", type=_f_cnt, metavar="N", help="the whole 32-bit FCnt")
     parser.add_argument(
         "--codec", metavar="NAME|FILE.js", help="decode the payload, e.g. dingtek/df702"
@@ -223,9 +225,14 @@ def _frame(text: str) -> bytes:
 
 
 def _key(text: str) -> bytes:
-    """A key; the message never repeats it."""
+    """A key, or @FILE with one: arguments are shown to every user of the machine. The message never
+    repeats it.
+    """
     try:
+        text = Path(text[1:]).read_text(encoding="ascii") if text.startswith("@") else text
         key = bytes.fromhex(text)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"names a file that cannot be read: {error}") from None
     except ValueError:
         key = b""
     if len(key) != 16:

@@ -79,6 +79,8 @@ def detail(device: Line) -> Iterator[str]:
 
 def _facts(device: Line) -> Iterator[tuple[str, str]]:
     yield _("device"), _device(device)
+    if device.get("pseudonym"):
+        yield _("to the city"), device["pseudonym"]
     yield _("codec"), device["codec"] or _("none: its readings go out raw")
     yield _("state"), _state(device)
     yield _("last seen"), _seen(device)

@@ -24,6 +24,7 @@ from gateway.lorawan.device import Device
 from gateway.lorawan.mac_state import Mac
 from gateway.lorawan.mac_uplink import DevStatusAns
 from gateway.lorawan.network import Network
+from gateway.northbound.names import PLAIN, Names
 from gateway.rhythm import SLACK, Rhythm
 
 Line = dict[str, Any]
@@ -41,7 +42,9 @@ class Request(msgspec.Struct):
 
 
 class Devices:
-    """`reload` reads devices.toml anew, and tells what has changed; `gateway` is told last."""
+    """`reload` reads devices.toml anew, and tells what has changed; `gateway` is told last; `names`
+    says what the city calls a device.
+    """
 
     def __init__(
         self,
@@ -51,9 +54,11 @@ class Devices:
         clock: Clock,
         reload: Callable[[], Awaitable[Line]],
         gateway: Callable[[], Line],
+        names: Names = PLAIN,
     ) -> None:
         self._network, self._facts, self._rhythm = network, facts, rhythm
         self._clock, self._reload, self._gateway = clock, reload, gateway
+        self._names = names
 
     async def answer(self, request: Line) -> AsyncGenerator[Line, None]:
         try:
@@ -103,6 +108,7 @@ class Devices:
         silent = None if last is None else now - last.at
         return {
             **described(device),
+            "pseudonym": self._names.pseudonym(device.dev_eui),
             **_session(device, sessions),
             "joins": facts.joins,
             "joined": self._when(facts.joined_at, now),

@@ -30,6 +30,7 @@ from gateway.downlinks import downlink_event
 from gateway.errors import DiskFault
 from gateway.lorawan.order import Order, Verdict
 from gateway.northbound.client import Received
+from gateway.northbound.names import PLAIN, Names
 from gateway.records import Event, Moment
 from gateway.replay import WAITING, Command, Span, answer
 
@@ -110,7 +111,7 @@ class Commands:
     """`order` takes a downlink: on disk when it returns. `devices` are DevEUIs, `listening` of
     class C; `largest` bytes fit a downlink at the best data rate. `archives`: there is something to
     replay. What `config` gives is told to whoever asks: without secrets. `set_log_level` takes a
-    level and minutes.
+    level and minutes; `names` says whom the city means.
     """
 
     def __init__(
@@ -128,12 +129,13 @@ class Commands:
         archives: bool,
         config: Callable[[], Mapping[str, Any]],
         set_log_level: Callable[[str, int], None],
+        names: Names = PLAIN,
     ) -> None:
         self.topic = topic
         self._order, self._encode, self._keep, self._now = order, encode, keep, now
         self._devices, self._listening, self._largest = devices, listening, largest
         self._replays, self._archives, self._config = replays, archives, config
-        self._set_log_level = set_log_level
+        self._set_log_level, self._names = set_log_level, names
         self._replies: dict[str, Reply] = {}
         self.counts: Counter[str] = Counter(taken=0, refused=0)
 
@@ -180,9 +182,7 @@ class Commands:
             await carry_out(command)
 
     async def _down(self, down: _Down) -> Order:
-        dev_eui = int(down.device, 16)
-        if dev_eui not in self._devices:
-            raise Refusal("no device in devices.toml has this DevEUI")
+        dev_eui = self._meant(down.device)
         if not 1 <= down.f_port <= 223:
             raise Refusal(f"f_port is {down.f_port}: applications have 1 to 223")
         if down.at is not None and dev_eui not in self._listening:
@@ -201,6 +201,13 @@ class Commands:
             at=_unix(down.at),
         )
 
+    def _meant(self, device: str) -> int:
+        """The DevEUI of the device that the city calls so."""
+        dev_eui = self._names.dev_eui(device)
+        if dev_eui is None or dev_eui not in self._devices:
+            raise Refusal("no device in devices.toml has this DevEUI, or this pseudonym")
+        return dev_eui
+
     async def _f_port_and_payload(self, down: _Down, dev_eui: int) -> tuple[int, bytes]:
         if isinstance(down.object, UnsetType):
             return down.f_port, _payload(down)
@@ -212,13 +219,12 @@ class Commands:
             raise Refusal(str(reason)) from None
 
     async def _replay(self, wanted: _Replay) -> None:
-        if wanted.device is not None and int(wanted.device, 16) not in self._devices:
-            raise Refusal("no device in devices.toml has this DevEUI")
+        device = None if wanted.device is None else f"{self._meant(wanted.device):016x}"
         if wanted.begins >= wanted.ends:
             raise Refusal("from is not before to")
         if not self._archives:
             raise Refusal("this gateway keeps no archive: store.archive_days is 0")
-        command = Command(wanted.correlation, "replay", done=False, span=_span(wanted))
+        command = Command(wanted.correlation, "replay", done=False, span=_span(wanted, device))
         if len(self._replays) < WAITING:
             await self._keep([], [command])
         else:
@@ -243,12 +249,13 @@ class Commands:
     def _refused(self, verb: str, said: dict[str, Any], reason: str) -> Event:
         correlation = _as(Correlation, said.get("correlation"))
         device = _as(Eui, said.get("device"))
-        if verb != "down" or device is None:
+        dev_eui = None if device is None else self._names.dev_eui(device)
+        if verb != "down" or dev_eui is None:
             return answer(self._now(), verb[:64], correlation, str(Verdict.REFUSED), reason)
         return downlink_event(
             self._now(),
             correlation=correlation,
-            device=device,
+            device=f"{dev_eui:016x}",
             status=Verdict.REFUSED,
             reason=reason,
         )
@@ -296,8 +303,8 @@ def _as(shape: Any, value: object) -> str | None:
     return found
 
 
-def _span(wanted: _Replay) -> Span:
-    return Span(wanted.begins.timestamp(), wanted.ends.timestamp(), wanted.device)
+def _span(wanted: _Replay, device: str | None) -> Span:
+    return Span(wanted.begins.timestamp(), wanted.ends.timestamp(), device)
 
 
 def _unix(moment: datetime | None) -> float | None:

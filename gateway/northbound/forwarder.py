@@ -34,6 +34,7 @@ from gateway.northbound.client import Client, Refused
 from gateway.northbound.connection import Lost
 from gateway.northbound.formats.json import RadioState
 from gateway.northbound.messages import Messages
+from gateway.northbound.names import PLAIN, Names
 from gateway.northbound.needs import Buffer, Commands, Finished, as_they_are
 from gateway.northbound.pause import Pause
 from gateway.northbound.presence import Presence
@@ -61,7 +62,8 @@ class Leaving(MqttError):
 class Forwarder:
     """`dated` and `now` are the clock's; `floor` is a time that has certainly passed; `radio` says
     how the radio is and why; `told` gets what changed ("connected", "disconnected", "refused",
-    "parked", "paused") and a sentence for people; `finished` decodes what is still undecoded.
+    "parked", "paused") and a sentence for people; `finished` decodes what is still undecoded;
+    `names` says what devices are called.
     """
 
     def __init__(
@@ -78,10 +80,11 @@ class Forwarder:
         told: Callable[[str, str], None],
         finished: Finished = as_they_are,
         floor: Callable[[], float] = lambda: 0.0,
+        names: Names = PLAIN,
     ) -> None:
         self._eui, self._buffer, self._commands = eui, buffer, commands
         self._now, self._told = now, told
-        self._messages = Messages(mqtt, eui, dated, now)
+        self._messages = Messages(mqtt, eui, dated, now, names)
         self._certificates = Certificates(mqtt, lambda: now().at is not None, floor)
         self._brokers = Brokers(
             [

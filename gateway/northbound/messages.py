@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 from gateway.config import Mqtt
 from gateway.northbound.formats import Content, Format, json
 from gateway.northbound.formats.json import RadioState
+from gateway.northbound.names import PLAIN, Names
 from gateway.records import Event, Moment, Reading
 from gateway.store.buffer import Batch
 
@@ -17,7 +18,7 @@ class Message(NamedTuple):
 
 
 class Messages:
-    """`dated` and `now` are the clock's."""
+    """`dated` and `now` are the clock's; `names` says what devices are called."""
 
     def __init__(
         self,
@@ -25,16 +26,19 @@ class Messages:
         eui: str,
         dated: Callable[[Moment], Moment],
         now: Callable[[], Moment],
+        names: Names = PLAIN,
     ) -> None:
         self._root, self._eui, self._format = f"{mqtt.topic_prefix}/{eui}", eui, Format(mqtt)
-        self._dated, self._now = dated, now
+        self._dated, self._now, self._names = dated, now, names
 
     def topic(self, kind: str) -> str:
         return f"{self._root}/{kind}"
 
     def of(self, batch: Batch, protocol: str) -> Message:
         """A batch is of readings or of events; `protocol` is "5" or "3.1.1"."""
-        readings = [record for record in batch.records if isinstance(record, Reading)]
+        readings = [
+            self._names.reading(record) for record in batch.records if isinstance(record, Reading)
+        ]
         if readings:
             kind = "readings" if protocol == "5" else self._format.topic
             payload = self._format.readings(
@@ -46,7 +50,7 @@ class Messages:
         return Message(self.topic("events"), self.events(events))
 
     def events(self, events: list[Event]) -> bytes:
-        return json.events(self._eui, events, self._dated)
+        return json.events(self._eui, map(self._names.event, events), self._dated)
 
     def status(
         self,

@@ -169,6 +169,10 @@ class Store:
         """What opens the sessions: for a backup of them."""
         return await self._ask(partial(sealing.read_keys, self._path.parent))
 
+    async def demand_key(self) -> None:
+        """There is a key to seal with, made if there was none."""
+        await self._ask(lambda: self._keyring.demand())
+
     async def spend(self, spent: Spent) -> None:
         """On disk when this returns, with what else waits for it, or when the disk is back."""
         await self._write_or_owe(Write(airtime=(spent,)))

@@ -1,6 +1,7 @@
 """`kogge decode` as a technician calls it."""
 
 import json
+from pathlib import Path
 
 import lorawan_oracle as oracle
 import pytest
@@ -175,6 +176,18 @@ def test_kind_of_a_frame_without_known_form_is_still_told(
     capsys: pytest.CaptureFixture[str], text: str, m_type: str
 ) -> None:
     assert decode(capsys, text) == (0, {"m_type": m_type, "mic_ok": None})
+
+
+def test_keys_may_stand_in_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Arguments are shown to everybody on the machine."""
+    nwk_s_key, app_s_key = tmp_path / "nwk", tmp_path / "app"
+    nwk_s_key.write_text(f"{NWK_S_KEY}\n")
+    app_s_key.write_text(APP_S_KEY)
+    from_files = ["--nwk-s-key", f"@{nwk_s_key}", "--app-s-key", f"@{app_s_key}"]
+    assert decode(capsys, FRAME, *from_files) == decode(capsys, FRAME, *SESSION)
+    assert "cannot be read" in usage_error(capsys, FRAME, "--app-key", f"@{tmp_path / 'none'}")
+    app_s_key.write_text("deadbeef")
+    assert "deadbeef" not in usage_error(capsys, FRAME, *from_files)
 
 
 @pytest.mark.parametrize("text", ["", "4", "zz", "40 f1 7"])

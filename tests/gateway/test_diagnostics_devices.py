@@ -59,6 +59,7 @@ async def test_list_tells_of_all_without_a_key() -> None:
     assert one["seen"] == {"at": 1e9 + street.now, "age_s": 0.0}
     assert (other["name"], other["state"], other["seen"]) == ("bin", "new", None)
     assert done["done"]["region"] == "EU868"
+    assert one["pseudonym"] is None, "the city is told the DevEUI"
     assert APP_KEY.hex() not in json.dumps([devices_, done])
     assert AIR.nwk_s_key.hex() not in json.dumps([devices_, done])
 

@@ -191,7 +191,7 @@ def test_join_flood_leaves_nothing_in_the_network() -> None:
 async def test_join_flood_tells_the_city_a_little_and_writes_no_session() -> None:
     """van Es 2018: join flood against the disk and the line to the city."""
     async with asyncio.TaskGroup() as tasks:
-        bench = Bench(tasks, GAUGE)
+        bench = Bench(tasks, GAUGE, tell_foreign_joins=True)
         await bench.hear(*(request(n, b"?" * 16, n) for n in range(1, 500)))
         await bench.hear(*(request(n, b"?" * 16) for n in range(500)))
         told = [one for one in bench.buffer.records if is_refusal(one)]

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from messages import EUI, MOMENT, check
 
 from gateway.decoding import NotEncoded
+from gateway.lorawan.device import Device
 from gateway.lorawan.order import Order
 from gateway.northbound.client import Received
 from gateway.northbound.commands import LARGEST, Commands, Reply
 from gateway.northbound.formats import json as wire
+from gateway.northbound.names import PLAIN, Names
 from gateway.records import Event
 from gateway.replay import WAITING, Command, Span
 
@@ -36,7 +38,7 @@ LAMP = 0x70B3D57ED00000C0
 class City:
     """Sends commands; has what followed from them."""
 
-    def __init__(self, *, archives: bool = True, waiting: int = 0) -> None:
+    def __init__(self, *, archives: bool = True, waiting: int = 0, names: Names = PLAIN) -> None:
         self.waiting = waiting
         self.remembered: list[Command] = []
         self.commits = 0
@@ -59,6 +61,7 @@ class City:
                 "mqtt": {"password_file": "/etc/kogge/password"},
             },
             set_log_level=lambda level, minutes: self.levels.append((level, minutes)),
+            names=names,
         )
 
     async def _encode(self, dev_eui: int, f_port: int, data: dict[str, Any]) -> tuple[int, bytes]:
@@ -391,3 +394,40 @@ async def test_no_bytes_raise(payload: bytes, verb: str) -> None:
     await city.sends(payload, verb)
     replays = [command for command in city.remembered if not command.done]
     assert len(city.orders) + len(city.events) + len(replays) == 1
+
+
+PSEUDONYMS = Names({int(DEVICE, 16): Device(int(DEVICE, 16), "valve")}, b"k" * 32)
+PSEUDONYM = PSEUDONYMS.pseudonym(int(DEVICE, 16))
+
+
+async def test_city_commands_a_device_by_its_pseudonym() -> None:
+    city = City(names=PSEUDONYMS)
+    await city.sends(DOWN | {"device": PSEUDONYM})
+    await city.sends(REPLAY | {"device": PSEUDONYM}, "replay")
+    assert [order.dev_eui for order in city.orders] == [int(DEVICE, 16)]
+    assert [one.span.device for one in city.remembered if one.span] == [DEVICE]
+    assert city.events == []
+
+
+@pytest.mark.parametrize(("command", "verb"), [(DOWN, "down"), (REPLAY, "replay")])
+async def test_who_tries_a_dev_eui_learns_no_pseudonym_of_it(
+    command: dict[str, Any], verb: str
+) -> None:
+    """Not even that there is one."""
+    answers = []
+    for device in (DEVICE, "70b3d57ed00000ff"):
+        city = City(names=PSEUDONYMS)
+        await city.sends(command | {"device": device}, verb)
+        assert "pseudonym" in city.reason
+        (event,) = city.events
+        assert event.type == "command"
+        answers.append(PSEUDONYMS.event(event).detail)
+    assert answers[0] == answers[1]
+    assert "device" not in answers[0]
+
+
+async def test_what_is_wrong_with_a_command_is_told_under_the_pseudonym() -> None:
+    city = City(names=PSEUDONYMS)
+    await city.sends(DOWN | {"device": PSEUDONYM, "f_port": 0})
+    (event,) = city.events
+    assert (event.type, PSEUDONYMS.event(event).detail["device"]) == ("downlink", PSEUDONYM)

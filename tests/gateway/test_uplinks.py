@@ -136,11 +136,16 @@ async def test_refused_join_becomes_an_event_that_says_why(bench: Bench) -> None
     messages.check("events", json.events(messages.EUI, [event], lambda moment: moment))
 
 
-async def test_join_flood_is_counted_and_told_of_a_little(bench: Bench) -> None:
-    for n in range(200):
-        bench.uplinks.heard(packet(join_request(b"?" * 16, JOIN_EUI, n % 100, n)))
-    assert len(bench.buffer.records) == 32
-    assert bench.uplinks.counts["joins_refused"] == 200
+@pytest.mark.parametrize(("tell_foreign_joins", "told"), [(True, 32), (False, 0)])
+async def test_foreign_joins_are_counted_and_told_of_a_little_or_not_at_all(
+    tell_foreign_joins: bool, told: int
+) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        bench = Bench(tasks, GAUGE, tell_foreign_joins=tell_foreign_joins)
+        for n in range(200):
+            bench.uplinks.heard(packet(join_request(b"?" * 16, JOIN_EUI, n % 100, n)))
+        assert len(bench.buffer.records) == told
+        assert bench.uplinks.counts["joins_refused"] == 200
 
 
 async def test_battery_stands_in_an_event_and_in_the_reading(bench: Bench) -> None:

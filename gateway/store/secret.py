@@ -1,0 +1,51 @@
+"""A secret of this gateway's own: random bytes that are made once, and sealed in a note.
+
+It goes into a backup with the database, and is sealed again when the key that seals is another.
+One that no key opens is lost: a new one takes its place, and the log says so.
+"""
+
+import logging
+import os
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from gateway.store.database import Store
+
+log = logging.getLogger(__name__)
+
+SIZE: Final = 32
+
+
+async def secret(
+    store: Store, name: str, random_bytes: Callable[[int], bytes] = os.urandom
+) -> bytes:
+    """On disk when this returns, or when the disk is back. Raises StoreError."""
+    await store.demand_key()
+    note = await store.recall(name)
+    plain, sealed = await store.inspect(partial(_opened, name, note))
+    if plain is None:
+        if note is not None:
+            log.warning("no key opens the %s any more: a new one is made", name)
+        plain = random_bytes(SIZE)
+        sealed = await store.inspect(partial(_sealed, name, plain))
+    if sealed != note:
+        await store.remember(name, sealed)
+    return plain
+
+
+def _opened(
+    name: str, note: str | None, connection: sqlite3.Connection
+) -> tuple[bytes | None, str]:
+    """The secret, and its note under the key that seals now."""
+    if note is None:
+        return None, ""
+    asked = (bytes.fromhex(note), name) * 2
+    plain, sealed = connection.execute("SELECT opened(?, ?), resealed(?, ?)", asked).fetchone()
+    return plain, sealed.hex()
+
+
+def _sealed(name: str, plain: bytes, connection: sqlite3.Connection) -> str:
+    (sealed,) = connection.execute("SELECT sealed(?, ?)", (plain, name)).fetchone()
+    return str(sealed.hex())
