@@ -114,11 +114,18 @@ class Config(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def told(config: Config) -> dict[str, Any]:
-    """What the city is told when it asks. There is no secret in it: keys and passwords stand in
-    files, and of those the paths are here alone. To whom devices are pseudonyms, the beginnings of
-    their DevEUIs are not told.
+    """All keys by table. There is no secret in it: keys and passwords stand in files, and of those
+    the paths are here alone.
     """
     tables: dict[str, Any] = msgspec.to_builtins(config)
+    return tables
+
+
+def told_to_city(config: Config) -> dict[str, Any]:
+    """What the city is told when it asks: where devices are pseudonyms to it, not how their DevEUIs
+    begin.
+    """
+    tables = told(config)
     if config.mqtt.device_names == "pseudonym":
         del tables["lorawan"]["join_allow"]
     return tables

@@ -18,7 +18,7 @@ from gateway import clock, gateway_eui, hardware
 from gateway.clock import Clock
 from gateway.codecs.javascript import JavaScript
 from gateway.codecs.worker import Worker
-from gateway.config import told
+from gateway.config import told_to_city
 from gateway.decoding import Decoding
 from gateway.diagnostics import (
     buffering,
@@ -389,7 +389,7 @@ class Daemon:
             largest=largest_payload(settings.region),
             replays=self._buffer.replays,
             archives=settings.config.store.archive_days > 0,
-            config=lambda: told(settings.config),
+            config=lambda: told_to_city(settings.config),
             set_log_level=self._log_level.change,
             names=self._names,
         )

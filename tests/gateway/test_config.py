@@ -177,6 +177,14 @@ def test_what_the_city_is_told_has_no_secret() -> None:
     assert secret == []
 
 
+def test_city_that_knows_pseudonyms_is_not_told_which_dev_euis_may_join() -> None:
+    """A beginning of 16 digits is a whole one."""
+    found = config.Config(lorawan=config.Lorawan(join_allow=["70b3d57ed0000001"]))
+    assert config.told_to_city(found) == config.told(found)
+    found.mqtt.device_names = "pseudonym"
+    assert "70b3d57ed0000001" not in json.dumps(config.told_to_city(found))
+
+
 def test_contents_of_files_are_not_told(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("correct horse")
     file = write(tmp_path, PLAIN + 'password_file = "password"\n')
