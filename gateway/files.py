@@ -47,6 +47,8 @@ def read_toml(file: Path) -> dict[str, Any]:
         raise ConfigError(file, "", None, f"is not UTF-8 text (byte {error.start})") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(file, "", None, f"is not valid TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(file, "", None, "is nested too deep to be a configuration") from None
 
 
 def is_public(file: Path) -> bool:

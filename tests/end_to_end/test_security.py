@@ -2,7 +2,9 @@
 
 import argparse
 import asyncio
+import json
 import os
+import random
 import socket
 import stat
 from collections.abc import AsyncIterator, Iterator
@@ -159,6 +161,77 @@ async def test_no_file_of_the_state_is_for_others_whatever_the_umask(
         assert {name for name, mode in modes.items() if mode & 0o077} == set(), modes
         assert stat.S_IMODE(state.stat().st_mode) & 0o007 == 0
         assert stat.S_IMODE((tmp_path / "kogge.sock").stat().st_mode) == 0o660
+
+
+OPS = (
+    "status",
+    "join",
+    "forward",
+    "codecs",
+    "devices",
+    "config",
+    "buffer",
+    "frames",
+    "history",
+    "backup",
+)
+VALUES = (
+    None,
+    True,
+    -1,
+    0,
+    1e308,
+    2**70,
+    "",
+    "70b3d57ed0000001",
+    "status",
+    "records",
+    "list",
+    [],
+    {},
+)
+KEYS = (
+    "action", "dev_eui", "minutes", "open", "after", "limit", "newest", "device", "begins",
+    "archive",
+)  # fmt: skip
+
+
+def strange_requests(seed: int) -> Iterator[bytes]:
+    """Ops with whatever keys, cut and altered; none lasts."""
+    dice = random.Random(seed)
+    for _ in range(300):
+        asked = {"op": dice.choice(OPS)} | {
+            dice.choice(KEYS): dice.choice(VALUES) for _ in range(dice.randrange(4))
+        }
+        line = bytearray(json.dumps(asked), "utf-8")
+        if dice.random() < 0.3:
+            line[dice.randrange(len(line))] = dice.choice(b'\x00\xff{["9')
+        yield bytes(line).replace(b"\n", b" ") + b"\n"
+    yield from (b"[" * 5000 + b"\n", b"\n", b"\xff\xfe\n", b'{"op":' + b"9" * 5000 + b"}\n")
+
+
+async def test_whatever_stands_in_the_control_socket_is_answered_and_the_daemon_goes_on(
+    tmp_path: Path, broker: Mosquitto
+) -> None:
+    """No traceback is in its log, and readings go on."""
+    config = await asyncio.to_thread(write_files, tmp_path, broker.port)
+    async with (
+        city(broker) as arrivals,
+        board(tmp_path / "tty") as (_, sky),
+        daemon(config) as gateway,
+    ):
+        await gateway.receiving()
+        for request in strange_requests(7):
+            reader, writer = await asyncio.open_unix_connection(
+                tmp_path / "kogge.sock", limit=1 << 24
+            )
+            writer.write(request)
+            async with asyncio.timeout(20):
+                assert isinstance(json.loads(await reader.readline()), dict), request
+            writer.close()
+        await sky.send(GAUGE.uplink(10, TEMPERATURE))
+        await arrivals.has(10)
+        assert gateway.process.returncode is None
 
 
 def modes_below(directory: Path) -> dict[str, int]:

@@ -8,11 +8,14 @@ or what speaks from the other end of a cable.
 import asyncio
 import contextlib
 import io
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import msgspec
 from lorawan_1_1_device import Air as Air11
 from lorawan_1_1_oracle import Keys
 from lorawan_device import Air
@@ -28,17 +31,25 @@ from drivers.emulator.json_lines import Client, Json, MessageError
 from drivers.semtech_udp.frames import Frame
 from drivers.semtech_udp.packets import read_push, read_tx_ack
 from drivers.sx1302 import mcu, receive, spi
-from gateway import cli, files
+from gateway import cli, config, device_qr, device_table, files
+from gateway import device_file as device_files
+from gateway.backup import sealed
+from gateway.clock import Clock
 from gateway.codecs.catalogue import Catalogue, Codec
 from gateway.codecs.catalogue import Device as DeviceFile
 from gateway.codecs.javascript import Script, output_of
 from gateway.codecs.mapping import Rows
 from gateway.codecs.process import LONGEST_ANSWER, Answers, Nonsense
-from gateway.codecs.profiles import lenient_json
+from gateway.codecs.profiles import lenient_json, yaml_core
 from gateway.decoding import LARGEST_PAYLOAD, NotEncoded, downlink_of
 from gateway.demo.recorder import Connection, Recorder
-from gateway.diagnostics import control
+from gateway.device_facts import DeviceFacts
+from gateway.diagnostics import buffering, control, copying, forwarding, joining
+from gateway.diagnostics.devices import Devices
+from gateway.diagnostics.frames import Frames
+from gateway.errors import BackupError, ConfigError, GatewayError
 from gateway.lorawan.device import Device
+from gateway.lorawan.join_control import JoinControl
 from gateway.lorawan.mac_uplink import parse_uplink
 from gateway.lorawan.outcome import Drop
 from gateway.lorawan.session import KnownState
@@ -47,6 +58,7 @@ from gateway.northbound.commands import Commands
 from gateway.northbound.formats import json
 from gateway.records import Event, Moment, Radio, Reading
 from gateway.replay import Command
+from gateway.rhythm import Rhythm
 from gateway.store import segments
 from native import frames, frames_1_1, join, join_1_1
 
@@ -212,6 +224,40 @@ def control_line(data: bytes) -> None:
     assert isinstance(control._request(data), dict)
 
 
+async def _no_reload() -> dict[str, Any]:
+    return {}
+
+
+TOLD_OF_DEVICES = Devices(
+    STRANGERS_NETWORK,
+    DeviceFacts(),
+    Rhythm(),
+    Clock(lambda: "ntp", "boot", lambda: 1e9, lambda: 12.5),
+    _no_reload,
+    dict,
+)
+
+
+def control_request(data: bytes) -> None:
+    """gateway/diagnostics/: joining.py, forwarding.py, frames.py, devices.py, buffering.py,
+    copying.py: what an op makes of any request.
+    """
+    request = control._request(data) | {"wait": 0}
+    joining.answer(JoinControl(True, [], 60), request, 12.5)
+    forwarding.answer(None, request, 0)
+    _run(_asked(request))
+    for shape in (buffering.Wanted, copying.Request):
+        with contextlib.suppress(msgspec.ValidationError):
+            msgspec.convert(request, shape)
+
+
+async def _asked(request: dict[str, Any]) -> None:
+    ring = Frames(lambda: MOMENT, lambda moment: moment)
+    assert isinstance(await ring.answer(request), dict)
+    lines = [line async for line in TOLD_OF_DEVICES.answer(request)]
+    assert lines[-1].keys() & {"done", "error"}
+
+
 class NoReplays:
     """None waits, no command is known."""
 
@@ -301,6 +347,41 @@ def vendor_json(data: bytes) -> None:
         lenient_json.load(data.decode("utf-8", "replace"))
 
 
+def vendor_yaml(data: bytes) -> None:
+    """gateway/codecs/profiles/yaml_core.py"""
+    with contextlib.suppress(ValueError):
+        yaml_core.load(data.decode("utf-8", "replace"))
+
+
+def qr_text(data: bytes) -> None:
+    """gateway/device_qr.py: a sticker that anybody may have put there."""
+    with contextlib.suppress(GatewayError):
+        device_qr.parse(data.decode("utf-8", "replace"))
+
+
+def device_file(data: bytes) -> None:
+    """gateway/device_table.py and gateway/files.py, with what checks the content: tables of
+    devices, and both configuration files.
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "file"
+        file.write_bytes(data)
+        with contextlib.suppress(ConfigError):
+            device_files.check({"device": device_table.load(file)}, file, CATALOGUE)
+        with contextlib.suppress(ConfigError):
+            device_files.load(file, CATALOGUE)
+        with contextlib.suppress(ConfigError):
+            config.load(file)
+
+
+def backup_file(data: bytes) -> None:
+    """gateway/backup/sealed.py"""
+    with contextlib.suppress(BackupError):
+        opener = sealed.Opener(io.BytesIO(data), "a passphrase")
+        while opener.read(sealed.CHUNK):
+            pass
+
+
 def decode_verb(data: bytes) -> None:
     """gateway/cli/decode.py"""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -324,11 +405,16 @@ TARGETS: tuple[Callable[[bytes], None], ...] = (
     air_line,
     emulator_control,
     control_line,
+    control_request,
     city_command,
     codec_result,
     worker_answer,
     mqtt_bytes,
     stored_segment,
     vendor_json,
+    vendor_yaml,
+    qr_text,
+    device_file,
+    backup_file,
     decode_verb,
 )

@@ -7,7 +7,8 @@ import pytest
 
 from gateway import config
 from gateway.cli import EX_CONFIG, main
-from gateway.files import DEFAULT_CONTROL_SOCKET, control_socket, is_public
+from gateway.errors import ConfigError
+from gateway.files import DEFAULT_CONTROL_SOCKET, control_socket, is_public, read_toml
 
 
 @pytest.mark.parametrize("text", ["", "[gateway]\n", '[mqtt]\nurl = "mqtts://city:8883"\n'])
@@ -66,3 +67,10 @@ def test_file_is_public_if_everybody_gets_to_it(mode: int, above: int, public: b
         file.chmod(mode)
         file.parent.chmod(above)
         assert is_public(file) == public
+
+
+def test_brackets_without_end_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "kogge.toml"
+    file.write_text("a = " + "[" * 100_000)
+    with pytest.raises(ConfigError, match="nested too deep"):
+        read_toml(file)
