@@ -1,6 +1,6 @@
 # The commands of this project. Each sets up what it needs first; a second run sets up nothing.
 .POSIX:
-.PHONY: demo test test-faults power-cuts crash-trials fuzz check bench clean
+.PHONY: demo test test-faults power-cuts crash-trials fuzz check bench commands clean
 
 PYTHON = python3
 N = 1000
@@ -33,6 +33,9 @@ check: .venv/ready-for-test
 
 bench: .venv/ready-for-test
 	@$(IN_VENV) tests.bench
+
+commands: .venv/ready-for-test
+	@PYTHONPATH=tests $(IN_VENV) commands
 
 clean:
 	rm -rf .venv build dist *.egg-info native/*.c native/*.so

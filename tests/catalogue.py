@@ -1,12 +1,16 @@
 """The sentences that the command line says, read from its source, and the German that is there."""
 
+import argparse
 import ast
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 from kogge import HOUSE
 
+from gateway.cli import VERBS
 from gateway.cli.language import LOCALE, Catalogue
+from gateway.cli.whole import below, summaries, whole
 
 SAID_BY = {"_": 1, "mark": 1, "plural": 2}
 ROOMS = ("gateway/cli", "gateway/doctor", "gateway/diagnostics")
@@ -26,13 +30,6 @@ def said_in(path: Path) -> Iterator[tuple[str, str]]:
                 yield texts[0], "".join(texts[1:])
 
 
-def helps_in(path: Path) -> Iterator[str]:
-    """What `--help` says: its formatter translates it."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.keyword) and node.arg == "help" and text(node.value):
-            yield text(node.value)
-
-
 def text(node: ast.expr) -> str:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
@@ -43,7 +40,19 @@ def said() -> dict[str, str]:
 
 
 def helps() -> set[str]:
-    return {words for path in (HOUSE / "gateway" / "cli").glob("*.py") for words in helps_in(path)}
+    """What `--help` says, of every verb: its formatter translates it."""
+    found = {import_module(f"gateway.cli.{verb}").HELP for verb in VERBS}
+    return found | {"usage: "} | set(_helps(whole()))
+
+
+def _helps(parser: argparse.ArgumentParser) -> Iterator[str]:
+    yield from (group.title for group in parser._action_groups if group.title)
+    yield from summaries(parser).values()
+    inner = below(parser)
+    yield from (action.help or f"no help: {parser.prog} {action.dest}" for action in
+                parser._actions if not inner or action.option_strings)  # fmt: skip
+    for one in inner.values():
+        yield from _helps(one)
 
 
 def german() -> Catalogue:

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import commands as commands_file
 import msgspec
 import pytest
 from kogge import HOUSE, kogge
@@ -29,7 +30,7 @@ def commands(document: Path) -> Iterator[list[str]]:
     """The words of each line in a document's shell blocks, without its comment."""
     for block in SHELL.findall(text(document)):
         for line in block.replace("\\\n", "").splitlines():
-            for command in line.split("&&"):
+            for command in re.split(r"&&|\|", line):
                 words = shlex.split(command, comments=True)
                 if words:
                     yield words[1:] if words[0] == "sudo" else words
@@ -67,6 +68,11 @@ def test_every_kogge_command_of_the_documents_is_understood(
     """The parser takes it; what it does is another test's."""
     monkeypatch.setattr(f"gateway.cli.{words[0]}.run", lambda args: 0)
     assert main(words) == 0
+
+
+def test_reference_of_the_commands_is_what_the_parser_says() -> None:
+    """`make commands` writes it anew."""
+    assert commands_file.FILE.read_text(encoding="utf-8") == commands_file.reference()
 
 
 def test_decode_command_of_the_readme_runs() -> None:

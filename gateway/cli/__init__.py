@@ -9,7 +9,7 @@ A verb's module has `HELP`, `arguments(parser)` and `run(args) -> exit code`. Ex
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -41,6 +41,7 @@ VERBS = {
     "firmware": mark("install the images that the concentrator needs"),
     "emulator": mark("a concentrator's hardware on a pseudo-terminal"),
     "simulate": mark("a virtual month of many end devices, with every fault there is"),
+    "completion": mark("what lets bash, zsh or fish finish these words"),
 }
 
 
@@ -58,9 +59,28 @@ class Narrow(argparse.HelpFormatter):
     def _get_help_string(self, action: argparse.Action) -> str:
         return _(action.help or "")
 
+    def start_section(self, heading: str | None) -> None:
+        super().start_section(_(heading or ""))
+
+    def add_usage(
+        self,
+        usage: str | None,
+        actions: Iterable[argparse.Action],
+        groups: Iterable[Any],
+        prefix: str | None = None,
+    ) -> None:
+        super().add_usage(usage, actions, groups, _("usage: ") if prefix is None else prefix)
+
 
 class NarrowAsItIs(Narrow, argparse.RawDescriptionHelpFormatter):
     """The listing of verbs."""
+
+
+class Actions(argparse._SubParsersAction):  # type: ignore[type-arg] # noqa: SLF001 # no other name
+    """The actions of a verb: what the verb's help says of one, its own help says too."""
+
+    def add_parser(self, name: str, **how: Any) -> Any:
+        return super().add_parser(name, **{"description": _(how.get("help", "")), **how})
 
 
 class Parser(argparse.ArgumentParser):
@@ -68,6 +88,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **how: Any) -> None:
         super().__init__(**{"formatter_class": Narrow, **how})
+        self.register("action", "parsers", Actions)
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
@@ -123,14 +144,19 @@ def complain(error: Exception, code: int) -> int:
 
 def _without_verb(arguments: list[str]) -> int:
     listing = "\n".join(f"  {name:10} {_(text)}" for name, text in VERBS.items())
-    parser = Parser(
-        prog="kogge",
-        description=_("The software of a LoRaWAN street gateway."),
+    parser = top(
         epilog=_("verbs:\n{listing}\n\nkogge VERB --help explains a verb.", listing=listing),
         formatter_class=NarrowAsItIs,
     )
-    parser.add_argument("--version", action="version", version=f"kogge {VERSION}")
-    parser.add_argument("verb", metavar="VERB", choices=VERBS, help="what to do, see below")
-    parser.add_argument("--lang", choices=language.LANGUAGES, help="instead of LANG's language")
+    parser.add_argument("verb", metavar="VERB", choices=VERBS, help=mark("what to do, see below"))
     parser.parse_args(arguments)
     return EX_USAGE
+
+
+def top(**how: Any) -> Parser:
+    """`kogge` itself, before its verb."""
+    about = _("The software of a LoRaWAN street gateway.")
+    parser = Parser(prog="kogge", description=about, **how)
+    parser.add_argument("--version", action="version", version=f"kogge {VERSION}")
+    parser.add_argument("--lang", choices=language.LANGUAGES, help="instead of LANG's language")
+    return parser

@@ -18,7 +18,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name in ACTIONS:
         module = _module(name)
-        action = actions.add_parser(name, help=module.ABOUT, description=module.ABOUT)
+        action = actions.add_parser(name, help=module.ABOUT)
         module.arguments(action)
         action.add_argument("--json", action="store_true", help="one object as the last line")
 

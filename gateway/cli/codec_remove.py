@@ -9,7 +9,7 @@ ABOUT = "take a codec out of your own; not while devices use it"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("name", metavar="NAME", help="as in devices.toml")
     arguments_for_the_socket(parser)
 
 

@@ -24,7 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     _arguments_for_looking(actions)
     adding = actions.add_parser("add", help="one by hand; its keys are asked for, hidden")
-    adding.add_argument("dev_eui", type=dev_eui, metavar="DEVEUI")
+    adding.add_argument("dev_eui", type=dev_eui, metavar="DEVEUI", help="16 hex digits")
     way = adding.add_mutually_exclusive_group(required=True)
     way.add_argument("--join-eui", metavar="HEX", help="it joins over the air (OTAA)")
     way.add_argument("--dev-addr", metavar="HEX", help="it is personalised (ABP)")
@@ -33,9 +33,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     for action in (adding, scanning):
         _arguments_for_describing(action)
     removing = actions.add_parser("remove", help="one; its frames are a stranger's from then on")
-    removing.add_argument("dev_eui", type=dev_eui, metavar="DEVEUI")
+    removing.add_argument("dev_eui", type=dev_eui, metavar="DEVEUI", help="16 hex digits")
     bringing = actions.add_parser("import", help="all of a table (.csv) or a devices.toml")
-    bringing.add_argument("file", type=Path, metavar="FILE")
+    bringing.add_argument("file", type=Path, metavar="FILE", help="with their keys")
     exporting = actions.add_parser("export", help="as a table (.csv) or as TOML (.toml)")
     exporting.add_argument("file", metavar="FILE", help="made or replaced; - is a table on stdout")
     _argument_for_showing_keys(exporting)
@@ -46,7 +46,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def _arguments_for_looking(actions: Any) -> None:
     listing = actions.add_parser("list", help="all: last seen, margin, loss, battery")
     showing = actions.add_parser("show", help="one: its session, rhythm, ADR, signal over time")
-    showing.add_argument("dev_eui", type=dev_eui, metavar="DEVEUI")
+    showing.add_argument("dev_eui", type=dev_eui, metavar="DEVEUI", help="16 hex digits")
     showing.add_argument("--watch", action="store_true", help="each uplink, until Ctrl-C")
     _argument_for_showing_keys(showing)
     for action in (listing, showing):
@@ -62,7 +62,7 @@ def _arguments_for_describing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--codec", help="docs/codecs.md; without one its readings go out raw")
     parser.add_argument("--lorawan", help="1.0.2, 1.0.3 (it is so), 1.0.4 or 1.1")
     parser.add_argument("--class", dest="class", help="A (it is so) or C")
-    parser.add_argument("--place")
+    parser.add_argument("--place", help="street and house number, lamp post, bin")
     parser.add_argument("--depth", type=float, metavar="M", help="of its bin or shaft")
     parser.add_argument(
         "--keys", type=Path, metavar="FILE", help="a table (.csv) with its keys, by DevEUI"

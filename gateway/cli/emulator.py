@@ -38,7 +38,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--eui", type=_eui, default=DEFAULT_EUI, metavar="HEX", help="the chip's EUI, 16 hex digits"
     )
     parser.add_argument("--pps", action="store_true", help="with a pulse per second")
-    parser.add_argument("--chip", choices=("sx1302", "sx1303"), default="sx1302")
+    parser.add_argument(
+        "--chip", choices=("sx1302", "sx1303"), default="sx1302", help="which of them answers"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -36,11 +36,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _arguments_of_send(send: argparse.ArgumentParser) -> None:
-    send.add_argument("--frequency", type=_frequency, required=True, metavar="HZ")
+    send.add_argument(
+        "--frequency", type=_frequency, required=True, metavar="HZ", help="as 868100000"
+    )
     rate = send.add_mutually_exclusive_group(required=True)
     rate.add_argument("--sf", type=int, choices=range(5, 13), metavar="N", help="5 to 12")
     rate.add_argument("--fsk", action="store_true", help="50 kbit/s instead of LoRa")
-    send.add_argument("--bandwidth", type=int, choices=WIDTHS, default=WIDTHS[0], metavar="HZ")
+    send.add_argument(
+        "--bandwidth", type=int, choices=WIDTHS, default=WIDTHS[0], metavar="HZ",
+        help="125000 (it is so), 250000, 500000",
+    )  # fmt: skip
     send.add_argument("--power", type=int, metavar="DBM", help="e.i.r.p.; 14 or the law's limit")
     what = send.add_mutually_exclusive_group()
     what.add_argument("--payload", type=_payload, metavar="HEX", help="instead of a test frame")
@@ -55,7 +60,7 @@ def _arguments_of_send(send: argparse.ArgumentParser) -> None:
 def _add(
     actions: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, do: Action, text: str
 ) -> argparse.ArgumentParser:
-    parser = actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    parser = actions.add_parser(name, help=text)
     parser.set_defaults(do=do)
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="instead of /etc/kogge/kogge.toml"

@@ -14,7 +14,7 @@ HELP = (
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dev_eui", type=dev_eui, metavar="DEVEUI")
+    parser.add_argument("dev_eui", type=dev_eui, metavar="DEVEUI", help="16 hex digits")
     arguments_for_the_socket(parser)
     parser.add_argument("--json", action="store_true", help="one object as the last line")
 

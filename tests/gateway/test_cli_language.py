@@ -29,6 +29,13 @@ def test_every_sentence_has_a_german_one_and_none_is_stale() -> None:
     assert there - wanted - {(one, 0) for one in helps} == set()
 
 
+def test_every_help_has_a_german_one() -> None:
+    """Verbs, actions, arguments, options, and argparse's own headings."""
+    helps, there = catalogue.helps(), set(catalogue.german().sentences)
+    assert len(helps) > 100
+    assert {one for one in helps if (one, 0) not in there} == set()
+
+
 def test_german_sentences_take_the_same_values() -> None:
     said = catalogue.said()
     for (message, form), german in catalogue.german().sentences.items():
@@ -71,7 +78,13 @@ def test_unknown_language_is_usage(words: list[str]) -> None:
 
 
 def test_help_is_german_too() -> None:
-    assert "der Dienst: empfangen" in kogge("--lang", "de", "--help").stdout
+    whole = kogge("--lang", "de", "--help").stdout
+    assert "der Dienst: empfangen" in whole
+    assert whole.startswith("Aufruf: kogge")
+    assert "\nOptionen:\n  -h, --help  " in whole
+    assert "diese Hilfe zeigen" in whole
+    assert "\n\neine Probesendung im" in kogge("radio", "send", "--lang", "de", "--help").stdout
+    assert kogge("join", "--lang", "de").stderr.startswith("Aufruf: kogge join")
     assert "alle 2 s neu, bis Strg-C" in kogge("status", "--lang", "de", "--help").stdout
     assert "Geräte beitreten lassen" in kogge("join", "--lang", "de", "--help").stdout
 

@@ -1,0 +1,98 @@
+"""kogge completion: the shells themselves finish the words."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from kogge import kogge, loaded_by
+
+CASES = [
+    ("kogge con", {"config"}),
+    ("kogge config s", {"show", "set"}),
+    ("kogge config set mqtt.batch_s", {"mqtt.batch_seconds"}),
+    ("kogge status --p", {"--plain"}),
+    ("kogge run --config kogge.t", {"kogge.toml"}),
+    ("kogge codec test ve", {"vectors.jsonl"}),
+    ("kogge completion ", {"bash", "zsh", "fish"}),
+]
+NAMES = {"bash": "kogge", "zsh": "_kogge", "fish": "kogge.fish"}
+BASH = """
+source "$1"; line=$2; COMP_WORDS=($line); [ "${line: -1}" = " " ] && COMP_WORDS+=("")
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+function=$(complete -p kogge | sed 's/.*-F \\([^ ]*\\).*/\\1/')
+"$function" kogge "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+FISH = "source $argv[1]; complete -C $argv[2] | string split -f 1 \\t; true"
+# zsh finishes words only for who types: on a pseudo-terminal, where it lists them
+ZSH = """
+zmodload zsh/zpty; zpty z zsh -f -i
+zpty -w z "fpath=(${1:h} \\$fpath); autoload -Uz compinit; compinit -u -D; stty cols 300"
+zpty -w z "unsetopt beep; LISTMAX=0; PS1=; print BE''GIN"; zpty -r z all '*BEGIN*'
+zpty -n -w z "$2"$'\\t'$'\\t'; zpty -w z $'\\x15'"print E''ND"
+zpty -r z all '*END*'; print -r -- $all
+"""
+
+
+@pytest.fixture(scope="module")
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for each shell, in a directory with files to name."""
+    place = tmp_path_factory.mktemp("shells")
+    for shell in NAMES:
+        done = kogge("completion", shell)
+        assert done.returncode == 0, done.stderr
+        (place / NAMES[shell]).write_text(done.stdout, encoding="utf-8")
+    for name in ("kogge.toml", "vectors.jsonl"):
+        (place / name).touch()
+    return place
+
+
+def shell(program: str, script: str, scripts: Path, line: str) -> str:
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
+    plain = {"bash": ["--norc"], "fish": ["--no-config"], "zsh": ["-f"]}[program]
+    done = subprocess.run(
+        [program, *plain, "-c", script, *([] if program == "fish" else [program]),
+         str(scripts / NAMES[program]), line],
+        capture_output=True, text=True, timeout=50, cwd=scripts, check=False,
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(scripts), "TERM": "dumb"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(("line", "words"), CASES)
+def test_bash_finishes_the_words(line: str, words: set[str], scripts: Path) -> None:
+    assert set(shell("bash", BASH, scripts, line).split()) == words
+
+
+@pytest.mark.parametrize(("line", "words"), CASES)
+def test_fish_finishes_the_words(line: str, words: set[str], scripts: Path) -> None:
+    assert words <= set(shell("fish", FISH, scripts, line).split())
+
+
+def test_bash_knows_which_function_finishes_kogge(scripts: Path) -> None:
+    told = shell("bash", 'source "$1"; complete -p kogge', scripts, "")
+    assert told.endswith(" kogge\n")
+
+
+def test_zsh_finishes_the_words(scripts: Path) -> None:
+    for line, words in CASES[:1] + CASES[2:6]:
+        (word,) = words
+        assert word in shell("zsh", ZSH, scripts, line)
+
+
+def test_another_shell_is_usage() -> None:
+    assert kogge("completion", "powershell").returncode == 64
+
+
+def test_words_of_the_script_are_german_where_that_is_spoken(scripts: Path) -> None:
+    said = kogge("--lang", "de", "completion", "fish").stdout
+    assert "alle 2 s neu, bis Strg-C" in said
+    assert "again every 2 s" not in said
+
+
+def test_completion_alone_brings_in_what_makes_it() -> None:
+    assert "shtab" in loaded_by("completion", "bash")
+    assert "shtab" not in loaded_by("status", "--socket", "/absent")
