@@ -175,7 +175,7 @@ OPS = (
     "history",
     "backup",
 )
-VALUES = (
+VALUES: tuple[object, ...] = (
     None,
     True,
     -1,
