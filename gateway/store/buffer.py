@@ -73,6 +73,7 @@ class Buffer:
     ) -> None:
         """`archive` is for how many seconds delivered readings are kept for a replay."""
         self._store = store
+        self._window = window
         self._slack = window - min(window / 2, COMMIT_TAKES)
         self._unwritten = Unwritten(safe)
         self._now = now
@@ -110,7 +111,12 @@ class Buffer:
             has, self._commits, self._giving_up, self._slack, keep=self.keep, kept=self._kept
         )
         self._handing_out = HandingOut(
-            has, self._commits, self._giving_up, self._slack, self._rounds.hurry
+            has,
+            self._commits,
+            self._giving_up,
+            self._rounds.hurry,
+            window=self._window,
+            slack=self._slack,
         )
 
     @property
@@ -141,7 +147,7 @@ class Buffer:
     @property
     def rests(self) -> bool:
         """D1c: whatever waits is on the disk."""
-        return self.failing and not (self._lanes.live or self._lanes.late)
+        return self.failing and not (self._lanes.live or self._lanes.overdue or self._lanes.late)
 
     # records come in
 
@@ -286,8 +292,8 @@ class Buffer:
         seconds (never so long that it would have to be written for want of an acknowledgement).
         Until then the backlog on disk has its turn, oldest first, and when there is none what the
         city wants once more; both `backlog_wait` seconds from now (it is asked again when a batch
-        came back). `in_order`: live records go when no backlog is left. May be cancelled at any
-        time.
+        came back). What has waited for longer than W is backlog, though the disk did not take it.
+        `in_order`: live records go when no backlog is left. May be cancelled at any time.
         """
         return await self._handing_out.next_batch(
             limit, linger, backlog_wait=backlog_wait, in_order=in_order

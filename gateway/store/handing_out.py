@@ -1,6 +1,7 @@
 """What goes out: whose turn it is, and what becomes of a batch that has come back.
 
-- Live records go first, then the backlog on disk, then what the city wants once more (replays.py).
+- Live records go first, then the backlog on disk, then what has waited in memory for longer than W
+  (D1c), then what the city wants once more (replays.py). All but the first is `historical`.
 - A batch that was handed out ends in `delivered`, `returned` or `park`.
 - While the disk refuses (D1c) nothing is read from it: the backlog waits.
 """
@@ -42,16 +43,18 @@ class HandingOut:
         has: Contents,
         commits: Commits,
         giving_up: GivingUp,
-        slack: float,
         hurry: Callable[[], None],
+        *,
+        window: float,
+        slack: float,
     ) -> None:
-        """`slack` is for how many seconds a live record may wait before it is written."""
+        """`window` is W, and `slack` how long a live record may wait before it is written."""
         self._store, self._lanes, self._unwritten = has.store, has.lanes, has.unwritten
         self._chores, self._archive, self._walks = has.chores, has.archive, has.walks
         self._replays, self._batches, self._now = has.replays, has.batches, has.now
         self._out, self._arrived = has.out, has.arrived
         self._commits, self._giving_up = commits, giving_up
-        self._slack, self._hurry = slack, hurry
+        self._window, self._slack, self._hurry = window, slack, hurry
 
     async def next_batch(
         self,
@@ -65,7 +68,9 @@ class HandingOut:
             await self._commits.reserve_batch_number()
         while True:
             readable = self._store.fault is None
-            backlog = bool(self._lanes.late) or (self._lanes.has_backlog and readable)
+            self._lanes.set_aside(self._now() - self._window)
+            in_memory = bool(self._lanes.late or self._lanes.overdue)
+            backlog = in_memory or (self._lanes.has_backlog and readable)
             ripe_in = math.inf if in_order and backlog else self._ripe_in(limit, linger)
             if ripe_in <= 0:
                 return self._hand_out(self._lanes.live, limit, historical=False)
@@ -78,8 +83,9 @@ class HandingOut:
             elif self._lanes.unread and len(self._lanes.late) < limit and readable:
                 with suppress(DiskFault):
                     await self._read_backlog()
-            elif self._lanes.late:
-                return self._hand_out(self._lanes.late, limit, historical=True)
+            elif in_memory:
+                lane = self._lanes.late or self._lanes.overdue
+                return self._hand_out(lane, limit, historical=True)
             elif hungry:
                 with suppress(DiskFault):
                     await self._replays.read()

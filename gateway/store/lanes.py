@@ -1,8 +1,9 @@
-"""Who has which record: the buffer's two lanes, in memory alone.
+"""Who has which record: the buffer's lanes, in memory alone.
 
 A record that is not delivered is at exactly one of these places:
 
 - `live`: waits in memory, received lately; on disk or not yet.
+- `overdue`: waits in memory longer than W, for the disk did not take it; oldest first.
 - `late`: the part of the backlog that has been read from disk, oldest first.
 - out: in a batch that the forwarder has.
 - `parked`: refused for good; not handed out by this run.
@@ -19,6 +20,7 @@ been read: a record that leaves memory undelivered moves it back.
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from gateway.records import Record
 from gateway.store import tables
@@ -65,6 +67,7 @@ class Lanes:
 
     def __init__(self, unread: int) -> None:
         self.live: deque[Entry] = deque()
+        self.overdue: deque[Entry] = deque()
         self.late: deque[Entry] = deque()
         self.parked: list[Entry] = []
         self.unread = unread
@@ -75,7 +78,7 @@ class Lanes:
 
     @property
     def has_backlog(self) -> bool:
-        return bool(self.late or self.unread)
+        return bool(self.late or self.overdue or self.unread)
 
     def enter(self, entries: Iterable[Entry]) -> None:
         """New records, into the live lane."""
@@ -161,18 +164,20 @@ class Lanes:
         return [record for position, record in enumerate(records) if position in segment.lost]
 
     def give_up_unwritten(self, count: int) -> list[Record]:
-        """The oldest live records that are not on disk, and not out: at most so many."""
-        lost = [entry for entry in self.live if entry.segment is None][:count]
+        """The oldest records that are not on disk, and not out: at most so many."""
+        waiting = (*self.overdue, *self.live)
+        lost = [entry for entry in waiting if entry.segment is None][:count]
         for entry in lost:
             entry.delivered = True
+        self.overdue = deque(entry for entry in self.overdue if not entry.delivered)
         self.live = deque(entry for entry in self.live if not entry.delivered)
         self.undelivered -= len(lost)
         return [entry.record for entry in lost]
 
     def reconcile(self, on_disk: Mapping[int, int], out: Sequence[Entry]) -> list[Entry]:
         """The disk is back with these segments, counts by `first`: it may have lost some, or have
-        taken one that was not believed. Returns what memory has and it has not; that is live, if it
-        was late.
+        taken one that was not believed. Returns what memory has and it has not; that is overdue, if
+        it was late.
         """
         self._segments = {
             first: segment
@@ -182,16 +187,16 @@ class Lanes:
         known = self._segments.values()
         torn = [
             entry
-            for entry in (*self.late, *self.live, *self.parked, *out)
+            for entry in (*self.late, *self.overdue, *self.live, *self.parked, *out)
             if entry.segment is not None and self._segments.get(entry.segment.first) is None
         ]
         for entry in torn:
             entry.segment = None
-        self.live.extendleft(e for e in reversed(self.late) if e.segment is None)
+        self.overdue.extendleft(e for e in reversed(self.late) if e.segment is None)
         self.late = deque(entry for entry in self.late if entry.segment is not None)
         known_records = sum(len(one.held) + len(one.delivered) + len(one.lost) for one in known)
         self.unread = sum(on_disk.values()) - known_records
-        in_memory = (self.live, self.late, self.parked, out)
+        in_memory = (self.live, self.overdue, self.late, self.parked, out)
         self.undelivered = self.unread + sum(map(len, in_memory))
         self.cursor = 0
         self.deletions += 1
@@ -225,15 +230,26 @@ class Lanes:
         self.late.extend(entry for entry in entries if entry.segment is not None)
         self._sort_late()
 
+    def set_aside(self, due: float) -> None:
+        """What came at `due` or before is live no longer."""
+        if self.live and self.live[0].at <= due:
+            while self.live and self.live[0].at <= due:
+                self.overdue.append(self.live.popleft())
+            self.overdue = deque(sorted(self.overdue, key=attrgetter("at")))
+
     def retire(self, due: float) -> None:
         """What came at `due` or before, still waits and is on disk leaves memory."""
+        self.live = self._retired(self.live, due)
+        self.overdue = self._retired(self.overdue, due)
+
+    def _retired(self, lane: Iterable[Entry], due: float) -> deque[Entry]:
         staying: deque[Entry] = deque()
-        for entry in self.live:
+        for entry in lane:
             if entry.segment is None or entry.at > due:
                 staying.append(entry)
             else:
                 self._let_go(entry.segment, entry.position)
-        self.live = staying
+        return staying
 
     def _let_go(self, segment: Segment, position: int) -> None:
         segment.held.remove(position)

@@ -106,10 +106,10 @@ class Rounds:
         await wait(self._hurry, due - self._now())
 
     def _next_round(self) -> float:
-        live = self._lanes.live
-        leaves_memory = live[0].at if live and live[0].segment is not None else math.inf
+        heads = [lane[0] for lane in (self._lanes.overdue, self._lanes.live) if lane]
+        leave_memory = (entry.at for entry in heads if entry.segment is not None)
         return min(
-            min(self._unwritten.oldest, leaves_memory) + self._slack,
+            min((self._unwritten.oldest, *leave_memory)) + self._slack,
             self._chores.due,
             self._giving_up.due,
             self._replays.due,

@@ -156,7 +156,8 @@ class Walks:
     @property
     def newest(self) -> Record | None:
         """What came in last, while memory has it."""
-        return self._lanes.live[-1].record if self._lanes.live else None
+        lane = self._lanes.live or self._lanes.overdue
+        return lane[-1].record if lane else None
 
     @contextmanager
     def begin(self, *, newest: bool = False, archive: bool = False) -> Iterator[Walk]:
@@ -181,5 +182,5 @@ class Walks:
 
     def _in_memory_alone(self) -> list[Record]:
         lanes = self._lanes
-        entries = chain(*self._out.values(), lanes.parked, lanes.live)
+        entries = chain(*self._out.values(), lanes.parked, lanes.overdue, lanes.live)
         return [entry.record for entry in entries if entry.segment is None]
