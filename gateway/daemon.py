@@ -44,6 +44,7 @@ from gateway.errors import GatewayError
 from gateway.files import DATABASE
 from gateway.gateway_eui import GatewayEui
 from gateway.locked_sessions import LockedSessions
+from gateway.lorawan.correlations import Correlations
 from gateway.lorawan.downlink import largest_payload
 from gateway.lorawan.join_control import JoinControl
 from gateway.lorawan.network import Network
@@ -108,6 +109,7 @@ class Daemon:
         )
         self._frames = Frames(self._clock.now, self._clock.dated)
         self._floor = TimeFloor(store, self._clock.now)
+        correlations = Correlations()
         self._buffer = Buffer(
             store,
             config.store.window,
@@ -115,6 +117,7 @@ class Daemon:
             bounds=Bounds.of(config.store),
             clock=self._clock,
             archive=config.store.archive_days * DAY,
+            correlations=correlations,
         )
         self._concentrator = hardware.concentrator(config.concentrator, settings.radio)
         rhythm = Rhythm()
@@ -132,6 +135,7 @@ class Daemon:
             settings.heard,
             self._join_control,
             settings.rx,
+            correlations,
         )
         self._names = Names(network.devices, pseudonym_key)
         self._listening = _listening(network)

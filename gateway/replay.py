@@ -1,14 +1,10 @@
-"""What the city may ask for once more, and every command's answer beside those of downlinks.
-
-A command is known by its correlation: what comes again with one of the last REMEMBERED is the same.
-"""
+"""What the city may ask for once more, and every command's answer beside those of downlinks."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from gateway.records import Event, Moment, Reading, Value
 
-REMEMBERED: Final = 1000  # commands that are done, for their correlations
 WAITING: Final = 16  # replays at most
 
 

@@ -20,6 +20,7 @@ from dataclasses import replace
 from drivers.concentrator import Crc, RxPacket
 from gateway.lorawan import class_c
 from gateway.lorawan.activations import Activation, Activations
+from gateway.lorawan.correlations import Correlations
 from gateway.lorawan.device import Device
 from gateway.lorawan.frame import MType
 from gateway.lorawan.join import JoinServer
@@ -51,16 +52,18 @@ class Network:
         heard: Collection[int] = (),
         join_control: JoinControl | None = None,
         rx: RxParams | None = None,
+        correlations: Correlations | None = None,
     ) -> None:
         """`heard` are the frequencies of this gateway's channels: joining devices are told them.
 
         `rx` are the windows that devices are to open; without it the region's. `devices` is what is
-        described now, by DevEUI: whoever holds on to it sees it change.
+        described now, by DevEUI: whoever holds on to it sees it change. `correlations` are of all
+        commands.
         """
         self.devices = {device.dev_eui: device for device in devices}
         self._plan = Plan.of(region, heard, rx)
         self._activations = Activations(self.devices.values(), known)
-        self.downlinks = DownlinkQueue(known.downlinks, region.silence)
+        self.downlinks = DownlinkQueue(known.downlinks, region.silence, correlations)
         nonces = Nonces(known.joins, known.rejoins)
         self._join_server = JoinServer(
             self.devices, nonces, self._plan, net_id, random_bytes, join_control

@@ -22,8 +22,8 @@ Rules:
   confirmed one is sent to that device: the ACK would be for either.
 - `expires_at` is Unix time: an order that is stale when it comes is REFUSED, one that becomes stale
   EXPIRED. While nobody knows the time, what may have expired waits.
-- A correlation is a command's identity: what comes again with one of those that are remembered, the
-  last `REMEMBERED`, is the same command.
+- A correlation is a command's identity: what comes again with one that is known is the same command
+  (correlations.py).
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -31,6 +31,7 @@ from dataclasses import replace
 from math import inf
 
 from drivers.concentrator import TxStatus
+from gateway.lorawan.correlations import Correlations
 from gateway.lorawan.order import (
     NOTHING,
     Order,
@@ -46,7 +47,6 @@ from gateway.lorawan.order import (
 
 PER_DEVICE = 16
 ATTEMPTS = 3
-REMEMBERED = 1000
 RESTORED = (
     "it waited when the backup was made that this gateway was restored from: nobody knows whether"
     " the device got it since"
@@ -57,18 +57,23 @@ class DownlinkQueue:
     """All downlinks of this gateway's devices.
 
     `known` is what the store kept of them; `silence` says why nothing may be sent, if that is so.
+    `correlations` knows all commands, also those that are none for a device.
 
     Memory runs ahead of the disk, as in `gateway.lorawan.network`.
     """
 
-    def __init__(self, known: Iterable[Queued] = (), silence: str = "") -> None:
-        self._silence = silence
+    def __init__(
+        self,
+        known: Iterable[Queued] = (),
+        silence: str = "",
+        correlations: Correlations | None = None,
+    ) -> None:
+        self._silence, self._correlations = silence, correlations or Correlations()
         self.disk_fails = False
         self._open: dict[int, dict[int, Queued]] = {}  # by DevEUI, by number
-        self._pending: set[str] = set()  # correlations
-        self._done: dict[str, None] = {}  # the same, oldest first
         self._last = 0
         for queued in sorted(known, key=lambda one: one.number):
+            self._correlations.came(queued.order.correlation)
             self._keep(replace(queued, ends_at=-inf))
 
     def __len__(self) -> int:
@@ -92,12 +97,13 @@ class DownlinkQueue:
         return step
 
     def knows(self, correlation: str) -> bool:
-        return correlation in self._pending or correlation in self._done
+        return self._correlations.knows(correlation)
 
     def put(self, order: Order, now: float | None) -> Step:
         """Take an order in; one that is known already changes nothing."""
         if self.knows(order.correlation):
             return NOTHING
+        self._correlations.came(order.correlation)
         queued = Queued(self._last + 1, order)
         waiting = self._open.get(order.dev_eui, {})
         if why := stale(order, now):
@@ -251,15 +257,11 @@ class DownlinkQueue:
         mine = self._open.setdefault(order.dev_eui, {})
         if queued.state is not State.DONE:
             mine[queued.number] = queued
-            self._pending.add(order.correlation)
             return Step((queued,))
         mine.pop(queued.number, None)
         if not mine:
             del self._open[order.dev_eui]
-        self._pending.discard(order.correlation)
-        self._done[order.correlation] = None
-        if len(self._done) > REMEMBERED:
-            del self._done[next(iter(self._done))]
+        self._correlations.done(order.correlation)
         return Step((queued,))
 
 

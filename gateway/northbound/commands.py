@@ -5,8 +5,8 @@ Rules:
 
 - A command returns from `take` when what follows from it is on disk; only then it is acknowledged.
   With the disk dead what would have to be kept is refused, and the broker has that first.
-  So it may come twice. A `correlation` is a command's identity: what comes again is the same, and
-  changes nothing; it is acknowledged when its first copy is on disk.
+  So it may come twice. A `correlation` is a command's identity, of whatever kind it is: what comes
+  again is the same, and changes nothing; it is acknowledged when its first copy is on disk.
 - Strangers' bytes: whatever is wrong is counted, and said in an event with the reason. That of a
   `down` is a `downlink` event, if it names a device in the right form, else a `command` event.
 - Nothing is guessed: unknown keys are refused, a wrong type is not converted.
@@ -42,7 +42,7 @@ NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 Correlation = Annotated[str, Meta(min_length=1, max_length=128)]
 Eui = Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
 Text = TypeVar("Text", bound=msgspec.Struct)
-Once = TypeVar("Once", "_Replay", "_Config", "_LogLevel")
+Once = TypeVar("Once", "_Down", "_Replay", "_Config", "_LogLevel")
 
 
 class _Down(msgspec.Struct, forbid_unknown_fields=True):
@@ -165,7 +165,7 @@ class Commands:
     async def _carry_out(self, verb: str, said: dict[str, Any]) -> None:
         match verb:
             case "down":
-                await self._order(await self._down(_typed(said, _Down)))
+                await self._once(_typed(said, _Down), self._order_down)
             case "replay":
                 await self._once(_typed(said, _Replay), self._replay)
             case "config":
@@ -180,6 +180,9 @@ class Commands:
             await self._keep([], [])  # its first copy's commit may be under way
         else:
             await carry_out(command)
+
+    async def _order_down(self, down: _Down) -> None:
+        await self._order(await self._down(down))
 
     async def _down(self, down: _Down) -> Order:
         dev_eui = self._meant(down.device)

@@ -36,6 +36,7 @@ from weakref import WeakValueDictionary
 
 from gateway.clock import Clock
 from gateway.errors import DiskFault, StoreError
+from gateway.lorawan.correlations import Correlations
 from gateway.lorawan.session import NO_CHANGES, Changes, Session
 from gateway.records import Event, Reading, Record
 from gateway.replay import Command
@@ -70,8 +71,11 @@ class Buffer:
         bounds: Bounds = NO_BOUNDS,
         clock: Clock = UNTIMED,
         archive: float = 0.0,
+        correlations: Correlations | None = None,
     ) -> None:
-        """`archive` is for how many seconds delivered readings are kept for a replay."""
+        """`archive` is for how many seconds delivered readings are kept for a replay;
+        `correlations` are of all commands.
+        """
         self._store = store
         self._window = window
         self._slack = window - min(window / 2, COMMIT_TAKES)
@@ -80,6 +84,7 @@ class Buffer:
         self._bounds = bounds
         self._clock = clock
         self._archive_seconds = archive
+        self._correlations = correlations or Correlations()
         self._undecoded: WeakValueDictionary[str, Entry] = WeakValueDictionary()
 
     async def open(self) -> None:
@@ -92,6 +97,7 @@ class Buffer:
             bounds=self._bounds,
             clock=self._clock,
             archive_seconds=self._archive_seconds,
+            correlations=self._correlations,
         )
         self._lanes, self._out, self._arrived = has.lanes, has.out, has.arrived
         self._sequence, self._chores = has.sequence, has.chores

@@ -4,7 +4,8 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gateway.replay import REMEMBERED, Command, Span
+from gateway.lorawan.correlations import REMEMBERED
+from gateway.replay import Command, Span
 
 
 def write(connection: sqlite3.Connection, commands: Sequence[Command]) -> None:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from gateway.clock import Clock
+from gateway.lorawan.correlations import Correlations
 from gateway.store.archive import Archive
 from gateway.store.bounds import Bounds
 from gateway.store.chores import Chores
@@ -49,6 +50,7 @@ class Contents:
         bounds: Bounds,
         clock: Clock,
         archive_seconds: float,
+        correlations: Correlations,
     ) -> "Contents":
         """What is on disk from the runs before: `stock`."""
         out: dict[int, list[Entry]] = {}
@@ -70,7 +72,7 @@ class Contents:
             Numbers.after("batch", stock.reserved.get("batch", 1)),
             archive,
             Chores(archive),
-            Replays(stock.commands, archive, store.read_archived, now, clock),
+            Replays(stock.commands, archive, store.read_archived, now, clock, correlations),
             Walks(store, lanes, out, archive, sequence.next - 1),
             now,
             out,

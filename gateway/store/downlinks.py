@@ -4,8 +4,8 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
+from gateway.lorawan.correlations import REMEMBERED
 from gateway.lorawan.order import Order, Queued, State
-from gateway.lorawan.queue import REMEMBERED
 
 Row: TypeAlias = tuple[object, ...]
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, TypeAlias
 
 from gateway.clock import Clock
+from gateway.lorawan.correlations import Correlations
 from gateway.records import Event, Reading
-from gateway.replay import REMEMBERED, Command, Span, replayed
+from gateway.replay import Command, Span, replayed
 from gateway.store.archive import Archive, Block, dated
 
 SAVE_SECONDS: Final = 5.0
@@ -53,10 +54,10 @@ class Replays:
         read: Read,
         now: Callable[[], float],
         clock: Clock,
+        correlations: Correlations,
     ) -> None:
         self._archive, self._read, self._now, self._clock = archive, read, now, clock
-        self._known: dict[str, None] = {}  # correlations, oldest first
-        self._begun: set[str] = set()  # correlations whose commit is under way
+        self._correlations = correlations
         self._waiting: deque[Command] = deque()  # the first is under way
         self._last_number = 0
         self._lane: deque[_Entry] = deque()
@@ -64,7 +65,9 @@ class Replays:
         self.damaged = 0
         self.due = math.inf
         self._begin_anew()
-        self.ended(commands, None)
+        for command in commands:
+            self._correlations.came(command.correlation)
+            self._enter(command)
 
     def _begin_anew(self) -> None:
         self._parts: deque[_Part] = deque()  # not yet wholly delivered, or behind such a one
@@ -77,8 +80,8 @@ class Replays:
         return len(self._waiting)
 
     def knows(self, correlation: str) -> bool:
-        waits = any(command.correlation == correlation for command in self._waiting)
-        return waits or correlation in self._known or correlation in self._begun
+        """Whether a command, of whatever kind, came before."""
+        return self._correlations.knows(correlation)
 
     # commands come in
 
@@ -87,7 +90,7 @@ class Replays:
         return [command if command.number else self._numbered(command) for command in commands]
 
     def _numbered(self, command: Command) -> Command:
-        self._begun.add(command.correlation)
+        self._correlations.came(command.correlation)
         self._last_number += 1
         if not command.done:
             self._archive.ripen()
@@ -95,18 +98,18 @@ class Replays:
 
     def ended(self, commands: Iterable[Command], error: Exception | None) -> None:
         for command in commands:
-            self._begun.discard(command.correlation)
             if self._waiting and command.number == self._waiting[0].number:
                 self._saved(command, error)
             elif error is None:
                 self._enter(command)
+            else:
+                self._correlations.forget(command.correlation)
 
     def _enter(self, command: Command) -> None:
         self._last_number = max(self._last_number, command.number)
-        self._known[command.correlation] = None
-        if len(self._known) > REMEMBERED:
-            del self._known[next(iter(self._known))]
-        if not command.done:
+        if command.done:
+            self._correlations.done(command.correlation)
+        else:
             self._waiting.append(command)
 
     # readings go out
@@ -211,6 +214,7 @@ class Replays:
             self.due = self._now() + SAVE_SECONDS
         elif command.done:
             self._waiting.popleft()
+            self._correlations.done(command.correlation)
             self._begin_anew()
             self.due = math.inf
         elif command == self._waiting[0] and not self._is_done:

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from drivers.concentrator import TxStatus
-from gateway.lorawan import queue
+from gateway.lorawan import correlations
+from gateway.lorawan.correlations import Correlations
 from gateway.lorawan.order import NOTHING, Order, Queued, Result, State, Step, Verdict
-from gateway.lorawan.queue import ATTEMPTS, PER_DEVICE, REMEMBERED, DownlinkQueue
+from gateway.lorawan.queue import ATTEMPTS, PER_DEVICE, DownlinkQueue
 
 DEVICE, OTHER = 0x70B3D57ED0000001, 0x70B3D57ED0000002
 SESSION, REJOINED = b"\x00\x00\x01\x00\x02", b"\x00\x00\x02\x00\x03"
@@ -238,13 +239,24 @@ def test_command_that_comes_again_is_not_queued_again() -> None:
 
 
 def test_correlations_are_remembered_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "REMEMBERED", 2)
+    monkeypatch.setattr(correlations, "REMEMBERED", 1)
     found = DownlinkQueue()
+    found.put(order("waits", OTHER), NOW)
     for name in "abc":
         found.put(order(name), NOW)
         found.sent(handed_over(found).number, TxStatus.OK)
-    assert [found.put(order(name), NOW) == NOTHING for name in "cba"] == [True, True, False]
-    assert REMEMBERED == 1000
+    again = {name: found.put(order(name), NOW) == NOTHING for name in ("c", "b", "waits", "a")}
+    assert again == {"c": True, "b": True, "waits": True, "a": False}
+
+
+def test_what_came_as_another_command_is_no_order() -> None:
+    known = Correlations()
+    found = DownlinkQueue(correlations=known)
+    known.came("a")
+    assert found.put(order("a"), NOW) == NOTHING
+    known.forget("a")
+    assert found.put(order("a"), NOW) != NOTHING
+    assert known.knows("a")
 
 
 def test_restart_ends_what_nobody_knows_and_keeps_what_waits() -> None:

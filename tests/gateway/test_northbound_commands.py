@@ -80,7 +80,8 @@ class City:
         self.commits += 1
 
     def knows(self, correlation: str) -> bool:
-        return any(command.correlation == correlation for command in self.remembered)
+        remembered = (command.correlation for command in self.remembered)
+        return correlation in {*remembered, *(order.correlation for order in self.orders)}
 
     def __len__(self) -> int:
         return self.waiting
@@ -252,6 +253,20 @@ async def test_log_level_that_comes_again_is_not_set_again() -> None:
         await city.sends(LOG_LEVEL, "log_level")
     assert (city.levels, len(city.events), city.commits) == ([("debug", 5)], 1, 2)
     assert city.remembered == [Command("l-1", "log_level")]
+
+
+async def test_what_comes_again_is_known_whatever_its_kind() -> None:
+    city = City()
+    await city.sends(LOG_LEVEL, "log_level")
+    await city.sends(DOWN | {"correlation": LOG_LEVEL["correlation"]})
+    assert city.orders == []
+    await city.sends(DOWN)
+    await city.sends(REPLAY | {"correlation": DOWN["correlation"]}, "replay")
+    await city.sends({"correlation": DOWN["correlation"]}, "config")
+    assert city.remembered == [Command("l-1", "log_level")]
+    assert [order.correlation for order in city.orders] == ["a-1"]
+    assert (len(city.events), city.commits) == (1, 4), "acknowledged after a commit, not answered"
+    assert city.commands.counts == {"taken": 5, "refused": 0}
 
 
 async def test_replay_is_kept_and_answered_when_it_is_done() -> None:

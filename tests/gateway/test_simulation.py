@@ -324,7 +324,7 @@ def test_an_order_that_is_taken_twice_is_seen(monkeypatch: MonkeyPatch) -> None:
     put = DownlinkQueue.put
 
     def again(found: DownlinkQueue, order: Any, now: float | None) -> Step:
-        found._done.clear()
+        found._correlations._last.clear()
         return put(found, order, now)
 
     monkeypatch.setattr(DownlinkQueue, "put", again)

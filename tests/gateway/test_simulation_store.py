@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from _pytest.monkeypatch import MonkeyPatch
 
+from gateway.lorawan.correlations import REMEMBERED
 from gateway.lorawan.order import State
-from gateway.lorawan.queue import REMEMBERED
 from gateway.lorawan.session import KnownState
 from gateway.simulation import city, world
 from gateway.simulation.agenda import DAY, HOUR

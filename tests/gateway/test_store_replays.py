@@ -11,13 +11,17 @@ from sick_disk import sick
 from store_tools import World, next_batch, number_of, numbers_of
 
 from gateway.errors import DiskFault
+from gateway.lorawan import correlations
 from gateway.lorawan.session import Changes
 from gateway.northbound.formats import json as wire
-from gateway.replay import REMEMBERED, Command, Span
+from gateway.replay import Command, Span
+from gateway.store import commands
 from gateway.store.archive import BLOCK_READINGS
 from gateway.store.bounds import Bounds
 from gateway.store.buffer import Buffer
 from gateway.store.replays import SAVE_SECONDS
+
+REMEMBERED = 10
 
 
 async def in_blocks(buffer: Buffer, count: int, size: int = 10) -> None:
@@ -112,7 +116,11 @@ async def test_reading_that_is_refused_for_good_is_not_counted_as_replayed(world
         assert await replayed(buffer, correlation="after a change") == list(range(20))
 
 
-async def test_correlation_is_known_while_it_waits_and_afterwards(world: World) -> None:
+async def test_correlation_is_known_while_it_waits_and_afterwards(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (correlations, commands):
+        monkeypatch.setattr(module, "REMEMBERED", REMEMBERED)
     async with world.buffer(archive=WEEK) as buffer:
         await in_blocks(buffer, 1)
         assert not buffer.replays.knows("again")
@@ -123,13 +131,13 @@ async def test_correlation_is_known_while_it_waits_and_afterwards(world: World) 
     async with world.buffer(archive=WEEK) as buffer:
         assert buffer.replays.knows("again")
         assert len(buffer.replays) == 0
-        for number in range(REMEMBERED):
+        for number in range(2 * REMEMBERED):
             await buffer.keep([], Changes(), [Command(str(number), "log_level")])
         assert not buffer.replays.knows("again")
         assert buffer.replays.knows("0")
     async with world.buffer(archive=WEEK) as buffer:
-        assert not buffer.replays.knows("again")
-        assert buffer.replays.knows("0")
+        assert not buffer.replays.knows("0")
+        assert buffer.replays.knows(str(REMEMBERED))
 
 
 async def test_correlation_is_known_from_the_moment_its_commit_begins(world: World) -> None:
