@@ -19,7 +19,7 @@ from lamp_post import EUI, TEMPERATURE, City, Daemon, board, city, daemon, write
 from gateway.demo.air import antenna
 from gateway.demo.device import Device, Heard, Keys
 
-pytestmark = pytest.mark.xdist_group("real time")
+pytestmark = pytest.mark.realtime
 
 JOIN_EUI = 0x70B3D57ED0000000
 BIN = Keys(0x70B3D57ED0000012, JOIN_EUI, b"K" * 16, lorawan="1.0.3")

@@ -16,7 +16,7 @@ from store_tools import World, reading
 
 from gateway.lorawan.session import Changes
 
-pytestmark = pytest.mark.xdist_group("real time")
+pytestmark = pytest.mark.realtime
 
 WAITING = 20_000
 SPOKEN = 10

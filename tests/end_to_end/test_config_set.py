@@ -12,7 +12,7 @@ from kogge import HOUSE
 from lamp_post import APP_KEY, BIN_EUI, JOIN_EUI, board, daemon, write_files
 from lorawan_device import join_request
 
-pytestmark = pytest.mark.xdist_group("real time")
+pytestmark = pytest.mark.realtime
 
 
 async def configure(action: str, config: Path, *words: str) -> tuple[int, dict[str, Any]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 # real time on the air: run these one after the other, in one worker
-pytestmark = pytest.mark.xdist_group("real time")
+pytestmark = pytest.mark.realtime
 
 
 async def start(directory: Path, *arguments: str) -> asyncio.subprocess.Process:

@@ -13,7 +13,7 @@ from kogge import HOUSE
 from lamp_post import GAUGE, JOIN_EUI, TEMPERATURE, board, city, daemon, write_files
 from lorawan_device import hears_join_accept, join_request
 
-pytestmark = pytest.mark.xdist_group("real time")
+pytestmark = pytest.mark.realtime
 
 NEW_EUI, NEW_KEY = 0x70B3D57ED0000009, b"Q" * 16
 QR = f"LW:D0:{JOIN_EUI:016X}:{NEW_EUI:016X}:AABB1122:SYY2648"

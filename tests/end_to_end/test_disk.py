@@ -36,7 +36,7 @@ from lamp_post import (
 )
 from lorawan_device import join_request
 
-pytestmark = pytest.mark.xdist_group("real time")
+pytestmark = pytest.mark.realtime
 
 FAULTS: tuple[Fault, ...] = ("enospc", "eio", "erofs")
 SAYS = {"enospc": "make room", "eio": "dmesg", "erofs": "dmesg"}

@@ -19,7 +19,7 @@ from messages import check
 from gateway.demo.air import Antenna, antenna
 from gateway.demo.device import Device, Heard, Keys
 
-pytestmark = pytest.mark.xdist_group("real time")
+pytestmark = pytest.mark.realtime
 
 GAUGE_EUI, LAMP_EUI = 0x70B3D57ED0000001, 0x70B3D57ED0000003
 LAMP = Keys(LAMP_EUI, dev_addr=0x26011BDB, nwk_s_key=b"n" * 16, app_s_key=b"a" * 16)

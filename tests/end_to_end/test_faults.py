@@ -65,6 +65,7 @@ TRIALS = {trial.name: trial for lane in LANES.values() for trial in lane}
 HEALTHY_FROM_THE_START = ("constant_id", "agc_0x0f", "late_tx_status")
 
 pytestmark = [
+    pytest.mark.realtime,
     pytest.mark.xdist_group("faults"),
     pytest.mark.timeout(150),
 ]

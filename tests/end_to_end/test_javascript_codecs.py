@@ -14,7 +14,7 @@ from broker import mosquitto
 from kogge import kogge
 from lamp_post import GAUGE, board, city, daemon, write_files
 
-pytestmark = pytest.mark.xdist_group("real time")
+pytestmark = pytest.mark.realtime
 
 LEVEL = """
 function decodeUplink(input) {

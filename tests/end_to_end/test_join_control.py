@@ -11,7 +11,7 @@ from broker import mosquitto, subscriber
 from lamp_post import APP_KEY, BIN_EUI, EUI, JOIN_EUI, board, daemon, write_files
 from lorawan_device import join_request
 
-pytestmark = pytest.mark.xdist_group("real time")
+pytestmark = pytest.mark.realtime
 
 
 async def events(messages: AsyncIterator[Any]) -> AsyncIterator[dict[str, Any]]:

@@ -25,7 +25,7 @@ from lamp_post import (
 from lorawan_device import Air, join_request
 from lorawan_oracle import session_keys
 
-pytestmark = pytest.mark.xdist_group("real time")
+pytestmark = pytest.mark.realtime
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from broker import free_port
 from lamp_post import Daemon, board, daemon, write_files
 
-pytestmark = pytest.mark.xdist_group("real time")
+pytestmark = pytest.mark.realtime
 
 SAID_WITHIN = 3.0  # seconds
 NMEA = b"$GPRMC,%06d,A,5405.000,N,01208.000,E,0.0,0.0,211126,,,A*6C\r\n"

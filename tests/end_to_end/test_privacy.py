@@ -24,7 +24,7 @@ from lamp_post import (
 )
 from lorawan_device import Air, join_request
 
-pytestmark = pytest.mark.xdist_group("real time")
+pytestmark = pytest.mark.realtime
 
 GAUGE_EUI = "70b3d57ed0000001"
 FOREIGN = Air(0x0BADCAFE, b"s" * 16, b"s" * 16)

@@ -29,7 +29,7 @@ from lorawan_device import join_request
 
 from gateway.cli import VERBS, Parser
 
-pytestmark = pytest.mark.xdist_group("real time")
+pytestmark = pytest.mark.realtime
 
 LISTENS, CONNECTED = "0A", "01"
 PASSWORD = "correct horse battery"

@@ -24,7 +24,7 @@ from lamp_post import (
 from lorawan_device import hears_join_accept, join_request
 from semtech_forwarder import PacketForwarder, forwarder, free_udp_port, rxpk
 
-pytestmark = pytest.mark.xdist_group("real time")
+pytestmark = pytest.mark.realtime
 
 SECOND = 1_000_000
 STRANGER = bytes.fromhex("aa55aa55aa55aa55")
