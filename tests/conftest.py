@@ -22,12 +22,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """What runs in real time runs on one worker, one after the other, unless it says where."""
-    for item in items:
-        if item.get_closest_marker("realtime") and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group("real time"))
+    if item.get_closest_marker("realtime") and not item.get_closest_marker("xdist_group"):
+        item.add_marker(pytest.mark.xdist_group("real time"))
 
 
 @pytest.fixture(scope="session", autouse=True)
