@@ -107,7 +107,7 @@ class Daemon:
         self._clock = Clock(
             clock.Trust(config.clock.source, clock.was_synchronised()), clock.boot_id()
         )
-        self._frames = Frames(self._clock.now, self._clock.dated)
+        self._frames = Frames(self._clock.now, self._clock.dated, self._watch)
         self._floor = TimeFloor(store, self._clock.now)
         correlations = Correlations()
         self._buffer = Buffer(

@@ -35,6 +35,8 @@ def line(happening: dict[str, Any]) -> str:
             return reading_line(happening)
         case "safe" | "watching":
             return ""
+        case "frame":
+            return frame_line(happening) if happening["direction"] == "down" else ""
         case event:
             return f"{event:9} " + "  ".join(f"{key} {value}" for key, value in detail.items())
 
@@ -48,6 +50,14 @@ def reading_line(reading: dict[str, Any]) -> str:
     radio = reading["radio"]
     said = values or reading["error"] or "no measurements"
     return f"reading   {reading['name']}: {said}  ({radio['rssi']:.0f} dBm, SF{radio['sf']})"
+
+
+def frame_line(frame: dict[str, Any]) -> str:
+    """A downlink; what came up is told as a reading, a drop or a join."""
+    window = f"RX{frame['window']} " if frame["window"] else ""
+    power = "" if frame["power"] is None else f" {frame['power']} dBm"
+    place = f"{window}{frame['frequency'] / 1e6:.3f} MHz SF{frame['sf']}{power}"
+    return f"sent      {frame['device'] or ''}: {frame['fate']}  ({place})"
 
 
 def plain(value: float | bool | str) -> str:

@@ -4,6 +4,8 @@
 - `FRAMES` and `BYTES` bound it; the oldest goes first. Numbers rise from 1, so a gap in them shows
   what nobody has fetched in time.
 - A frame down is kept once its fate is known, with the channel that it went, or was to go.
+- Whoever watches is told of each at once, as `frame`, and more than is kept: whose it is, and what
+  is in it once it is decrypted.
 
 `{"op":"frames","after":N,"wait":S}` is answered with `{"frames"}`, at most `AT_ONCE` above number
 N; where there is none yet, after S seconds at most (`LONGEST`). Nothing stays open between two.
@@ -11,7 +13,7 @@ N; where there is none yet, after S seconds at most (`LONGEST`). Nothing stays o
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
@@ -20,6 +22,7 @@ import msgspec
 from msgspec import Meta
 
 from drivers.concentrator import RxPacket, TxPacket, TxStatus
+from gateway.diagnostics.watch import Watch
 from gateway.lorawan.downlink import Answer
 from gateway.lorawan.outcome import Drop, Joined, Uplink
 from gateway.records import Moment
@@ -61,8 +64,10 @@ class Frame:
 class Frames:
     """`now` dates what goes down; `dated` is the clock's, for what came before it was set."""
 
-    def __init__(self, now: Callable[[], Moment], dated: Callable[[Moment], Moment]) -> None:
-        self._now, self._dated = now, dated
+    def __init__(
+        self, now: Callable[[], Moment], dated: Callable[[Moment], Moment], watch: Watch
+    ) -> None:
+        self._now, self._dated, self._watch = now, dated, watch
         self._ring: deque[Frame] = deque()
         self._bytes, self._last = 0, 0
         self._news = asyncio.Event()
@@ -82,7 +87,8 @@ class Frames:
                 packet.frequency, packet.sf, packet.bandwidth, packet.modulation,
                 packet.rssi, packet.snr, packet.crc.value,
                 counter_us=packet.counter_us,
-            )
+            ),
+            _of_outcome(outcome) if self._watch.watched else {},
         )  # fmt: skip
 
     def down(self, answer: Answer, packet: TxPacket | None, status: TxStatus | None) -> None:
@@ -92,11 +98,12 @@ class Frames:
         self._last += 1
         self._keep(
             Frame(
-                self._last, self._now(), "down", answer.phy_payload, str(status or "unknown"), None,
-                place.frequency if place else 0, place.sf if place else 0,
+                self._last, self._now(), "down", answer.phy_payload, str(status or "unknown"),
+                answer.dev_eui, place.frequency if place else 0, place.sf if place else 0,
                 place.bandwidth if place else 0, "LORA", power=place.power if place else None,
                 counter_us=packet.counter_us if packet else None,
-            )
+            ),
+            {"window": _window(answer, packet)},
         )  # fmt: skip
 
     async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -112,12 +119,15 @@ class Frames:
         found = [frame for frame in self._ring if frame.number > asked.after]
         return {"frames": [self._told(frame) for frame in found[:AT_ONCE]]}
 
-    def _keep(self, frame: Frame) -> None:
+    def _keep(self, frame: Frame, more: Mapping[str, Any]) -> None:
+        """`more` is for whoever watches alone."""
         self._ring.append(frame)
         self._bytes += len(frame.payload)
         while len(self._ring) > FRAMES or self._bytes > BYTES:
             self._bytes -= len(self._ring.popleft().payload)
         self._news.set()
+        if self._watch.watched:
+            self._watch.tell("frame", **self._told(frame), **more)
 
     def _told(self, frame: Frame) -> dict[str, Any]:
         moment = self._dated(frame.moment)
@@ -139,3 +149,30 @@ class Frames:
             "counter_us": frame.counter_us,
             "payload": frame.payload.hex(),
         }
+
+
+def _of_outcome(outcome: Drop | Uplink | Joined) -> dict[str, Any]:
+    """What the network server has made of an uplink; `id` is its reading's."""
+    match outcome:
+        case Drop():
+            dev_addr = None if outcome.dev_addr is None else f"{outcome.dev_addr:08x}"
+            return {"dev_addr": dev_addr, "says": outcome.says}
+        case Joined():
+            return {"name": outcome.device.name, "dev_addr": f"{outcome.session.dev_addr:08x}"}
+        case Uplink():
+            return {
+                "name": outcome.device.name,
+                "dev_addr": f"{outcome.session.dev_addr:08x}",
+                "id": outcome.reading_id,
+                "f_cnt": outcome.f_cnt,
+                "f_port": outcome.f_port,
+                "frm_payload": outcome.frm_payload.hex(),
+                "repeated": outcome.retransmission,
+            }
+
+
+def _window(answer: Answer, packet: TxPacket | None) -> int | None:
+    """RX1 or RX2, by the channel that it went."""
+    went = packet and (packet.frequency, packet.sf, packet.bandwidth)
+    places = {(one.frequency, one.sf, one.bandwidth): one.number for one in answer.windows[::-1]}
+    return places.get(went) if went else None

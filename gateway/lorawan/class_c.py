@@ -65,4 +65,4 @@ def downlink_now(
         more=downlinks.has_more(session.dev_eui, moment.unix_s, queued),
     )
     step += downlinks.hand_over(queued, session.id, composed.f_cnt)
-    return Answer(composed.phy_payload, windows, queued.number), step
+    return Answer(composed.phy_payload, windows, queued.number, session.dev_eui), step

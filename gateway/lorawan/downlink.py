@@ -54,12 +54,14 @@ class Window:
 class Answer:
     """One downlink, ready to be sent in the first of `windows` that is in time and free.
 
-    `downlink` is the number of the queued one that it carries.
+    `downlink` is the number of the queued one that it carries; `dev_eui` the device's that it is
+    for.
     """
 
     phy_payload: bytes
     windows: tuple[Window, ...]
     downlink: int | None = None
+    dev_eui: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,7 @@ class JoinServer:
         answer = Answer(
             self._join_accept(admission, session),
             join_windows(self.plan.region, admission.rx, packet),
+            dev_eui=device.dev_eui,
         )
         sessions = (*admission.changed, session)
         changes = Changes(sessions, ended, admission.joins, admission.rejoins)

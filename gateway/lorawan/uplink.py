@@ -261,9 +261,9 @@ class _Accepted:
         )
         requests.asked(activation, composed.commands, f_cnt, self.moment)
         if queued is None:
-            return Answer(composed.phy_payload, windows)
+            return Answer(composed.phy_payload, windows, dev_eui=session.dev_eui)
         self.step += self.downlinks.hand_over(queued, session.id, composed.f_cnt)
-        return Answer(composed.phy_payload, windows, queued.number)
+        return Answer(composed.phy_payload, windows, queued.number, session.dev_eui)
 
     def _replies(self, parsed: Parsed) -> tuple[MacCommand, ...]:
         if parsed is mac.NOTHING:

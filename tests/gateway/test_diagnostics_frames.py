@@ -5,12 +5,15 @@ import json
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lorawan_device import join_request
+from lorawan_network import ABP, AIR, APP_KEY, DEV_EUI, JOIN_EUI, network, otaa
 
 from drivers.concentrator import Crc, RxPacket, TxPacket, TxStatus
 from gateway.cli import main
@@ -18,6 +21,7 @@ from gateway.diagnostics import frames, pcap
 from gateway.diagnostics.control import Control
 from gateway.diagnostics.frames import Frames
 from gateway.diagnostics.watch import Watch
+from gateway.downlinks import lorawan_moment
 from gateway.lorawan.downlink import Answer, Window
 from gateway.lorawan.outcome import Drop, DropReason
 from gateway.records import Moment
@@ -25,6 +29,7 @@ from gateway.records import Moment
 MOMENT = Moment(1_790_000_000.125, "ntp", "boot", 12.5)
 PAYLOAD = bytes.fromhex("40F17DBE4900020001954378762B11FF0D")
 ANSWER = Answer(b"\x60" + bytes(11), (Window(1, 1_000_000, 868_300_000, 9, 125_000, 14),))
+RX2 = Window(2, 2_000_000, 869_525_000, 12, 125_000, 27)
 STRANGER = Drop(DropReason.UNKNOWN_DEVICE, 0x49BE7DF1)
 
 
@@ -34,14 +39,19 @@ def packet(payload: bytes = PAYLOAD, rssi: float = -80, snr: float | None = 8.5,
 
 
 @pytest.fixture
-async def ring() -> Frames:
-    return Frames(lambda: MOMENT, lambda moment: moment)
+def watch() -> Watch:
+    return Watch()
 
 
 @pytest.fixture
-async def daemon(tmp_path: Path, ring: Frames) -> AsyncIterator[str]:
+async def ring(watch: Watch) -> Frames:
+    return Frames(lambda: MOMENT, lambda moment: moment, watch)
+
+
+@pytest.fixture
+async def daemon(tmp_path: Path, ring: Frames, watch: Watch) -> AsyncIterator[str]:
     """As much of one as answers; its socket."""
-    control = Control(tmp_path / "kogge.sock", dict, Watch(), {"frames": ring.answer})
+    control = Control(tmp_path / "kogge.sock", dict, watch, {"frames": ring.answer})
     await control.open()
     task = asyncio.create_task(control.run(lambda: None))
     await asyncio.sleep(0)
@@ -71,6 +81,41 @@ async def test_ring_is_bounded_in_frames_and_bytes_and_numbers_rise(ring: Frames
     for _ in range(frames.FRAMES):
         ring.up(packet(bytes(255)), MOMENT, STRANGER)
     assert sum(len(one.payload) for one in ring._ring) <= frames.BYTES
+
+
+async def test_watcher_is_told_whose_a_frame_is_and_what_is_in_it(
+    ring: Frames, watch: Watch
+) -> None:
+    server = network([ABP, otaa()])
+    uplink = AIR.uplink(4, b"\x2a", 3, confirmed=True)
+    with watch.onlooker() as onlooker:
+        for frame in (uplink, uplink, join_request(APP_KEY, JOIN_EUI, DEV_EUI, 9), PAYLOAD):
+            heard = packet(frame)
+            outcome = server.receive(heard, lorawan_moment(MOMENT))
+            ring.up(heard, MOMENT, outcome)
+        told = [dict(await onlooker.next()) for _ in range(4)]
+    first, again, join, stranger = told
+    assert {one["event"] for one in told} == {"frame"}
+    assert first["payload"] == uplink.hex()
+    assert (first["name"], first["dev_addr"]) == ("gauge", f"{AIR.dev_addr:08x}")
+    assert (first["f_cnt"], first["f_port"], first["frm_payload"]) == (4, 3, "2a")
+    assert (first["repeated"], again["fate"]) == (False, "duplicate")
+    assert (join["fate"], join["device"]) == ("join", f"{DEV_EUI:016x}")
+    assert (stranger["fate"], stranger["dev_addr"]) == ("unknown_device", "49be7df1")
+
+
+async def test_watcher_is_told_to_whom_and_in_which_window_a_downlink_went(
+    ring: Frames, watch: Watch
+) -> None:
+    answer = replace(ANSWER, windows=(*ANSWER.windows, RX2), dev_eui=DEV_EUI)
+    sent = TxPacket(ANSWER.phy_payload, 99, 1, 869_525_000, 12, power=27)
+    with watch.onlooker() as onlooker:
+        ring.down(answer, sent, TxStatus.OK)
+        ring.down(answer, None, TxStatus.TOO_LATE)
+        went, late = [dict(await onlooker.next()) for _ in range(2)]
+    assert (went["direction"], went["fate"], went["window"], went["power"]) == ("down", "OK", 2, 27)
+    assert went["device"] == late["device"] == f"{DEV_EUI:016x}"
+    assert (late["fate"], late["window"]) == ("TOO_LATE", None)
 
 
 async def test_asker_waits_for_the_next_frame(ring: Frames) -> None:
