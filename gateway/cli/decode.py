@@ -102,6 +102,12 @@ def _report(args: argparse.Namespace) -> Report:
     return {"m_type": M_TYPES[m_type], **known}
 
 
+def without_keys(frame: bytes) -> Report:
+    """What a frame says to who has none of its keys; at least one byte."""
+    options = ("nwk_s_key", "app_s_key", "app_key", "nwk_key", "f_cnt", "codec")
+    return _report(argparse.Namespace(frame=frame, **dict.fromkeys(options)))
+
+
 def _join_request(args: argparse.Namespace) -> Report | None:
     from native import join
 
@@ -194,7 +200,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield report["m_type"]
     for name, label in LABELS.items():
         if name in report:
-            yield f"  {label:12}{_words(name, report)}".rstrip()
+            yield f"  {label:12}{words(name, report)}".rstrip()
     units, flags = report.get("units") or {}, report.get("flags") or {}
     for name, value in (report.get("measurements") or {}).items():
         doubt = f"  ({flags[name]})" if name in flags else ""
@@ -202,7 +208,8 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"  {name:24}{shown} {units.get(name, '')}".rstrip() + doubt
 
 
-def _words(name: str, report: Report) -> str:
+def words(name: str, report: Report) -> str:
+    """One field of a report."""
     value = report[name]
     if name == "mic_ok":
         return MIC_WORDS[value]

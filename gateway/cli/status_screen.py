@@ -5,7 +5,7 @@ that an older daemon does not know is left out of the screen. Sentences of the d
 the broker is not reached, are shown in its own English.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from gateway.cli.language import _, mark, moment, number, plural, size, span
@@ -27,12 +27,22 @@ VERDICTS: Final[dict[Level, str]] = {
 
 def screen(status: dict[str, Any], style: Style) -> Iterator[str]:
     found = list(parts(status))
-    level = worst([HEALTH[status["health"]], *(_softer(row.level) for row in found)])
-    yield f"{_who(status)}, Kogge {status['version']}"
-    yield from heading(f"{_(VERDICTS[level])}: {verdict(status)}", level, style)
+    yield title(status)
+    yield from heading(*said_first(status, found), style)
     if style.width is not None:
         yield ""
     yield from rows(found, style)
+
+
+def title(status: dict[str, Any]) -> str:
+    """Which gateway it is."""
+    return f"{_who(status)}, Kogge {status['version']}"
+
+
+def said_first(status: dict[str, Any], found: Iterable[Row]) -> tuple[str, Level]:
+    """The verdict; `found` are the screen's rows."""
+    level = worst([HEALTH[status["health"]], *(_softer(row.level) for row in found)])
+    return f"{_(VERDICTS[level])}: {verdict(status)}", level
 
 
 def parts(status: dict[str, Any]) -> Iterator[Row]:

@@ -1,26 +1,71 @@
-"""`kogge watch`: readings, joins and drops of the daemon as they happen."""
+"""`kogge watch`: readings, joins, drops and downlinks of the daemon as they happen.
+
+On a terminal it is a live view (gateway.cli.watch_app); in a pipe, on a dumb terminal, or with
+`--plain`, a line for each; with `--json` an object for each.
+"""
 
 import argparse
 import json
+import os
 import sys
-from typing import Any
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TextIO
 
 from gateway.cli import status
+from gateway.cli.language import _, mark
 from gateway.one_line import one_line
 
-HELP = "Live readings, joins and drops of the daemon, until you press Ctrl-C."
+HELP = mark("Live readings, joins, drops and downlinks of the daemon, until you press q or Ctrl-C.")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     status.arguments_for_the_socket(parser)
+    parser.add_argument("--plain", action="store_true", help="one line each, also on a terminal")
     parser.add_argument("--json", action="store_true", help="one object a line")
 
 
 def run(args: argparse.Namespace) -> int:
+    path = status.socket_path(args)
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    if not (args.plain or args.json) and has_a_screen(streams, os.environ):
+        if can_draw():
+            return _view(path)
+        print(
+            _(
+                "kogge: the live view needs the Python package textual, which is not installed here"
+                " (pip install 'textual>=8,<9'); plain lines instead"
+            ),
+            file=sys.stderr,
+        )
+    return _lines(path, as_json=args.json)
+
+
+def has_a_screen(streams: Iterable[TextIO], env: Mapping[str, str]) -> bool:
+    """Textual reads stdin and draws on stderr; whoever pipes stdout wants lines."""
+    return all(one.isatty() for one in streams) and env.get("TERM", "dumb") != "dumb"
+
+
+def can_draw() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("textual") is not None
+
+
+def _view(path: Path) -> int:
+    """Whoever has no daemon, or may not ask it, is told so before the screen is taken."""
+    found = status.asked(path)
+    from gateway.cli.watch_app import WatchApp
+
+    WatchApp(path, status.asked, found).run()
+    return 0
+
+
+def _lines(path: Path, *, as_json: bool) -> int:
     from gateway.diagnostics.client import stream
 
-    for happening in stream(status.socket_path(args), "watch"):
-        text = json.dumps(happening) if args.json else line(happening)
+    for happening in stream(path, "watch"):
+        text = json.dumps(happening) if as_json else line(happening)
         if text:
             print(text, flush=True)
     print("kogge: the daemon hung up", file=sys.stderr)

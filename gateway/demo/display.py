@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.demo.judge import LATE_S, Verdict
+from gateway.units import FOR_PEOPLE
 
 WIDTH = 80
 CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "36"}
@@ -17,7 +18,6 @@ PLAIN = str.maketrans({
     "ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "°": "", "µ": "u", "³": "3", "·": "-", "…": "...",
     "─": "-", "━": "=", "►": ">", "●": "*", "✓": "+", "✗": "x", "╳": "X", "–": "-",
 })  # fmt: skip
-UNITS = {"Cel": "°C", "/100": "%", "%RH": "%", "ug/m3": "µg/m³"}
 FIRST = (
     "occupied",
     "full",
@@ -127,7 +127,7 @@ def spoken(name: str, value: object, unit: str) -> str:
     label = LABELS.get(name, name.replace("_", " "))
     decimals = DECIMALS.get(name, 2)
     number = f"{value:.{decimals}f}" if isinstance(value, int | float) else str(value)
-    return " ".join(part for part in (label, number, UNITS.get(unit, unit)) if part)
+    return " ".join(part for part in (label, number, FOR_PEOPLE.get(unit, unit)) if part)
 
 
 def joined_line(style: Style, name: str, place: str, joined: int, joining: int) -> str:

@@ -2,13 +2,14 @@
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
 
 from gateway.errors import ControlError
 
 _TIMEOUT = 5.0
+_LONGEST = 1 << 20  # bytes of a line
 
 
 def ask(path: Path, op: str, **more: Any) -> dict[str, Any]:
@@ -37,6 +38,25 @@ def stream(
             pass
     if timeout is not None:
         raise ControlError(f"the daemon at {path} hung up without an answer")
+
+
+async def follow(path: Path, op: str) -> AsyncGenerator[dict[str, Any], None]:
+    """As `stream`, for who has an event loop."""
+    import asyncio
+
+    connection = await asyncio.to_thread(_connect, path)
+    reader, writer = await asyncio.open_unix_connection(sock=connection, limit=_LONGEST)
+    try:
+        writer.write(json.dumps({"op": op}).encode() + b"\n")
+        async for line in reader:
+            answer = json.loads(line)
+            if "denied" in answer:
+                raise PermissionError(answer["error"])
+            yield answer
+    except ConnectionError:
+        pass
+    finally:
+        writer.close()
 
 
 def _connect(path: Path) -> socket.socket:

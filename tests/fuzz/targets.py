@@ -47,6 +47,7 @@ from gateway.device_facts import DeviceFacts
 from gateway.diagnostics import buffering, control, copying, forwarding, joining
 from gateway.diagnostics.devices import Devices
 from gateway.diagnostics.frames import Frames
+from gateway.diagnostics.watch import Watch
 from gateway.errors import BackupError, ConfigError, GatewayError
 from gateway.lorawan.device import Device
 from gateway.lorawan.join_control import JoinControl
@@ -252,7 +253,7 @@ def control_request(data: bytes) -> None:
 
 
 async def _asked(request: dict[str, Any]) -> None:
-    ring = Frames(lambda: MOMENT, lambda moment: moment)
+    ring = Frames(lambda: MOMENT, lambda moment: moment, Watch())
     assert isinstance(await ring.answer(request), dict)
     lines = [line async for line in TOLD_OF_DEVICES.answer(request)]
     assert lines[-1].keys() & {"done", "error"}

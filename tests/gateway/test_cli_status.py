@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import socket_daemon
 from kogge import HOUSE, kogge
+from socket_daemon import Daemon
 
 from gateway.cli import main
 from gateway.cli import status as verb
 from gateway.cli import watch as watch_verb
 from gateway.diagnostics import client
-from gateway.diagnostics.control import Control
-from gateway.diagnostics.watch import Watch
 
 STATUS: dict[str, Any] = {
     "v": 1, "version": "0.1.0", "gateway": "0016c001ff10a235", "name": "Pfahl 17",
@@ -44,28 +44,10 @@ READING = {
 }  # fmt: skip
 
 
-class Daemon:
-    """As much of a daemon as answers on the socket."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.health, self.watch = path, "healthy", Watch()
-        self.control = Control(path, lambda: {**STATUS, "health": self.health}, self.watch)
-
-    async def watched(self) -> None:
-        async with asyncio.timeout(10):
-            while not self.watch.watched:
-                await asyncio.sleep(0.01)
-
-
 @pytest.fixture
 async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
-    one = Daemon(tmp_path / "kogge.sock")
-    await one.control.open()
-    task = asyncio.create_task(one.control.run(lambda: None))
-    await asyncio.sleep(0)
-    yield one
-    task.cancel()
-    await asyncio.wait({task})
+    async with socket_daemon.daemon(tmp_path / "kogge.sock", STATUS) as one:
+        yield one
 
 
 async def start_watch(daemon: Daemon, *arguments: str) -> asyncio.subprocess.Process:
@@ -79,7 +61,7 @@ async def start_watch(daemon: Daemon, *arguments: str) -> asyncio.subprocess.Pro
 
 @pytest.mark.parametrize(("health", "code"), [("healthy", 0), ("degraded", 1), ("broken", 2)])
 async def test_exit_code_says_how_the_daemon_is(daemon: Daemon, health: str, code: int) -> None:
-    daemon.health = health
+    daemon.status = STATUS | {"health": health}
     done = await asyncio.to_thread(kogge, "status", "--socket", str(daemon.path))
     assert (done.returncode, done.stderr) == (code, "")
     assert done.stdout.splitlines()[0] == "Pfahl 17 0016c001ff10a235, Kogge 0.1.0"
@@ -200,8 +182,7 @@ async def test_watch_streams_one_object_a_line_until_the_daemon_ends(daemon: Dae
     assert process.stdout is not None
     lines = [json.loads(await process.stdout.readline()) for _ in range(3)]
     assert [line["event"] for line in lines] == ["watching", "reading", "safe"]
-    for asker in daemon.control._askers:
-        asker.cancel()
+    daemon.hang_up()
     _, said = await process.communicate()
     assert (process.returncode, said) == (69, b"kogge: the daemon hung up\n")
 
@@ -214,7 +195,7 @@ async def test_status_is_shown_again_until_ctrl_c(daemon: Daemon) -> None:
     assert process.stdout is not None
     for health in ("healthy", "degraded"):
         assert json.loads(await process.stdout.readline())["health"] == health
-        daemon.health = "degraded"
+        daemon.status = STATUS | {"health": "degraded"}
     process.send_signal(signal.SIGINT)
     _, said = await process.communicate()
     assert (process.returncode, said) == (1, b"")

@@ -1,0 +1,178 @@
+"""What a row of `kogge watch` says, in the language that is spoken. Pure.
+
+Texts of devices and of the daemon come out on one line, and steer no terminal.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+from gateway.cli.language import _, mark, number
+from gateway.cli.watch_model import Row, Told
+from gateway.one_line import one_line
+from gateway.units import FOR_PEOPLE
+
+DROPS: Final = {
+    "bad_crc": mark("damaged (CRC)"),
+    "no_crc": mark("without a CRC"),
+    "malformed": mark("no LoRaWAN frame"),
+    "not_an_uplink": mark("not an uplink"),
+    "unsupported": mark("rejoin elsewhere"),
+    "unknown_device": mark("unknown device"),
+    "bad_mic": mark("MIC wrong"),
+    "replay": mark("counter went back"),
+    "resets_spent": mark("too many resets"),
+    "duplicate": mark("heard twice"),
+    "not_otaa": mark("may not join: ABP"),
+    "unknown_join_eui": mark("other JoinEUI"),
+    "dev_nonce_reused": mark("DevNonce reused"),
+    "join_closed": mark("joining closed"),
+    "join_not_allowed": mark("DevEUI not let in"),
+    "join_rate": mark("too many joins"),
+    "disk_fails": mark("the disk fails"),
+    "rj_count_reused": mark("RJcount reused"),
+    "windows_in_doubt": mark("windows in doubt"),
+}
+"""As short as a column is wide; what it means and what to do: gateway/cli/why_words.py."""
+
+STATES: Final = {
+    "receiving": mark("receiving"), "starting": mark("starting"), "fault": mark("FAULT"),
+    "connected": mark("connected"), "disconnected": mark("not connected"),
+    "refused": mark("REFUSED"), "parked": mark("PARKED"), "paused": mark("paused"),
+    "failing": mark("FAILING"), "back": mark("works again"), "damaged": mark("DAMAGED"),
+}  # fmt: skip
+GOOD: Final = ("receiving", "starting", "connected", "back")
+
+WEAKEST, STRONGEST = -130.0, -60.0  # dBm: the ends of the bar
+NOISY, CLEAR = -20.0, 10.0  # dB
+BAR: Final = 4
+DIGITS: Final = 3  # behind the point, at most
+TAIL: Final = 12  # of a DevEUI: makers number its end
+FULL, EMPTY = "█", "░"
+NO_TIME: Final = "--:--:--"
+
+
+def bar(value: float, low: float, high: float) -> str:
+    """Of `BAR` columns; the number stands beside it."""
+    cells = round(BAR * (value - low) / (high - low))
+    filled = min(BAR, max(0, cells))
+    return FULL * filled + EMPTY * (BAR - filled)
+
+
+def rssi_bar(rssi: float | None) -> str:
+    return " " * BAR if rssi is None else bar(rssi, WEAKEST, STRONGEST)
+
+
+def snr_bar(snr: float | None) -> str:
+    return " " * BAR if snr is None else bar(snr, NOISY, CLEAR)
+
+
+def clock(at: float | None) -> str:
+    """Local time of day."""
+    return NO_TIME if at is None else time.strftime("%H:%M:%S", time.localtime(at))
+
+
+def reason(code: str) -> str:
+    return _(DROPS[code]) if code in DROPS else code
+
+
+def who(row: Row) -> str:
+    """A device's name, else what is known of it."""
+    if row.name:
+        return one_line(row.name)
+    told = row.told
+    if told.get("device"):
+        return f"…{told['device'][-TAIL:]}"
+    return str(told.get("dev_addr") or (_("gateway") if row.kind == "news" else ""))
+
+
+def what(row: Row) -> str:
+    """What the row is about, in a sentence or less."""
+    match row.kind:
+        case "drop":
+            return _("drop: {reason}", reason=reason(row.told["fate"]))
+        case "join":
+            return _("JOINED as {dev_addr}", dev_addr=row.told.get("dev_addr", ""))
+        case "down":
+            return _sent(row.told)
+        case "up":
+            return _heard(row)
+        case _:
+            return _news(row.told)
+
+
+def measured(reading: Told) -> Iterator[str]:
+    """Each measurement with its unit."""
+    flags = reading.get("flags") or {}
+    for name, value in reading["measurements"].items():
+        doubt = f" ({flags[name]})" if name in flags else ""
+        unit = reading["units"].get(name, "")
+        yield f"{name} {shown(value)} {FOR_PEOPLE.get(unit, unit)}".rstrip() + doubt
+
+
+def shown(value: float | bool | str) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, str):
+        return one_line(value)
+    return number(value, len(f"{value:.{DIGITS}f}".rstrip("0").partition(".")[2]))
+
+
+def _heard(row: Row) -> str:
+    if row.reading is not None:
+        said, error = ", ".join(measured(row.reading)), row.reading["error"]
+        fault = _("not decoded: {error}", error=one_line(error)) if error else _("no value")
+        return said or fault
+    if row.told.get("repeated"):
+        return _("the same once more")
+    if not row.told.get("f_port"):
+        return _("MAC commands only") if row.told.get("f_port") == 0 else _("no payload")
+    size = len(row.told["frm_payload"]) // 2
+    return _("FPort {f_port}, {n} bytes", f_port=row.told["f_port"], n=size)
+
+
+def _sent(told: Told) -> str:
+    """A downlink: what it is, where it went, and what became of it."""
+    is_accept = told["payload"][:1] in ("2", "3")
+    kind = "Join-Accept" if is_accept else _("downlink")
+    window = f" RX{told['window']}" if told.get("window") else ""
+    power = "" if told["power"] is None else f" {told['power']} dBm"
+    fate = _("sent") if told["fate"] == "OK" else _("NOT SENT: {fate}", fate=told["fate"])
+    return f"{kind}{window}{power}: {fate}"
+
+
+def _news(told: Told) -> str:
+    why = f": {one_line(told['reason'])}" if told.get("reason") else ""
+    match told["event"]:
+        case "downlink":
+            order = told.get("correlation") or ""
+            return _("order {name}: {status}", name=one_line(order), status=told["status"]) + why
+        case "radio":
+            return _("radio: {state}", state=_state(told)) + why
+        case "city":
+            return _("broker: {state}", state=_state(told)) + why
+        case "store":
+            return _("disk: {state}", state=_state(told)) + why
+        case event:
+            return f"{event}{why}"
+
+
+def _state(told: Told) -> str:
+    code = str(told.get("state") or told.get("what"))
+    return _(STATES.get(code, code))
+
+
+def alarms(row: Row) -> bool:
+    """Whether somebody should look at it, and not only read it."""
+    told = row.told
+    if row.kind == "news":
+        state = told.get("state") or told.get("what") or "connected"
+        return state not in GOOD or told.get("status") in ("NOT_ACKED", "EXPIRED", "REFUSED")
+    return row.kind == "down" and told["fate"] != "OK"
+
+
+def found(row: Row, needle: str) -> bool:
+    """Whether the filter's text is in what the row says, whose it is, or why it was dropped."""
+    told: dict[str, Any] = row.told
+    places = (who(row), told.get("device"), told.get("dev_addr"), told.get("fate"), what(row))
+    return any(needle in place.lower() for place in places if place)

@@ -1,0 +1,146 @@
+"""`kogge watch`: who gets the live view and who gets lines; Textual is loaded for nobody else."""
+
+import ast
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import watch_cases as cases
+from kogge import HOUSE, loaded_by
+from screen_cases import STATUS
+from watch_cases import Told
+
+from gateway import cli
+from gateway.cli import language, main, status, watch
+from gateway.diagnostics import client
+
+TERMINAL = {"TERM": "xterm-256color"}
+
+
+class Stream(io.StringIO):
+    def __init__(self, is_terminal: bool = True) -> None:
+        super().__init__()
+        self.isatty = lambda: is_terminal  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "has_a_screen", lambda *_: True)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[Told]:
+    """What a daemon tells, before it hangs up."""
+    happenings: list[Told] = []
+    monkeypatch.setattr(client, "stream", lambda path, op: iter(happenings))
+    return happenings
+
+
+@pytest.fixture
+def viewed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Where the live view was opened."""
+    found: list[Path] = []
+
+    class App:
+        def __init__(self, path: Path, *_: Any) -> None:
+            found.append(path)
+
+        def run(self) -> None:
+            pass
+
+    monkeypatch.setattr(status, "asked", lambda path: STATUS)
+    monkeypatch.setattr("gateway.cli.watch_app.WatchApp", App)
+    return found
+
+
+@pytest.mark.usefixtures("on_a_terminal", "told")
+def test_terminal_gets_the_live_view(viewed: list[Path], tmp_path: Path) -> None:
+    assert main(["watch", "--socket", str(tmp_path / "s")]) == 0
+    assert viewed == [tmp_path / "s"]
+
+
+@pytest.mark.usefixtures("on_a_terminal", "told")
+@pytest.mark.parametrize("option", ["--plain", "--json"])
+def test_who_asks_for_lines_gets_lines(viewed: list[Path], option: str) -> None:
+    assert main(["watch", "--socket", "/absent", option]) == 69
+    assert viewed == []
+
+
+def test_dumb_terminals_and_pipes_have_no_screen() -> None:
+    every = [Stream(), Stream(), Stream()]
+    assert watch.has_a_screen(every, TERMINAL)
+    assert not watch.has_a_screen(every, {"TERM": "dumb"})
+    assert not watch.has_a_screen(every, {})
+    assert not watch.has_a_screen([*every, Stream(is_terminal=False)], TERMINAL)
+
+
+@pytest.mark.usefixtures("told")
+def test_pipe_gets_lines(viewed: list[Path]) -> None:
+    assert main(["watch", "--socket", "/absent"]) == 69
+    assert viewed == []
+
+
+@pytest.mark.usefixtures("on_a_terminal")
+def test_without_textual_it_says_so_and_tells_lines(
+    monkeypatch: pytest.MonkeyPatch, told: list[Told], capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(watch, "can_draw", lambda: False)
+    told += [cases.uplink(1), cases.reading(1), cases.down()]
+    assert main(["watch", "--socket", "/absent"]) == 69
+    out, err = capsys.readouterr()
+    assert "textual, which is not installed here" in err
+    assert out.splitlines() == [
+        "reading   bin-04: temperature 21.5 Cel, full no  (-97 dBm, SF7)",
+        "sent      70b3d57ed0000002: OK  (RX1 868.100 MHz SF7 16 dBm)",
+    ]
+
+
+def test_json_is_what_the_daemon_tells(
+    told: list[Told], capsys: pytest.CaptureFixture[str]
+) -> None:
+    told += [cases.uplink(1), cases.safe(1)]
+    assert main(["watch", "--socket", "/absent", "--json"]) == 69
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == told
+
+
+@pytest.mark.usefixtures("on_a_terminal")
+def test_no_daemon_is_said_before_the_screen_is_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["watch", "--socket", str(tmp_path / "absent")]) == cli.EX_UNAVAILABLE
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "sudo systemctl start kogge" in err
+
+
+def test_only_the_live_view_loads_textual() -> None:
+    def users(module: str) -> set[str]:
+        return {
+            path.relative_to(HOUSE).as_posix()
+            for path in sorted((HOUSE / "gateway").rglob("*.py"))
+            for name in imports(path)
+            if name == module or name.startswith(f"{module}.")
+        }
+
+    assert users("textual") == users("rich") == {"gateway/cli/watch_app.py"}
+    assert users("gateway.cli.watch_app") == {"gateway/cli/watch.py"}
+    assert not loaded_by("watch", "--socket", "/absent") & {"textual", "rich"}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Dotted names, also inside functions."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield f"{node.module}"
+
+
+def test_help_is_in_german_too(capsys: pytest.CaptureFixture[str]) -> None:
+    language.speak("de")
+    with pytest.raises(SystemExit):
+        main(["watch", "--lang", "de", "--help"])
+    assert "bis q oder Strg-C" in " ".join(capsys.readouterr().out.split())
