@@ -1,5 +1,6 @@
 """Set-up names what it may not install, and stops; a wheel carries all that the program needs."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -92,3 +93,10 @@ def test_every_room_tells_type_checkers_that_it_is_typed() -> None:
     assert [(TOP / room / "py.typed").exists() for room in ("gateway", "drivers", "native")] == (
         [True] * 3
     )
+
+
+@pytest.mark.realtime
+def test_what_runs_in_real_time_is_one_group(request: pytest.FixtureRequest) -> None:
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        pytest.skip("there is one worker")
+    assert request.node.nodeid.endswith("@real time")
