@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from gateway.store import database, tables
+from gateway.store import connection, tables
 
 
 def error(code: int = sqlite3.SQLITE_IOERR, words: str = "disk I/O error") -> sqlite3.Error:
@@ -25,7 +25,7 @@ def sick(code: int = sqlite3.SQLITE_IOERR, words: str = "disk I/O error") -> Ite
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tables, "write", refuse)
-        patch.setattr(database, "connect", refuse)
+        patch.setattr(connection, "connect", refuse)
         yield
 
 

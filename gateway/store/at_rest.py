@@ -15,7 +15,7 @@ from gateway.errors import ControlError, StoreError
 from gateway.records import Record
 from gateway.store import archive_tables, damage, faults, tables, wal
 from gateway.store.bounds import Room
-from gateway.store.database import free_disk
+from gateway.store.connection import free_disk
 from gateway.store.inspection import read_segments, structure
 from gateway.store.migrations import schema
 from gateway.store.opening import connect_to_read

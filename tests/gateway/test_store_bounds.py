@@ -10,7 +10,7 @@ from gateway import config
 from gateway.clock import rfc3339
 from gateway.records import Event, Moment
 from gateway.store.bounds import MIB, NO_BOUNDS, Bounds, Room, gap
-from gateway.store.database import free_disk
+from gateway.store.connection import free_disk
 
 
 def test_d3_bounds_are_those_of_the_configuration() -> None:

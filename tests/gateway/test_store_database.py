@@ -122,7 +122,7 @@ async def test_file_is_set_up_as_measured_and_private(path: Path) -> None:
     )
     values = await store._ask(
         partial(
-            store._run,
+            store._disk.run,
             lambda connection: [
                 connection.execute(f"PRAGMA {name}").fetchone()[0] for name in asked
             ],
@@ -258,7 +258,7 @@ async def test_commit_stands_though_the_disk_cannot_be_measured_which_measure_te
 
     store = await Store.open(path, lambda _: 1234)
     heard: list[StoreError | None] = []
-    store._free_disk = dead
+    store._disk._free_disk = dead
     await store.commit(one(1), heard.append)
     assert (heard, store.room.free) == ([None], 1234)
     with pytest.raises(StoreError, match="Input/output error"):

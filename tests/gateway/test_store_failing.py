@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from contextlib import closing, suppress
 
 import pytest
@@ -15,7 +16,7 @@ from gateway.lorawan.order import Order, Queued
 from gateway.lorawan.session import Changes, Join
 from gateway.records import Reading
 from gateway.replay import Command, Span
-from gateway.store import unwritten
+from gateway.store import tables, unwritten
 from gateway.store.buffer import Buffer
 from gateway.store.numbers import BLOCK
 
@@ -261,6 +262,33 @@ async def test_d1c_airtime_and_notes_are_kept_in_memory_and_written_first(world:
                 Spent(869_400_000, 5, None),
             }
             assert await found.recall("eui") == "1"
+
+
+async def test_d1c_what_comes_while_the_disk_is_being_opened_anew_is_written_with_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early, late = Spent(868_000_000, 100, 1.0), Spent(869_400_000, 5, 1.0)
+    begun, may_go_on, write = threading.Event(), threading.Event(), tables.write
+
+    def slow(connection: sqlite3.Connection, writes: list[tables.Write]) -> None:
+        begun.set()
+        assert may_go_on.wait(30)
+        write(connection, writes)
+
+    async with world.store() as store:
+        buffer = world.on(store)
+        await buffer.open()
+        with sick():
+            await store.spend(early)
+        monkeypatch.setattr(tables, "write", slow)
+        restoring = asyncio.create_task(buffer.restore(Changes))
+        await asyncio.to_thread(begun.wait, 30)
+        await store.spend(late)
+        may_go_on.set()
+        await restoring
+        await store.remember("eui", "1")
+        async with world.after_power_cut().store() as found:
+            assert set((await found.load()).airtime) == {early, late}
 
 
 async def test_d1c_a_commit_that_was_not_believed_but_stands_loses_and_hides_nothing(

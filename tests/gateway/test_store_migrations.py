@@ -15,7 +15,7 @@ from gateway.lorawan.adr import Link
 from gateway.lorawan.duty_cycle import Spent
 from gateway.lorawan.order import Order, Queued, State
 from gateway.lorawan.session import Rejoin
-from gateway.store import database
+from gateway.store import connection
 from gateway.store.database import Store
 from gateway.store.history import read as read_history
 from gateway.store.migrations import backup_path, schema
@@ -59,7 +59,7 @@ def tables_of(path: Path) -> set[object]:
 
 def with_versions(patch: pytest.MonkeyPatch, *more: str) -> None:
     scripts = [*SCRIPTS, *more]
-    patch.setattr(database, "schema", lambda: scripts)
+    patch.setattr(connection, "schema", lambda: scripts)
 
 
 @pytest.mark.parametrize("old", sorted(DATABASES.glob("*.sql")), ids=lambda path: path.stem)

@@ -120,7 +120,7 @@ async def test_no_nonce_is_used_twice_and_counters_cost_none(world: World) -> No
 
 def _blobs(store: Store) -> list[bytes]:
     columns = "f_nwk_s_int_key, s_nwk_s_int_key, nwk_s_enc_key, app_s_key"
-    rows = store._run(lambda c: c.execute(f"SELECT {columns} FROM session").fetchall())
+    rows = store._disk.run(lambda c: c.execute(f"SELECT {columns} FROM session").fetchall())
     return [blob for row in rows for blob in row]
 
 

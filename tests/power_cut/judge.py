@@ -95,7 +95,7 @@ async def look(directory: Path) -> Found:
     world = World(directory / NAME)
     async with world.buffer(archive=ARCHIVE) as buffer:
         store, backlog = buffer._store, buffer.backlog
-        check = await store._ask(lambda: store._run(_check))
+        check = await store._ask(lambda: store._disk.run(_check))
         known, remembered = await store.load(), int(await store.recall(REMEMBERED) or 0)
         archived, unreadable = await _archive(buffer)
         knows = buffer.replays.knows
