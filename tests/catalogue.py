@@ -13,7 +13,7 @@ from gateway.cli.language import LOCALE, Catalogue
 from gateway.cli.whole import below, summaries, whole
 
 SAID_BY = {"_": 1, "mark": 1, "plural": 2}
-ROOMS = ("gateway/cli", "gateway/doctor", "gateway/diagnostics")
+ROOMS = ("gateway/cli", "gateway/doctor", "gateway/diagnostics", "gateway/report")
 
 
 def sources() -> list[Path]:

@@ -31,6 +31,7 @@ VERBS = {
     "forward": mark("pause what goes to the city, or let it go on"),
     "backup": mark("all that another box needs to take this one's place, sealed"),
     "restore": mark("take the place of the gateway that a backup was made of"),
+    "report": mark("one archive for support, with a page to look at, without secrets"),
     "devices": mark("the end devices: how they are heard; bring them in, take them out"),
     "why": mark("why a device did not join or does not report"),
     "join": mark("let devices join, for a while or no longer"),

@@ -143,6 +143,24 @@ def moment(at: float) -> str:
     return NO_BREAK.join((f"{there.tm_mday}", _MONTHS[there.tm_mon - 1], f"{there.tm_year}", clock))
 
 
+def day(at: float) -> str:
+    """22.11., 22 Nov, 2026-11-22: the day of `moment`."""
+    if _Spoken.name == PLAIN:
+        return time.strftime("%Y-%m-%d", time.gmtime(at))
+    there = time.localtime(at)
+    if _Spoken.name == "de":
+        return f"{there.tm_mday:02}.{there.tm_mon:02}."
+    return f"{there.tm_mday}{NO_BREAK}{_MONTHS[there.tm_mon - 1]}"
+
+
+def midnight(at: float, later: int = 0) -> float:
+    """At which the day of `at` began, or one so many days later."""
+    if _Spoken.name == PLAIN:
+        return at // DAY * DAY + later * DAY
+    there = time.localtime(at)
+    return time.mktime((there.tm_year, there.tm_mon, there.tm_mday + later, 0, 0, 0, 0, 0, -1))
+
+
 def span(seconds: float) -> str:
     """A length of time in its two largest units: 3 h 12 min."""
     whole = int(seconds)

@@ -77,7 +77,12 @@ def log() -> list[str]:
     command = ["journalctl", "-u", "kogge", "-n", str(LOG_LINES), "-o", "cat", "-q", "--no-pager"]
     try:
         done = subprocess.run(  # noqa: S603 # arguments of our own
-            command, capture_output=True, text=True, timeout=LOG_SECONDS, check=False
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=LOG_SECONDS,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return []
@@ -87,11 +92,14 @@ def log() -> list[str]:
 def screen(found: dict[str, Any], style: Style) -> Iterator[str]:
     """The same for people. Pure."""
     yield f"Kogge {found['version']}"
-    told = _("The daemon does not run: nothing is received. What is on disk stays there.")
-    yield from heading(told, "bad", style)
+    yield from heading(verdict(), "bad", style)
     if style.width is not None:
         yield ""
     yield from rows(parts(found), style)
+
+
+def verdict() -> str:
+    return _("The daemon does not run: nothing is received. What is on disk stays there.")
 
 
 def parts(found: dict[str, Any]) -> Iterator[Row]:

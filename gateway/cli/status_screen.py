@@ -36,7 +36,7 @@ def screen(status: dict[str, Any], style: Style) -> Iterator[str]:
 
 def title(status: dict[str, Any]) -> str:
     """Which gateway it is."""
-    return f"{_who(status)}, Kogge {status['version']}"
+    return f"{named(status)}, Kogge {status['version']}"
 
 
 def said_first(status: dict[str, Any], found: Iterable[Row]) -> tuple[str, Level]:
@@ -278,7 +278,7 @@ def _versions(status: dict[str, Any]) -> Row:
     return Row("ok", _("Versions"), said, (", ".join(more),) if more else ())
 
 
-def _who(status: dict[str, Any]) -> str:
+def named(status: dict[str, Any]) -> str:
     name = status["name"] or _("gateway")
     if status["gateway"]:
         return f"{name} {status['gateway']}"

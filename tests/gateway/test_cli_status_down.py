@@ -1,6 +1,8 @@
 """kogge status without a daemon: what it tells, pure, in both languages."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,6 +60,16 @@ def test_it_is_told_in_german_too() -> None:
 )
 def test_what_is_wrong_is_told(change: dict[str, Any], says: str) -> None:
     assert says in shown(**change)
+
+
+def test_journal_with_bytes_that_are_no_text_is_shown_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = tmp_path / "journalctl"
+    journal.write_text("#!/bin/sh\nprintf 'refused \\377\\300 twice\\n'\n")
+    journal.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert status_down.log() == ["refused \ufffd\ufffd twice"]
 
 
 def test_screen_fits_a_terminal() -> None:

@@ -1,0 +1,1 @@
+"""`kogge report`: what support has to know of a gateway, in one archive, without its secrets."""

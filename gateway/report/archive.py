@@ -1,0 +1,64 @@
+"""The archive itself: text files in one folder, for the eyes of its owner alone."""
+
+import io
+import os
+import tarfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO, Final
+
+FOLDER: Final = "kogge-report"
+KINDS: Final = (".zip", ".tar.gz", ".tgz", ".html")
+FIRST_OF_ZIP: Final = (1980, 1, 1, 0, 0, 0)  # a zip knows no earlier time, and needs none
+PAGE: Final = "report.html"
+
+
+def kind(target: Path) -> str | None:
+    """How FILE's name ends; None: not as an archive's."""
+    return next((one for one in KINDS if target.name.lower().endswith(one)), None)
+
+
+def write(target: Path, files: Mapping[str, str], at: float | None) -> int:
+    """The files' names and texts; how many bytes it has. `at` is Unix seconds. Raises OSError; what
+    was there before is replaced only by a whole one.
+    """
+    half = target.with_name(f"{target.name}.part")
+    half.unlink(missing_ok=True)
+    descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as sink:
+            _fill(sink, kind(target), files, int(at or 0))
+            sink.flush()
+            os.fsync(sink.fileno())
+            size = sink.tell()
+        half.replace(target)
+    finally:
+        half.unlink(missing_ok=True)
+    return size
+
+
+def _fill(sink: BinaryIO, kind: str | None, files: Mapping[str, str], at: int) -> None:
+    if kind == ".html":
+        sink.write(files[PAGE].encode())
+    elif kind == ".zip":
+        _fill_zip(sink, files)
+    else:
+        _fill_tar(sink, files, at)
+
+
+def _fill_zip(sink: BinaryIO, files: Mapping[str, str]) -> None:
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, text in files.items():
+            entry = zipfile.ZipInfo(f"{FOLDER}/{name}", FIRST_OF_ZIP)
+            entry.external_attr, entry.compress_type = 0o600 << 16, zipfile.ZIP_DEFLATED
+            packed.writestr(entry, text.encode())
+
+
+def _fill_tar(sink: BinaryIO, files: Mapping[str, str], at: int) -> None:
+    with tarfile.open(fileobj=sink, mode="w:gz") as packed:
+        for name, text in files.items():
+            content = text.encode()
+            entry = tarfile.TarInfo(f"{FOLDER}/{name}")
+            entry.size, entry.mode, entry.mtime = len(content), 0o600, at
+            packed.addfile(entry, io.BytesIO(content))
