@@ -32,7 +32,7 @@ def uplink(f_cnt: int, after: float = 0.0, **more: Any) -> Told:
         AIR.uplink(f_cnt, PAYLOAD, 2), "accepted", after,
         **{"device": DEV_EUI, "name": "bin-04", "dev_addr": f"{AIR.dev_addr:08x}",
            "id": reading_id(f_cnt), "f_cnt": f_cnt, "f_port": 2, "frm_payload": PAYLOAD.hex(),
-           "repeated": False, **more},
+           "repeated": False, "mac_commands": [], **more},
     )  # fmt: skip
 
 

@@ -93,6 +93,7 @@ def _reading(row: Row) -> Iterator[str]:
         reading_id = (row.reading or row.told)["id"]
         fate = _("safe: the city has it, or the disk") if row.safe else _("not yet said to be safe")
         yield _("reading {id}: {fate}", id=reading_id, fate=fate)
+    yield from row.told.get("mac_commands", ())
 
 
 def _table(row: Row) -> Iterator[str]:

@@ -62,11 +62,13 @@ class Occupancy:
         return sum((counts for _, counts, _ in self._recent()), Counter[Channel]())
 
     def busy(self) -> dict[int, float]:
-        """By channel: the share of the last minutes in which it was occupied, in percent."""
+        """By channel: the share of the last minutes in which it was occupied, in percent; where
+        spreading factors were on the air at once, they are added up.
+        """
         watched = self._end - (self._begin or 0.0)
         span = min(max(watched, 60.0), MINUTES * 60.0)
         airtime = sum((airtime for _, _, airtime in self._recent()), Counter[int]())
-        return {channel: us / span / 1e4 for channel, us in airtime.items()}
+        return {channel: min(100.0, us / span / 1e4) for channel, us in airtime.items()}
 
     def _recent(self) -> list[tuple[int, Counter[Channel], Counter[int]]]:
         oldest = int(self._end // 60) - MINUTES

@@ -126,9 +126,15 @@ def _heard(row: Row) -> str:
     if row.told.get("repeated"):
         return _("the same once more")
     if not row.told.get("f_port"):
-        return _("MAC commands only") if row.told.get("f_port") == 0 else _("no payload")
+        return _mac_commands(row.told)
     size = len(row.told["frm_payload"]) // 2
     return _("FPort {f_port}, {n} bytes", f_port=row.told["f_port"], n=size)
+
+
+def _mac_commands(told: Told) -> str:
+    """Their names; what is in them, the detail tells."""
+    said = ", ".join(one.partition("(")[0] for one in told.get("mac_commands", ()))
+    return f"MAC: {said}" if said else _("no payload")
 
 
 def _sent(told: Told) -> str:

@@ -24,6 +24,7 @@ from msgspec import Meta
 from drivers.concentrator import RxPacket, TxPacket, TxStatus
 from gateway.diagnostics.watch import Watch
 from gateway.lorawan.downlink import Answer
+from gateway.lorawan.mac_uplink import parse_uplink
 from gateway.lorawan.outcome import Drop, Joined, Uplink
 from gateway.records import Moment
 
@@ -167,8 +168,15 @@ def _of_outcome(outcome: Drop | Uplink | Joined) -> dict[str, Any]:
                 "f_cnt": outcome.f_cnt,
                 "f_port": outcome.f_port,
                 "frm_payload": outcome.frm_payload.hex(),
+                "mac_commands": _mac_commands(outcome),
                 "repeated": outcome.retransmission,
             }
+
+
+def _mac_commands(uplink: Uplink) -> list[str]:
+    """With their fields, by the names of the specification."""
+    said = uplink.frm_payload if uplink.f_port == 0 else uplink.f_opts
+    return [repr(one) for one in parse_uplink(said, uplink.session.version).commands]
 
 
 def _window(answer: Answer, packet: TxPacket | None) -> int | None:

@@ -9,7 +9,19 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
-from . import answers, card, codecs, decode, end_to_end, lorawan, outage, simulation, store, wire
+from . import (
+    answers,
+    card,
+    codecs,
+    decode,
+    end_to_end,
+    lorawan,
+    outage,
+    simulation,
+    store,
+    watch,
+    wire,
+)
 from .row import Row
 
 BENCHES: tuple[Callable[[], Row], ...] = (
@@ -20,6 +32,7 @@ BENCHES: tuple[Callable[[], Row], ...] = (
     *simulation.BENCHES,
     *store.BENCHES,
     *wire.BENCHES,
+    *watch.BENCHES,
 )
 VERDICTS = {True: "met", False: "MISSED", None: "not measured"}
 WIDTHS = (31, 22, 21, 22, 0)

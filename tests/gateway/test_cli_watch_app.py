@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import socket_daemon
@@ -14,7 +15,8 @@ from textual.pilot import Pilot
 from watch_cases import Told
 
 from gateway.cli.status import asked
-from gateway.cli.watch_app import WatchApp
+from gateway.cli.watch_app import STYLES, WatchApp
+from gateway.cli.watch_screen import Look
 
 SECONDS, A_SECOND = 10, 259  # frames/s are what an SX1302 can hear (docs/performance.md)
 
@@ -82,6 +84,12 @@ async def test_keys_pause_filter_and_detail(daemon: Daemon) -> None:
         await one.shows("FRMPayload", "DevAddr    da 1b 01 26", "26011bda")
         await one.pilot.press("escape")
         await one.shows('filter "bin"', "temperature 21.5 °C")
+
+
+def test_every_look_has_a_style_of_its_own() -> None:
+    looks = {look for kind in get_args(Look) for look in (get_args(kind) or [kind])}
+    assert set(STYLES) == looks
+    assert len(set(STYLES.values())) == len(looks)
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+c"])

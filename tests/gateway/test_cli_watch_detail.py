@@ -73,6 +73,14 @@ def test_refused_join_says_why_and_what_to_do_and_shows_its_euis() -> None:
     assert text.endswith("WRONG")
 
 
+def test_mac_commands_are_named_in_the_row_and_told_with_their_fields() -> None:
+    said = ["DevStatusAns(battery=128, margin=-1)", "LinkCheckReq()"]
+    text = detail(cases.uplink(1, f_port=None, frm_payload="", mac_commands=said))
+    assert text.splitlines()[1] == "MAC: DevStatusAns, LinkCheckReq"
+    assert "\nDevStatusAns(battery=128, margin=-1)\nLinkCheckReq()\n" in text
+    assert "no payload" in detail(cases.uplink(1, f_port=None, frm_payload=""))
+
+
 def test_news_and_what_was_left_out_have_a_detail_too() -> None:
     assert "broker: not connected: gone" in detail(
         cases.news("city", what="disconnected", reason="gone")

@@ -87,7 +87,7 @@ async def test_watcher_is_told_whose_a_frame_is_and_what_is_in_it(
     ring: Frames, watch: Watch
 ) -> None:
     server = network([ABP, otaa()])
-    uplink = AIR.uplink(4, b"\x2a", 3, confirmed=True)
+    uplink = AIR.uplink(4, b"\x2a", 3, confirmed=True, f_opts=b"\x06\x80\x3f")
     with watch.onlooker() as onlooker:
         for frame in (uplink, uplink, join_request(APP_KEY, JOIN_EUI, DEV_EUI, 9), PAYLOAD):
             heard = packet(frame)
@@ -99,6 +99,7 @@ async def test_watcher_is_told_whose_a_frame_is_and_what_is_in_it(
     assert first["payload"] == uplink.hex()
     assert (first["name"], first["dev_addr"]) == ("gauge", f"{AIR.dev_addr:08x}")
     assert (first["f_cnt"], first["f_port"], first["frm_payload"]) == (4, 3, "2a")
+    assert first["mac_commands"] == ["DevStatusAns(battery=128, margin=-1)"]
     assert (first["repeated"], again["fate"]) == (False, "duplicate")
     assert (join["fate"], join["device"]) == ("join", f"{DEV_EUI:016x}")
     assert (stranger["fate"], stranger["dev_addr"]) == ("unknown_device", "49be7df1")
