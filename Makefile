@@ -1,6 +1,6 @@
 # The commands of this project. Each sets up what it needs first; a second run sets up nothing.
 .POSIX:
-.PHONY: demo test test-faults power-cuts crash-trials fuzz check bench commands clean
+.PHONY: demo test test-faults power-cuts crash-trials fuzz check bench commands deb wheel lock clean
 
 PYTHON = python3
 N = 1000
@@ -36,6 +36,17 @@ bench: .venv/ready-for-test
 
 commands: .venv/ready-for-test
 	@PYTHONPATH=tests $(IN_VENV) commands
+
+deb:
+	@.ci/setup deb
+	@.ci/deb
+	@lintian --fail-on error dist/kogge_*_$$(dpkg --print-architecture).deb
+
+wheel: .venv/ready-for-demo
+	@.ci/wheel .venv/bin/python dist
+
+lock:
+	@.ci/lock
 
 clean:
 	rm -rf .venv build dist *.egg-info native/*.c native/*.so

@@ -24,6 +24,7 @@ from gateway.records import Moment
 _STEP = 1.5  # seconds; what differs by more between wall and monotonic time was set by somebody
 _DRIFT = 1e-6  # per second; the kernel slews both alike
 _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
+_MARK = Path("/run/systemd/timesync/synchronized")
 _TIMEX_BYTES = 512  # struct timex is 208 bytes on 64-bit Linux and 128 on 32-bit
 
 Quality = Literal["gnss", "ntp", "rtc", "unsynchronised"]
@@ -39,15 +40,41 @@ def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None)
 
 
-def kernel_is_synchronised() -> bool:
-    """Whether a time service (timesyncd, chrony, ntpd) has told the kernel the time."""
+def kernel_is_synchronised() -> bool | None:
+    """Whether a time service (timesyncd, chrony, ntpd) has told the kernel the time; None where
+    this process may not ask (ProtectClock= of the service)."""
     state: int = _libc().adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))  # zeros: only asks
-    return 0 <= state < _TIME_ERROR
+    return None if state < 0 else state < _TIME_ERROR
 
 
 def was_synchronised() -> bool:
     """Whether systemd-timesyncd has set the clock in this boot, however long ago."""
-    return Path("/run/systemd/timesync/synchronized").exists()
+    return _MARK.exists()
+
+
+class TimeService:
+    """Whether a time service keeps the clock: by the kernel's word. Where that is not to be had, by
+    the mark that timesyncd touches each time it has set the clock: True once each time.
+    """
+
+    def __init__(
+        self, kernel: Callable[[], bool | None] = kernel_is_synchronised, mark: Path = _MARK
+    ) -> None:
+        self._kernel, self._mark = kernel, mark
+        self._touched: int | None = None
+
+    def __call__(self) -> bool:
+        told = self._kernel()
+        if told is not None:
+            return told
+        before, self._touched = self._touched, self._last_touched()
+        return self._touched not in (None, before)
+
+    def _last_touched(self) -> int | None:
+        try:
+            return self._mark.stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
 
 
 class Trust:
@@ -61,11 +88,11 @@ class Trust:
         source: Literal["auto", "rtc", "gnss"],
         before: bool = False,
         *,
-        synchronised: Callable[[], bool] = kernel_is_synchronised,
+        synchronised: Callable[[], bool] | None = None,
         wall: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._source, self._synchronised = source, synchronised
+        self._source, self._synchronised = source, synchronised or TimeService()
         self._wall, self._monotonic = wall, monotonic
         self._set: tuple[float, float] | None = None  # wall and monotonic time, when it was right
         if before:

@@ -1,7 +1,6 @@
 """Set-up names what it may not install, and stops; a wheel carries all that the program needs."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -46,14 +45,14 @@ def test_setup_refuses_an_older_python_before_it_installs_anything(bare_machine:
     old = bare_machine / "python3"
     old.write_text('#!/bin/sh\n[ "$1" != --version ] || { echo Python 3.9.2; exit 0; }\nexit 1\n')
     old.chmod(0o755)
-    done = set_up("run", bare_machine, "python3")
+    done = set_up("demo", bare_machine, "python3")
     assert done.returncode == 78
     assert "this is Python 3.9.2" in done.stderr
 
 
 def test_setup_without_a_known_purpose_tells_its_usage(bare_machine: Path) -> None:
     done = set_up("party", bare_machine, sys.executable)
-    assert (done.returncode, done.stderr) == (64, "usage: .ci/setup run|demo|test|fuzz\n")
+    assert (done.returncode, done.stderr) == (64, "usage: .ci/setup demo|test|fuzz|deb\n")
 
 
 def test_wheel_carries_every_module_and_all_data(tmp_path: Path) -> None:
@@ -71,22 +70,6 @@ def test_wheel_carries_every_module_and_all_data(tmp_path: Path) -> None:
         if p.suffix not in NOT_SHIPPED
     }
     assert shipped == sources
-
-
-def test_service_runs_what_the_manual_installs() -> None:
-    manual = (TOP / "docs" / "install.md").read_text()
-    unit = (TOP / "systemd" / "kogge.service").read_text()
-    program = re.search(r"^ExecStart=(\S+)", unit, re.MULTILINE)
-    assert program is not None
-    assert f"ln -sf {program[1]} " in manual
-    for file in (TOP / "systemd").iterdir():
-        assert f"systemd/{file.name}" in manual
-
-
-def test_service_leads_to_a_document_that_is_there() -> None:
-    unit = (TOP / "systemd" / "kogge.service").read_text()
-    documents = re.findall(r"^Documentation=file:///opt/kogge/(\S+)$", unit, re.MULTILINE)
-    assert [(TOP / name).is_file() for name in documents] == [True]
 
 
 def test_every_room_tells_type_checkers_that_it_is_typed() -> None:

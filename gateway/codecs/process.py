@@ -166,7 +166,7 @@ def _spawn() -> "subprocess.Popen[bytes]":
     """With two pipes, and nothing else of the daemon's."""
     engine = importlib.util.find_spec("_quickjs")
     if engine is None or engine.origin is None:
-        raise ImportError("quickjs-ng is not installed (.ci/setup run installs it)")
+        raise ImportError("quickjs-ng is missing: install Kogge again")
     own, parent = str(Path(engine.origin).parent), str(os.getpid())
     return subprocess.Popen(  # noqa: S603 # a command of our own
         [sys.executable, "-I", "-S", "-c", BOOT, str(ROOT), own, parent],

@@ -1,6 +1,8 @@
 """Moments and their dates, with a boot, a wall clock and a monotonic clock of our own."""
 
+import os
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -154,3 +156,21 @@ def test_dates_of_2038_and_later_are_dates(date: float) -> None:
     assert rfc3339(date) == datetime.fromtimestamp(date, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + (
         f"{int(date * 1000) % 1000:03d}Z"
     )
+
+
+def test_where_the_kernel_may_not_be_asked_timesyncds_mark_tells(tmp_path: Path) -> None:
+    """Each time it is touched, and not in between: there a step is somebody else's."""
+    mark = tmp_path / "synchronized"
+    time_service = clock.TimeService(lambda: None, mark)
+    assert not time_service()
+    mark.touch()
+    assert [time_service(), time_service()] == [True, False]
+    os.utime(mark, ns=(1, 1))
+    assert [time_service(), time_service()] == [True, False]
+
+
+def test_the_kernels_word_counts_more_than_a_mark(tmp_path: Path) -> None:
+    mark = tmp_path / "synchronized"
+    mark.touch()
+    assert not clock.TimeService(lambda: False, mark)()
+    assert clock.TimeService(lambda: True, tmp_path / "none")()

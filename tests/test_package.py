@@ -1,0 +1,117 @@
+"""The package for Debian, without building it: its lock, its scripts, its service's walls."""
+
+import re
+import shutil
+import sqlite3
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+TOP = Path(__file__).parent.parent
+SERVICE = TOP / "systemd" / "kogge.service"
+SCRIPTS = ("preinst", "postinst", "prerm", "postrm")
+HIGHEST_EXPOSURE = 1.5  # of 10, as systemd-analyze counts it
+with_systemd_analyze = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not here"
+)
+
+
+def locked(name: str) -> dict[str, str]:
+    """Name and version of all that is pinned in .ci/NAME.lock."""
+    text = (TOP / ".ci" / f"{name}.lock").read_text()
+    return dict(re.findall(r"^([a-z0-9.-]+)==(\S+) \\$", text, re.MULTILINE))
+
+
+def unmet(requirements: list[str], pinned: dict[str, str]) -> list[str]:
+    needs = map(Requirement, requirements)
+    return [str(one) for one in needs if pinned.get(one.name.lower(), "none") not in one.specifier]
+
+
+def test_lock_holds_what_the_daemon_asks_for() -> None:
+    project = tomllib.loads((TOP / "pyproject.toml").read_text())
+    wanted = (
+        project["project"]["dependencies"] + project["project"]["optional-dependencies"]["systemd"]
+    )
+    assert unmet(wanted, locked("requirements")) == []
+    assert unmet(project["build-system"]["requires"], locked("build")) == []
+
+
+@pytest.mark.parametrize("name", ["requirements", "build"])
+def test_every_line_of_a_lock_is_a_version_or_its_hash(name: str) -> None:
+    lines = (TOP / ".ci" / f"{name}.lock").read_text().splitlines()
+    allowed = re.compile(r"#.*|[a-z0-9.-]+==\S+ \\| +--hash=sha256:[0-9a-f]{64}( \\)?|")
+    assert [line for line in lines if not allowed.fullmatch(line)] == []
+
+
+@with_systemd_analyze
+def test_systemd_finds_nothing_wrong_in_the_service(tmp_path: Path) -> None:
+    """With another program: Kogge's own is there only once it is installed."""
+    unit = tmp_path / "kogge.service"
+    unit.write_text(SERVICE.read_text().replace("/usr/bin/kogge ", f"{shutil.which('true')} "))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", unit],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@with_systemd_analyze
+def test_service_is_walled_in() -> None:
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=yes", SERVICE],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    level = re.search(r"Overall exposure level for kogge.service: ([0-9.]+)", done.stdout)
+    assert level is not None
+    assert float(level[1]) <= HIGHEST_EXPOSURE
+
+
+def test_service_leads_to_documents_that_the_package_brings() -> None:
+    names = re.findall(
+        r"^Documentation=file:///usr/share/doc/kogge/(\S+)$", SERVICE.read_text(), re.MULTILINE
+    )
+    assert names
+    assert [name for name in names if not (TOP / "docs" / name).is_file()] == []
+
+
+def test_every_file_for_systemd_is_in_the_package() -> None:
+    building = (TOP / ".ci" / "deb").read_text()
+    files = [path.name for path in (TOP / "systemd").iterdir() if path.is_file()]
+    assert [name for name in files if f"systemd/{name}" not in building] == []
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_maintainer_script_is_shell(name: str) -> None:
+    subprocess.run(["sh", "-n", TOP / "systemd" / "package" / name], check=True)
+
+
+def preinst(data: Path) -> "subprocess.CompletedProcess[str]":
+    """The package's, for a database in `data`; it knows schema 8."""
+    script = (TOP / "systemd" / "package" / "preinst").read_text()
+    script = script.replace("/var/lib/kogge", str(data)).replace("@SCHEMA@", "8")
+    return subprocess.run(
+        ["sh", "-c", script, "preinst", "upgrade", "9.9"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(("schema", "code"), [(7, 0), (8, 0), (9, 1)])
+def test_package_refuses_a_newer_database_alone(tmp_path: Path, schema: int, code: int) -> None:
+    database = tmp_path / "kogge.db"
+    with sqlite3.connect(database) as connection:
+        connection.execute(f"PRAGMA user_version = {schema}")
+    connection.close()
+    before = database.read_bytes()
+    done = preinst(tmp_path)
+    assert done.returncode == code
+    assert bool(code) == (f"has schema {schema}" in done.stderr)
+    assert database.read_bytes() == before
+
+
+def test_package_goes_where_no_database_is(tmp_path: Path) -> None:
+    assert preinst(tmp_path).returncode == 0
