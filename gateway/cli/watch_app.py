@@ -61,7 +61,7 @@ class WatchApp(App[None]):
     ) -> None:
         super().__init__(ansi_color=True)
         self._socket, self._asked = socket, asked
-        self.view = Screen(Seen(), status)
+        self.view = Screen(Seen(now=status.get("now")), status)
         self._picture = Picture(self.view)
 
     def compose(self) -> ComposeResult:
@@ -96,8 +96,7 @@ class WatchApp(App[None]):
     async def _ask(self) -> None:
         while True:
             try:
-                self.view.status = await asyncio.to_thread(self._asked, self._socket)
-                self.view.fault = ""
+                self.view.tell(await asyncio.to_thread(self._asked, self._socket))
             except (ControlError, PermissionError) as error:
                 self.view.fault = str(error)
             await asyncio.sleep(ASK_SECONDS)

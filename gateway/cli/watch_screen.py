@@ -71,6 +71,11 @@ class Screen:
     def paused(self) -> bool:
         return self._frozen is not None
 
+    def tell(self, status: dict[str, Any]) -> None:
+        """What the daemon has answered just now."""
+        self.status, self.fault = status, ""
+        self.seen.now = status.get("now") or self.seen.now
+
     def pause(self) -> None:
         """Or go on."""
         self._frozen = list(self.seen.rows)[::-1] if self._frozen is None else None
@@ -82,7 +87,7 @@ class Screen:
             self._type(key, character)
             return
         match key:
-            case "p" | "space":
+            case "p":
                 self.pause()
             case "slash":
                 self.typing = not self.detail

@@ -16,7 +16,7 @@ from gateway.cli.watch_screen import Screen
 from gateway.cli.watch_words import DROPS, bar, reason
 from gateway.lorawan.outcome import DropReason
 
-KEYS = ("p", "space", "slash", "enter", "escape", "up", "down", "home", "end", "pageup", "pagedown",
+KEYS = ("p", "slash", "enter", "escape", "up", "down", "home", "end", "pageup", "pagedown",
         "backspace", "x")  # fmt: skip
 EVERYTHING = [
     cases.uplink(1), cases.reading(1), cases.safe(1), cases.drop(after=1), cases.join(after=2),
@@ -88,6 +88,11 @@ def test_verdict_is_the_one_of_status_and_a_daemon_that_is_gone_is_said() -> Non
     assert "Look here: broker unreachable for 3 h 12 min; 4 211 readings" in drawn(one)[1]
     one.fault = "no daemon answers at /run/kogge/kogge.sock"
     assert drawn(one)[1] == one.fault
+    assert drawn(one)[0].endswith("WAITING")
+    one.tell(STATUS | {"now": cases.AT + 7})
+    tell(one, cases.news("radio", state="receiving", reason=""))
+    assert drawn(one)[0].endswith("LIVE")
+    assert table(one) == ["14:03:07 ! gateway       radio: receiving"]
 
 
 def test_what_was_left_out_is_said_in_the_line_that_counts() -> None:
