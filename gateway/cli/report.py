@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     scrubber = scrubbing.Scrubber(secrets.known(file))
     files = dict(texts(parts, scrubber))
     try:
-        written = archive.write(args.file, files, parts.at)
+        written = archive.write(args.file, files, parts.at, archive.owner())
     except PermissionError:
         raise PermissionError(_("{file} may not be written by this user", file=args.file)) from None
     except OSError as error:
@@ -65,7 +65,7 @@ def _told(args: argparse.Namespace, files: list[str], absent: dict[str, str], wr
         told = {"file": str(args.file), "bytes": written, "files": files, "absent": absent}
         return json.dumps({"v": 1, **told})
     lines = [
-        _("{file}: {size}, readable by you alone.", file=args.file, size=size(written)),
+        _("{file}: {size}, readable by its owner alone.", file=args.file, size=size(written)),
         _("Names, places and DevEUIs are in it; keys, passwords and payloads are not."),
         *(_("Not in it: {name}: {why}", name=name, why=why) for name, why in absent.items()),
     ]

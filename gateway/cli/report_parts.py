@@ -130,7 +130,7 @@ def _metrics(args: argparse.Namespace, found: Parts) -> str:
     answer = ask(socket_path(args), "metrics")
     if UNKNOWN_OP in answer.get("error", ""):
         raise ControlError(_("this daemon knows no metrics"))
-    return str(answer.get("metrics", ""))
+    return str(answer.get("text", ""))
 
 
 def _log() -> str:

@@ -19,15 +19,30 @@ def kind(target: Path) -> str | None:
     return next((one for one in KINDS if target.name.lower().endswith(one)), None)
 
 
-def write(target: Path, files: Mapping[str, str], at: float | None) -> int:
-    """The files' names and texts; how many bytes it has. `at` is Unix seconds. Raises OSError; what
-    was there before is replaced only by a whole one.
+def owner(env: Mapping[str, str] = os.environ) -> tuple[int, int] | None:
+    """Whose the archive shall be: with sudo it is for who called it, who wants to copy it."""
+    ids = env.get("SUDO_UID", ""), env.get("SUDO_GID", "")
+    if os.geteuid() != 0 or not all(map(str.isdecimal, ids)):
+        return None
+    return int(ids[0]), int(ids[1])
+
+
+def write(
+    target: Path,
+    files: Mapping[str, str],
+    at: float | None,
+    owner: tuple[int, int] | None = None,
+) -> int:
+    """The files' names and texts; how many bytes it has. `at` is Unix seconds; `owner` user and
+    group. Raises OSError; what was there before is replaced only by a whole one.
     """
     half = target.with_name(f"{target.name}.part")
     half.unlink(missing_ok=True)
     descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as sink:
+            if owner is not None:
+                os.fchown(descriptor, *owner)
             _fill(sink, kind(target), files, int(at or 0))
             sink.flush()
             os.fsync(sink.fileno())

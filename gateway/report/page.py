@@ -40,8 +40,9 @@ figure{margin:1.4rem 0}
 .y{position:relative}.y span,.y b{position:absolute;right:.4rem;transform:translateY(50%);
 white-space:nowrap}.y b{left:0;right:auto;bottom:calc(100% + 1rem);font-weight:400}
 svg{display:block;width:100%;height:9rem;overflow:visible}
-.x{grid-column:2;position:relative;height:1.4rem;overflow:hidden}
-.x span{position:absolute;white-space:nowrap;padding-left:.2rem}
+.x{grid-column:2;position:relative;height:1.4rem}
+.x span{position:absolute;white-space:nowrap;padding:0 .2rem}
+.x .end{transform:translateX(-60%)}
 path{fill:none;vector-effect:non-scaling-stroke;stroke-width:1}
 .rule{stroke:var(--rule)}.day{stroke:var(--rule)}
 .start{stroke:var(--soft);stroke-dasharray:2 3}
@@ -61,7 +62,7 @@ td.figure,th.figure{text-align:right;white-space:nowrap}
 details{margin:.4rem 0}summary{cursor:pointer;padding:.4rem 0}
 @media(max-width:34rem){body{padding:.7rem}.chart{grid-template-columns:2.9rem 1fr}
 .key{margin-left:2.9rem}svg{height:8rem}.strip{height:1.3rem;min-width:5rem}
-.phone-off{display:none}}
+.phone-off,.dense span:nth-child(even){display:none}}
 """
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 

@@ -16,7 +16,8 @@ from gateway.report.series import Points, Span
 
 WIDE, HIGH = 1000, 100  # units of the SVG; its real size is the page's
 MOST_LABELS: Final = 8
-LAST_LABEL: Final = 0.9  # of the width: behind it there is no room for one
+SPARSE: Final = 5  # labels; of more a phone shows every other one
+ROOM: Final = 0.85  # of the width: a label behind it stands to the left of its line
 
 
 class Line(NamedTuple):
@@ -62,10 +63,9 @@ def figure(plot: Plot, span: Span, axis: Axis, name: str, more: str) -> Iterator
     yield f'<figcaption><h3 id="{name}-title">{text(plot.title)}</h3>'
     yield f'<p id="{name}-said">{text(plot.said)}</p></figcaption>'
     yield f'<div class="chart"><div class="y" aria-hidden="true"><b>{text(plot.unit)}</b>'
-    digits = 0 if all(tick == round(tick) for tick in ticks) else 1
     for tick in ticks:
         place = 100 * (tick - low) / (high - low)
-        yield f'<span style="bottom:{place:.1f}%">{number(tick, digits)}</span>'
+        yield f'<span style="bottom:{place:.1f}%">{number(tick)}</span>'
     yield "</div>"
     yield (
         f'<svg role="img" aria-labelledby="{name}-title" aria-describedby="{name}-said"'
@@ -77,11 +77,11 @@ def figure(plot: Plot, span: Span, axis: Axis, name: str, more: str) -> Iterator
     for place, line in enumerate(plot.lines):
         yield from _drawn(line, "ab"[place], low, high, span.steps)
     yield "</svg>"
-    yield '<div class="x" aria-hidden="true">'
+    dense = " dense" if len(axis.labels) > SPARSE else ""
+    yield f'<div class="x{dense}" aria-hidden="true">'
     for share, said in axis.labels:
-        if share > LAST_LABEL:
-            break
-        yield f'<span style="left:{100 * share:.2f}%">{text(said)}</span>'
+        side = ' class="end"' if share > ROOM else ""
+        yield f'<span{side} style="left:{100 * share:.2f}%">{text(said)}</span>'
     yield "</div></div>"
     yield from _key(plot.lines)
     yield from folded(more, table(plot.table))
@@ -93,7 +93,7 @@ def scale(plot: Plot) -> tuple[float, float, list[float]]:
     known = [one for line in plot.lines for one in line.points if one is not None]
     low = 0.0 if plot.from_zero else min(known, default=0.0)
     high = max([*known, low])
-    step = _round((high - low) / 3 or 1.0)
+    step = max(1.0, _round((high - low) / 3 or 1.0))
     first, last = floor(low / step), max(ceil(high / step), floor(low / step) + 1)
     ticks = [each * step for each in range(first, last + 1)]
     return ticks[0], ticks[-1], ticks

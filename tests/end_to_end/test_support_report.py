@@ -134,6 +134,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[tuple[Path, Sky, Daemon]]:
             yield config, sky, one
 
 
+@pytest.mark.realtime
 @pytest.mark.timeout(300)
 async def test_report_has_all_of_a_gateway_and_none_of_its_secrets(tmp_path: Path) -> None:
     async with gateway(tmp_path) as (config, _, one):

@@ -1,5 +1,6 @@
 """The archive is whole or not there, and its owner's alone."""
 
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -57,3 +58,17 @@ def test_older_one_stays_when_the_new_cannot_be_made(tmp_path: Path) -> None:
 def test_kinds() -> None:
     kinds = [archive.kind(Path(name)) for name in ("a.zip", "a.tar.gz", "a.html", "a", "a.tar")]
     assert kinds == [".zip", ".tar.gz", ".html", None, None]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_with_sudo_it_is_for_who_called(tmp_path: Path) -> None:
+    target = tmp_path / "x.zip"
+    whose = archive.owner({"SUDO_UID": "1234", "SUDO_GID": "5678"})
+    archive.write(target, FILES, None, whose)
+    found = target.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (1234, 5678, 0o600)
+
+
+@pytest.mark.parametrize("env", [{}, {"SUDO_UID": "1234"}, {"SUDO_UID": "-1", "SUDO_GID": "x"}])
+def test_without_sudo_it_is_whoever_made_it(env: dict[str, str]) -> None:
+    assert archive.owner(env) is None
