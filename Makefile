@@ -1,6 +1,6 @@
 # The commands of this project. Each sets up what it needs first; a second run sets up nothing.
 .POSIX:
-.PHONY: demo test test-faults power-cuts crash-trials fuzz check bench commands deb wheel lock clean
+.PHONY: demo test test-faults power-cuts crash-trials fuzz check audit sbom bench commands deb wheel lock clean
 
 PYTHON = python3
 N = 1000
@@ -30,6 +30,13 @@ check: .venv/ready-for-test
 	@$(IN_VENV) ruff check .
 	@$(IN_VENV) ruff format --check .
 	@$(IN_VENV) mypy
+	@.ci/audit
+
+audit: .venv/ready-for-test
+	@.ci/audit
+
+sbom: .venv/ready-for-demo
+	@.ci/sbom
 
 bench: .venv/ready-for-test
 	@$(IN_VENV) tests.bench

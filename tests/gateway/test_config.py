@@ -191,3 +191,15 @@ def test_contents_of_files_are_not_told(tmp_path: Path) -> None:
     tables = config.told(config.load(file))
     assert tables["mqtt"]["password_file"] == str(tmp_path / "password")
     assert "horse" not in json.dumps(tables)
+
+
+@pytest.mark.parametrize(
+    "line", ['url = "mqtt://city.example"', 'fallback_urls = ["mqtt://city.example"]']
+)
+def test_line_without_encryption_has_to_be_said_twice(tmp_path: Path, line: str) -> None:
+    assert config.Config().mqtt.url.startswith("mqtts://"), "nothing is said: it is encrypted"
+    assert not config.Config().mqtt.plain_is_ok
+    error = refused(tmp_path, f"[mqtt]\n{line}\n")
+    assert "not encrypted" in str(error)
+    said_twice = write(tmp_path, f"[mqtt]\n{line}\nplain_is_ok = true\n")
+    assert "city.example" in repr(config.load(said_twice).mqtt)
