@@ -14,7 +14,7 @@ from typing import Any
 
 HOUSE = Path(__file__).resolve().parents[1]
 SPDX = re.compile(r"[A-Za-z0-9.+-]+-[A-Za-z0-9.+-]+( OR [A-Za-z0-9.+-]+)*|MIT")
-FAMILIES = ("MIT", "BSD", "Apache", "LGPL", "EPL", "MPL", "public domain")
+FAMILIES = ("MIT", "BSD", "Apache", "LGPL", "EPL", "MPL", "PSF", "public domain")
 
 
 def known_licences(text: str) -> dict[str, str]:
