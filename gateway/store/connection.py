@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from gateway.errors import ConfigError, DiskFault, StoreError
-from gateway.store import damage, faults, plain_keys, sessions, tables, wal
+from gateway.store import counts, damage, faults, plain_keys, sessions, tables, wal
 from gateway.store.bounds import Room
 from gateway.store.migrations import migrate, schema
 from gateway.store.opening import connect, connect_to_read, take_lock
@@ -84,6 +84,7 @@ class Connection:
         self._unlock(connection)
         damage.check(connection)
         raise_numbers(connection)
+        self.salvages += [f"{self._path}: {told}" for told in counts.mend(connection)]
         tables.write(connection, [owed.followed_by(PROOF)])
         wal.grow(self._path)
 

@@ -7,9 +7,15 @@ that rose. The highest of a session counts, here and in its own row.
 `number` counts the rows: with MANY of them they become one, in which each living session stands
 once. What is torn or unknown says nothing: an older counter lets frames in again, and they keep
 their identity (D2).
+
+`crc` is zlib's CRC-32 of a row. With it a flipped bit is found and put right: a high one would keep
+its device out. What is worse is believed all the same: this row may be the only one that knows a
+counter, for weeks, and without it frames of all that time would be accepted anew, and answered.
+Both are told (`mend`).
 """
 
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from struct import Struct
 from typing import Final, NamedTuple
@@ -30,7 +36,7 @@ def write(connection: sqlite3.Connection, counts: Sequence[Count]) -> None:
     """Inside a transaction of the caller's."""
     if not counts:
         return
-    number = connection.execute(_INSERT, (_pack(counts),)).lastrowid
+    number = _insert(connection, counts)
     if number is not None and number >= MANY:
         _fold(connection)
 
@@ -38,20 +44,80 @@ def write(connection: sqlite3.Connection, counts: Sequence[Count]) -> None:
 def latest(connection: sqlite3.Connection) -> dict[tuple[int, bytes], int]:
     """By DevEUI and session id."""
     found: dict[tuple[int, bytes], int] = {}
-    for (blob,) in connection.execute("SELECT counts FROM f_cnt_up"):
-        for count in _unpack(blob):
+    for _, blob, crc in connection.execute(_ALL):
+        for count in _unpack(_righted(blob, crc) or blob):
             key = count.dev_eui, count.id
             found[key] = max(count.f_cnt_up, found.get(key, -1))
     return found
 
 
-_INSERT: Final = "INSERT INTO f_cnt_up (counts) VALUES (?)"
+def forget(connection: sqlite3.Connection, dev_eui: int, id_: bytes) -> None:
+    """A session is about to begin: one of the same name, that has ended, says nothing of it."""
+    name = Count(dev_eui, id_, 0)
+    if connection.execute(_KNOWS, (_pack([name])[:-_F_CNT_BYTES],)).fetchone():
+        _fold(connection)
+
+
+def mend(connection: sqlite3.Connection) -> list[str]:
+    """Rows whose check value is wrong get one that is right; what is told of each."""
+    told: list[str] = []
+    for number, blob, crc in connection.execute(_ALL).fetchall():
+        if _is_whole(blob, crc):
+            continue
+        righted = _righted(blob, crc)
+        whole = blob if righted is None else righted
+        connection.execute(_UPDATE, (whole, zlib.crc32(whole), number))
+        told.append(_FLIPPED if righted is not None else _DAMAGED.format(len(blob) // _COUNT.size))
+    return told
+
+
+_F_CNT_BYTES: Final = 4
+_ALL: Final = "SELECT number, counts, crc FROM f_cnt_up"
+_KNOWS: Final = "SELECT 1 FROM f_cnt_up WHERE instr(counts, ?)"
+_UPDATE: Final = "UPDATE f_cnt_up SET counts = ?, crc = ? WHERE number = ?"
+_FLIPPED: Final = "one bit of the FCntUp of quiet sessions was flipped, and has been put right"
+_DAMAGED: Final = (
+    "among {} FCntUp of quiet sessions some are damaged; they are believed, for a lower one would"
+    " let old frames in: a device of which one is too high is not heard until it joins again"
+    " (kogge why DEVEUI)"
+)
+
+
+def _insert(connection: sqlite3.Connection, counts: Iterable[Count]) -> int | None:
+    blob = _pack(counts)
+    insert = "INSERT INTO f_cnt_up (counts, crc) VALUES (?, ?)"
+    return connection.execute(insert, (blob, zlib.crc32(blob))).lastrowid
+
+
+def _is_whole(blob: bytes, crc: object) -> bool:
+    """Rows of older versions have no check value."""
+    return crc is None or crc == zlib.crc32(blob)
+
+
+def _righted(blob: bytes, crc: object) -> bytes | None:
+    """With the one bit flipped back that makes it right; None: there is none.
+
+    What a flipped bit does to a CRC depends on nothing but its distance from the end.
+    """
+    if _is_whole(blob, crc):
+        return blob
+    wrong = zlib.crc32(blob) ^ crc if isinstance(crc, int) else 0
+    if wrong.bit_count() == 1:
+        return blob
+    nothing = zlib.crc32(b"\0")
+    effects = [zlib.crc32(bytes([1 << bit])) ^ nothing for bit in range(8)]
+    for at in reversed(range(len(blob))):
+        if wrong in effects:
+            flipped = blob[at] ^ 1 << effects.index(wrong)
+            return blob[:at] + bytes([flipped]) + blob[at + 1 :]
+        effects = [zlib.crc32(b"\0", effect) ^ nothing for effect in effects]
+    return None
 
 
 def _fold(connection: sqlite3.Connection) -> None:
-    counts = _newer(latest(connection), connection.execute(_ROWS))
+    counts = list(_newer(latest(connection), connection.execute(_ROWS)))
     connection.execute("DELETE FROM f_cnt_up")
-    connection.execute(_INSERT, (_pack(counts),))
+    _insert(connection, counts)
 
 
 _ROWS: Final = "SELECT dev_eui, id, f_cnt_up FROM session"

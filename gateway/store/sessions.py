@@ -69,6 +69,7 @@ def write(connection: sqlite3.Connection, written: Iterable[Session]) -> None:
     for session in sorted(written, key=attrgetter("dev_eui", "id")):
         row = _row(session)
         if connection.execute(_UPDATE, row).rowcount == 0:
+            counts.forget(connection, session.dev_eui, session.id)
             connection.execute(_INSERT, row)
 
 

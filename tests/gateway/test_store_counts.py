@@ -1,6 +1,7 @@
 """FCntUp of quiet uplinks: a few bytes on disk, and never lost by their folding."""
 
 import sqlite3
+from contextlib import closing
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +22,9 @@ COUNTS = st.lists(
 
 def tables() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:")
-    connection.execute("CREATE TABLE f_cnt_up (number INTEGER PRIMARY KEY, counts BLOB NOT NULL)")
+    connection.execute(
+        "CREATE TABLE f_cnt_up (number INTEGER PRIMARY KEY, counts BLOB NOT NULL, crc INTEGER)"
+    )
     connection.execute("CREATE TABLE session (dev_eui TEXT, id TEXT, f_cnt_up INTEGER)")
     return connection
 
@@ -66,6 +69,107 @@ def test_folding_keeps_what_is_one_above_its_row_and_not_what_stands_there() -> 
     assert counts.latest(connection) == {(1, session().id): 6}
 
 
+@given(st.lists(COUNTS, min_size=1, max_size=5), st.data())
+def test_flipped_bit_is_put_right_and_told_once(
+    commits: list[list[Count]], data: st.DataObject
+) -> None:
+    connection = tables()
+    for commit in commits:
+        counts.write(connection, commit)
+    known = counts.latest(connection)
+    number = data.draw(st.integers(1, len(commits)))
+    flip(connection, number, data.draw(st.integers(0, len(commits[number - 1]) * 17 * 8 - 1)))
+    assert counts.latest(connection) == known
+    (told,) = counts.mend(connection)
+    assert "put right" in told
+    assert counts.mend(connection) == []
+    assert counts.latest(connection) == known
+
+
+def test_flipped_bit_of_a_check_value_changes_nothing() -> None:
+    connection = tables()
+    counts.write(connection, [Count(1, b"12345", 7)])
+    connection.execute("UPDATE f_cnt_up SET crc = (crc | 64) - (crc & 64)")
+    assert counts.latest(connection) == {(1, b"12345"): 7}
+    assert len(counts.mend(connection)) == 1
+    assert counts.mend(connection) == []
+
+
+def test_bit_that_is_put_right_in_a_street_s_worth_of_counters() -> None:
+    connection = tables()
+    many = [Count(n, b"12345", n) for n in range(2000)]
+    counts.write(connection, many)
+    flip(connection, 1, 17 * 8 * 1000 + 13 * 8)
+    assert counts.latest(connection) == {(one.dev_eui, one.id): one.f_cnt_up for one in many}
+
+
+def test_folding_puts_a_flipped_bit_right() -> None:
+    connection = tables()
+    live(connection, session(1, f_cnt_up=-1))
+    counts.write(connection, [Count(1, session().id, 7)])
+    flip(connection, 1, 13 * 8)
+    for _ in range(counts.MANY):
+        counts.write(connection, [Count(2, b"12345", 1)])
+    assert counts.latest(connection)[1, session().id] == 7
+    assert counts.mend(connection) == []
+
+
+def test_what_cannot_be_put_right_lets_no_older_frame_in_and_is_told_once() -> None:
+    """Believed too low, a counter would accept again what was heard long ago."""
+    connection = tables()
+    counts.write(connection, [Count(1, b"12345", 7), Count(2, b"12345", 8)])
+    for bit in (0, 11, 25):
+        flip(connection, 1, bit)
+    assert counts.latest(connection)[2, b"12345"] == 8
+    (told,) = counts.mend(connection)
+    assert "too high" in told
+    assert counts.mend(connection) == []
+    assert counts.latest(connection)[2, b"12345"] == 8
+
+
+def test_row_of_an_older_version_is_believed() -> None:
+    connection = tables()
+    counts.write(connection, [Count(1, b"12345", 7)])
+    connection.execute("UPDATE f_cnt_up SET crc = NULL")
+    assert counts.latest(connection) == {(1, b"12345"): 7}
+    assert counts.mend(connection) == []
+
+
+async def test_damaged_counters_are_told_at_the_start_and_the_device_is_heard(
+    world: World,
+) -> None:
+    one = session(f_cnt_up=5)
+    async with world.buffer() as buffer:
+        await buffer.keep([event(1)], Changes((one,)))
+        one.f_cnt_up = 6
+        buffer.touch(one)
+        world.time += WAIT
+        await buffer.flush()
+    with closing(sqlite3.connect(world.path)) as card, card:
+        flip(card, 1, 13 * 8)
+    for told in (1, 0):
+        async with world.store() as store:
+            assert len(store.salvages) == told
+            assert store.quarantined == []
+            assert [found.f_cnt_up for found in (await store.load()).sessions] == [6]
+
+
+async def test_session_that_begins_knows_nothing_of_one_of_the_same_name(world: World) -> None:
+    ended, other = session(f_cnt_up=5), session(2, f_cnt_up=5)
+    async with world.buffer() as buffer:
+        await buffer.keep([], Changes((ended, other)))
+        for one in (ended, other):
+            one.f_cnt_up = 900
+            buffer.touch(one)
+        world.time += WAIT
+        await buffer.flush()
+        await buffer.keep([], Changes(ended=((1, ended.id),)))
+        await buffer.keep([], Changes((session(f_cnt_up=0),)))
+    async with world.store() as store:
+        found = {known.dev_eui: known.f_cnt_up for known in (await store.load()).sessions}
+    assert found == {1: 0, 2: 900}
+
+
 def test_torn_row_says_what_is_whole() -> None:
     connection = tables()
     counts.write(connection, [Count(1, b"12345", 7), Count(2, b"12345", 8)])
@@ -103,6 +207,14 @@ async def test_session_that_nobody_has_written_yet_is_written_whole(world: World
         buffer.touch(session(f_cnt_up=5))
         await buffer.close()
     assert in_row(world) == 5
+
+
+def flip(connection: sqlite3.Connection, number: int, bit: int) -> None:
+    row = "SELECT counts FROM f_cnt_up WHERE number = ?"
+    (blob,) = connection.execute(row, (number,)).fetchone()
+    flipped = bytearray(blob)
+    flipped[bit // 8] ^= 0x80 >> bit % 8
+    connection.execute("UPDATE f_cnt_up SET counts = ? WHERE number = ?", (flipped, number))
 
 
 def in_row(world: World) -> int:
