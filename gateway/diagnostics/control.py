@@ -8,6 +8,7 @@ gateway/diagnostics/peer.py; to others the answer is `{"error": …, "denied": t
 """
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing
@@ -19,6 +20,8 @@ import msgspec
 from gateway.diagnostics.peer import may_ask, peer_of
 from gateway.diagnostics.watch import Watch
 from gateway.errors import ControlError, GatewayError
+
+log = logging.getLogger(__name__)
 
 _MAX_REQUEST = 64 * 1024
 _MODE = 0o660
@@ -50,6 +53,7 @@ class Control:
         """
         self._path, self._status, self._watch, self._ops = path, status, watch, ops or {}
         self._askers: set[asyncio.Task[None]] = set()
+        self._denied: set[int] = set()
 
     async def open(self) -> None:
         """Bind the socket, replacing one that a killed daemon left behind; ControlError if not."""
@@ -97,14 +101,22 @@ class Control:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            may = may_ask(peer_of(writer.get_extra_info("socket")), self._group)
+            peer = peer_of(writer.get_extra_info("socket"))
+            may = may_ask(peer, self._group)
             while line := await reader.readline():
                 if not may:
+                    self._note_denied(peer.uid)
                     await _send(writer, DENIED)
                     break
                 await self._answer(line, reader, writer)
         except (ConnectionError, ValueError):
             pass  # the asker left, or sent a line without an end: it is nobody's fault but theirs
+
+    def _note_denied(self, uid: int) -> None:
+        """Once for each user, so nobody fills the log with it."""
+        if uid not in self._denied:
+            log.warning("user %d asked on the control socket, and may not", uid)
+        self._denied.add(uid)
 
     async def _answer(
         self, line: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

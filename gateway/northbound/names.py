@@ -8,7 +8,7 @@ The rules of pseudonyms:
   maker's has (IEEE Std 802, universally or locally administered). It stands for the name, too.
 - The session and the reading's id are hidden likewise: both can be made of a DevEUI and what is to
   be heard on the air. So is the DevAddr: it is left out.
-- Sentences for people lose the names of our devices and whatever looks like an EUI. They get no
+- All else that is text loses the names of our devices and whatever looks like an EUI. They get no
   pseudonym: a sentence may repeat what the city has said, and would tell it whose that is.
 - The city says the pseudonym where it means the device. The DevEUI itself is none.
 """
@@ -78,9 +78,9 @@ class Names:
                 return self._session(str(detail["device"]), value)
             case "id":
                 return self._id(value)
-            case "reason":
-                return self._without_names(value)
-        return value
+            case "correlation" | "command":  # the city's own words
+                return value
+        return self._without_names(value)
 
     def _device(self, dev_eui: str) -> str:
         found = bytearray(self._digest("device", dev_eui)[:8])

@@ -1,5 +1,6 @@
 """Backup and restore as commands: what is put where, what is kept, and what is refused."""
 
+import asyncio
 import json
 import sqlite3
 import stat
@@ -13,7 +14,10 @@ from lamp_post import APP_KEY, write_files
 
 from gateway.backup import contents, sealed
 from gateway.cli import main
+from gateway.northbound import names
 from gateway.store import copying
+from gateway.store import secret as sealed_note
+from gateway.store.database import Store
 from gateway.store.migrations import schema
 
 EUI = "0011223344556677"
@@ -75,6 +79,20 @@ def test_restore_puts_all_in_place_and_keeps_the_eui(old: Path, tmp_path: Path) 
         assert stat.S_IMODE((new.parent / name).stat().st_mode) == 0o600
     assert not (new.parent / ".restoring").exists()
     assert not list(new.parent.glob("*-wal"))
+
+
+def test_devices_keep_their_pseudonyms_at_the_replacement(old: Path, tmp_path: Path) -> None:
+    async def key(config: Path) -> bytes:
+        store = await Store.open(config.parent / "kogge.db")
+        try:
+            return await sealed_note.secret(store, names.NAME)
+        finally:
+            await store.close()
+
+    before, new = asyncio.run(key(old)), tmp_path / "new" / "kogge.toml"
+    assert run("backup", old) == 0
+    assert run("restore", new) == 0
+    assert asyncio.run(key(new)) == before
 
 
 def test_restore_refuses_a_state_that_is_there_and_with_force_keeps_it(

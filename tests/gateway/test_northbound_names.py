@@ -87,6 +87,13 @@ def test_sentence_loses_names_and_euis_and_stays_one() -> None:
     assert said == f"not heard: {HIDDEN} ({HIDDEN}), {HIDDEN}"
 
 
+def test_what_a_later_event_says_loses_them_too_and_the_city_s_words_stay() -> None:
+    """A correlation is the city's: with it taken away the city would not know its answer."""
+    detail = {"new_text": f"of {READING.name}", "correlation": READING.device, "count": 3}
+    told = NAMES.event(event("later", detail)).detail
+    assert told == {"new_text": f"of {HIDDEN}", "correlation": READING.device, "count": 3}
+
+
 def test_id_of_an_event_is_not_made_of_the_dev_eui() -> None:
     """Else the DevEUI could be found by trying all there are."""
     one = event(*EVENTS[0])
