@@ -17,7 +17,8 @@ from textual.events import Key
 from textual.widget import Widget
 
 from gateway.cli.watch_model import Seen
-from gateway.cli.watch_screen import Line, Look, Screen
+from gateway.cli.watch_screen import Screen
+from gateway.cli.watch_table import Line, Look
 from gateway.diagnostics.client import follow
 from gateway.errors import ControlError
 

@@ -8,46 +8,21 @@
 """
 
 import textwrap
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import zip_longest
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final
 
 from gateway.cli.language import _, number
 from gateway.cli.screen import Level
 from gateway.cli.status_screen import parts, said_first, title
 from gateway.cli.watch_detail import lines as detail_lines
-from gateway.cli.watch_model import KEPT, MINUTES, Row, Seen
-from gateway.cli.watch_words import (
-    BAR,
-    alarms,
-    clock,
-    found,
-    reason,
-    rssi_bar,
-    snr_bar,
-    what,
-    who,
-)
+from gateway.cli.watch_model import KEPT, Row, Seen
+from gateway.cli.watch_table import Line, counted, heading, line, panel
+from gateway.cli.watch_words import found
 
 SMALL: Final = (80, 12)
-SFS: Final = (7, 8, 9, 10, 11, 12)
-PANEL: Final = 52  # columns of the channels; the drops have the rest
-NAME: Final = 13
-SIGNAL: Final = BAR + 5 + 1 + BAR + 6  # columns of RSSI and SNR, behind `what`
-RADIO: Final = SIGNAL + 5 + 6
-MARKS: Final = {"drop": "x", "join": "+", "down": "v", "news": "!", "up": " "}
-
-Look: TypeAlias = Level | Literal["plain", "heading", "selected"]
 STEPS: Final = {"up": -1, "down": 1, "home": -KEPT, "end": KEPT}
 LONGEST: Final = 24  # characters of a filter
-LOOKS: Final[dict[str, Look]] = {"drop": "note", "join": "ok"}
-
-
-class Line(NamedTuple):
-    text: str
-    look: Look = "plain"
 
 
 @dataclass(slots=True)
@@ -155,7 +130,7 @@ class Screen:
         width, height = max(width, SMALL[0]), max(height, SMALL[1])
         above = [*self._top(width)]
         if not self.detail:
-            above += _panel(self.seen, width, 16 if height >= 36 else 8)
+            above += panel(self.seen, width, 16 if height >= 36 else 8)
         room = height - len(above) - 1
         below = self._detail(width, room) if self.detail else self._table(width, room)
         body = [*above, *below][: height - 1]
@@ -174,7 +149,7 @@ class Screen:
             said, width, break_on_hyphens=False, max_lines=most, placeholder=" …"
         )
         yield from (Line(one, level) for one in wrapped)
-        yield _counted(self.seen)
+        yield counted(self.seen)
 
     def _verdict(self) -> tuple[str, Level]:
         if self.fault:
@@ -182,15 +157,13 @@ class Screen:
         return said_first(self.status, parts(self.status))
 
     def _table(self, width: int, room: int) -> Iterator[Line]:
-        space = width - 11 - NAME - 1 - RADIO
-        yield Line(_head(space), "heading")
+        yield heading(width)
         rows, shown = self.rows(), max(1, room - 1)
         self._page = max(1, shown - 1)
         at = self._at(rows)
         first = max(0, at - shown + 1)
         for row in rows[first : first + shown]:
-            is_selected = row is self.selected
-            yield Line(_row(row, space, is_selected), "selected" if is_selected else _look(row))
+            yield line(row, width, is_selected=row is self.selected)
         if not rows:
             yield Line(_("nothing has come yet") if not self.needle else _("nothing like that"))
 
@@ -221,98 +194,6 @@ class Screen:
         if self.selected is None:
             return 0
         return next((at for at, row in enumerate(rows) if row is self.selected), 0)
-
-
-def _counted(seen: Seen) -> Line:
-    counts = seen.counts
-    said = [
-        _("accepted {n}", n=number(counts["up"])), _("safe {n}", n=number(counts["safe"])),
-        _("joins {n}", n=number(counts["join"])), _("down {n}", n=number(counts["down"])),
-        _("dropped {n}", n=number(counts["drop"])),
-    ]  # fmt: skip
-    if counts["left_out"]:
-        said.insert(0, _("LEFT OUT {n}: too fast", n=number(counts["left_out"])))
-    return Line("  ".join(said), "note" if counts["left_out"] else "plain")
-
-
-def _panel(seen: Seen, width: int, height: int) -> Iterator[Line]:
-    """Channels by SF beside drops by reason; a line more says what has no room."""
-    left, right = list(_channels(seen, height)), list(_drops(seen, width - PANEL, height))
-    lines = zip_longest(left, right, fillvalue="")
-    yield from (
-        Line(f"{one:{PANEL}}{other}".rstrip(), "plain" if at else "heading")
-        for at, (one, other) in enumerate(lines)
-    )
-
-
-def _channels(seen: Seen, height: int) -> Iterator[str]:
-    counts, busy = seen.occupancy.counts(), seen.occupancy.busy()
-    rates = sorted({*SFS, *(sf for _, sf in counts)})
-    cell = 5 if len(rates) == len(SFS) else 4
-    names = (f"SF{sf}" if sf else "FSK" for sf in rates)
-    yield f"{'MHz':>7}" + "".join(f"{name:>{cell}}" for name in names) + f"{_('busy'):>8}"
-    totals = Counter[int]()
-    for (channel, _sf), count in counts.items():
-        totals[channel] += count
-    busiest = totals.most_common(height if len(totals) <= height else height - 1)
-    for channel, _count in sorted(busiest):
-        cells = "".join(f"{_short(counts[channel, sf]):>{cell}}" for sf in rates)
-        yield f"{channel / 1e6:7.1f}{cells}{number(busy.get(channel, 0.0), 1):>6} %"
-    if len(totals) > height:
-        rest = totals.total() - sum(count for _, count in busiest)
-        yield _("  on {n} other channels {count}", n=len(totals) - len(busiest), count=rest)
-    if not totals:
-        yield _("  no frame in the last {minutes} min", minutes=MINUTES)
-
-
-def _short(count: int) -> str:
-    """Of three digits at most."""
-    return "." if not count else str(count) if count < 1000 else f"{count // 1000}k"
-
-
-def _drops(seen: Seen, width: int, height: int) -> Iterator[str]:
-    yield f"{_('dropped'):{width - 7}}{'':7}"
-    most = seen.drops.most_common()
-    for code, count in most[: height if len(most) <= height else height - 1]:
-        yield f"{reason(code):{width - 7}.{width - 8}}{number(count):>7}"
-    if len(most) > height:
-        rest = sum(count for _, count in most[height - 1 :])
-        yield f"{_('other reasons'):{width - 7}}{number(rest):>7}"
-
-
-def _head(space: int) -> str:
-    return (
-        f"{_('time'):10} {_('device'):{NAME}.{NAME}} {_('what'):{space}.{space}}"
-        f"{'RSSI dBm':>{BAR + 5}} {'SNR dB':>{BAR + 6}}{'SF':>5}{'MHz':>6}"
-    )
-
-
-def _row(row: Row, space: int, is_selected: bool) -> str:
-    pointer = ">" if is_selected else " "
-    lead = f"{clock(row.at)}{pointer}{MARKS[row.kind]} {who(row):{NAME}.{NAME}} "
-    if row.kind == "news":
-        return lead + what(row)
-    text, radio = what(row), _radio(row)
-    if row.kind == "down":  # nobody has measured it
-        space, radio = space + SIGNAL, radio[SIGNAL:]
-    text = text if len(text) < space else text[: space - 2] + "…"
-    return f"{lead}{text:{space}}{radio}".rstrip()
-
-
-def _radio(row: Row) -> str:
-    told = row.told
-    rssi, snr = told.get("rssi"), told.get("snr")
-    strength = "" if rssi is None else f"{rssi_bar(rssi)}{number(rssi):>5}"
-    noise = "" if snr is None else f"{snr_bar(snr)}{number(snr, 1):>6}"
-    rate = f"SF{told['sf']}" if told["sf"] else "FSK"
-    place = number(told["frequency"] / 1e6, 1) if told.get("frequency") else ""
-    return f"{strength:{BAR + 5}} {noise:{BAR + 6}}{rate:>5}{place:>6}"
-
-
-def _look(row: Row) -> Look:
-    if alarms(row):
-        return "bad"
-    return LOOKS.get(row.kind, "plain")
 
 
 def _wrapped(text: str, width: int) -> list[str]:

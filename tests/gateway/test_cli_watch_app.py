@@ -16,7 +16,7 @@ from watch_cases import Told
 
 from gateway.cli.status import asked
 from gateway.cli.watch_app import STYLES, WatchApp
-from gateway.cli.watch_screen import Look
+from gateway.cli.watch_table import Look
 
 SECONDS, A_SECOND = 10, 259  # frames/s are what an SX1302 can hear (docs/performance.md)
 

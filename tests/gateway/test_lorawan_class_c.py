@@ -42,6 +42,7 @@ def test_class_c_is_sent_to_at_once_in_rx2() -> None:
         assert answer is not None
         (window,) = answer.windows
         assert (window.delay_us, window.frequency, window.sf) == (0, 869_525_000, 12)
+        assert answer.dev_eui == CLASS_C.dev_eui
         assert street.device.more_waits == more
         assert street.sent(answer) == ["OK"]
     assert street.listens() is None
@@ -91,7 +92,7 @@ def test_class_c_keeps_order_of_counters() -> None:
     outcome = street.speaks()
     assert [result.status for result in outcome.results] == [Verdict.ACKED]
     assert outcome.answer is not None
-    assert outcome.answer.downlink == 2
+    assert (outcome.answer.downlink, outcome.answer.dev_eui) == (2, CLASS_C.dev_eui)
 
 
 @pytest.mark.parametrize("told_first", [True, False])

@@ -66,6 +66,7 @@ def test_join_leaves_its_nonces_and_a_pending_session() -> None:
 
 def test_join_is_answered_after_five_or_six_seconds() -> None:
     got = joined(network([otaa()]).receive(packet(request(1))))
+    assert got.answer.dev_eui == DEV_EUI
     assert got.answer.windows == (
         Window(1, 5_000_000, 868_300_000, 9, 125_000, 16, 123),
         Window(2, 6_000_000, 869_525_000, 12, 125_000, 29, 59),

@@ -1,0 +1,136 @@
+"""The parts of the picture of `kogge watch`: what was counted, the panel, the rows. Pure."""
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import zip_longest
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from gateway.cli.language import _, number
+from gateway.cli.screen import Level
+from gateway.cli.watch_model import MINUTES, Row, Seen
+from gateway.cli.watch_words import (
+    BAR,
+    alarms,
+    clock,
+    reason,
+    rssi_bar,
+    snr_bar,
+    what,
+    who,
+)
+
+SFS: Final = (7, 8, 9, 10, 11, 12)
+PANEL: Final = 52  # columns of the channels; the drops have the rest
+NAME: Final = 13
+LEAD: Final = 11 + NAME + 1  # columns of time, mark and name
+SIGNAL: Final = BAR + 5 + 1 + BAR + 6  # columns of RSSI and SNR, behind `what`
+RADIO: Final = SIGNAL + 5 + 6
+MARKS: Final = {"drop": "x", "join": "+", "down": "v", "news": "!", "up": " "}
+
+Look: TypeAlias = Level | Literal["plain", "heading", "selected"]
+LOOKS: Final[dict[str, Look]] = {"drop": "note", "join": "ok"}
+
+
+class Line(NamedTuple):
+    text: str
+    look: Look = "plain"
+
+
+def counted(seen: Seen) -> Line:
+    counts = seen.counts
+    said = [
+        _("accepted {n}", n=number(counts["up"])), _("safe {n}", n=number(counts["safe"])),
+        _("joins {n}", n=number(counts["join"])), _("down {n}", n=number(counts["down"])),
+        _("dropped {n}", n=number(counts["drop"])),
+    ]  # fmt: skip
+    if counts["left_out"]:
+        said.insert(0, _("LEFT OUT {n}: too fast", n=number(counts["left_out"])))
+    return Line("  ".join(said), "note" if counts["left_out"] else "plain")
+
+
+def panel(seen: Seen, width: int, height: int) -> Iterator[Line]:
+    """Channels by SF beside drops by reason; a line more says what has no room."""
+    left, right = list(_channels(seen, height)), list(_drops(seen, width - PANEL, height))
+    lines = zip_longest(left, right, fillvalue="")
+    yield from (
+        Line(f"{one:{PANEL}}{other}".rstrip(), "plain" if at else "heading")
+        for at, (one, other) in enumerate(lines)
+    )
+
+
+def _channels(seen: Seen, height: int) -> Iterator[str]:
+    counts, busy = seen.occupancy.counts(), seen.occupancy.busy()
+    rates = sorted({*SFS, *(sf for _, sf in counts)})
+    cell = 5 if len(rates) == len(SFS) else 4
+    names = (f"SF{sf}" if sf else "FSK" for sf in rates)
+    yield f"{'MHz':>7}" + "".join(f"{name:>{cell}}" for name in names) + f"{_('busy'):>8}"
+    totals = Counter[int]()
+    for (channel, _sf), count in counts.items():
+        totals[channel] += count
+    busiest = totals.most_common(height if len(totals) <= height else height - 1)
+    for channel, _count in sorted(busiest):
+        cells = "".join(f"{_short(counts[channel, sf]):>{cell}}" for sf in rates)
+        yield f"{channel / 1e6:7.1f}{cells}{number(busy.get(channel, 0.0), 1):>6} %"
+    if len(totals) > height:
+        rest = totals.total() - sum(count for _, count in busiest)
+        yield _("  on {n} other channels {count}", n=len(totals) - len(busiest), count=rest)
+    if not totals:
+        yield _("  no frame in the last {minutes} min", minutes=MINUTES)
+
+
+def _short(count: int) -> str:
+    """Of three digits at most."""
+    return "." if not count else str(count) if count < 1000 else f"{count // 1000}k"
+
+
+def _drops(seen: Seen, width: int, height: int) -> Iterator[str]:
+    yield f"{_('dropped'):{width - 7}}{'':7}"
+    most = seen.drops.most_common()
+    for code, count in most[: height if len(most) <= height else height - 1]:
+        yield f"{reason(code):{width - 7}.{width - 8}}{number(count):>7}"
+    if len(most) > height:
+        rest = sum(count for _, count in most[height - 1 :])
+        yield f"{_('other reasons'):{width - 7}}{number(rest):>7}"
+
+
+def heading(width: int) -> Line:
+    """Over the rows."""
+    space = _space(width)
+    said = (
+        f"{_('time'):10} {_('device'):{NAME}.{NAME}} {_('what'):{space}.{space}}"
+        f"{'RSSI dBm':>{BAR + 5}} {'SNR dB':>{BAR + 6}}{'SF':>5}{'MHz':>6}"
+    )
+    return Line(said, "heading")
+
+
+def line(row: Row, width: int, *, is_selected: bool) -> Line:
+    """One row."""
+    pointer = ">" if is_selected else " "
+    look = "selected" if is_selected else "bad" if alarms(row) else LOOKS.get(row.kind, "plain")
+    said = f"{clock(row.at)}{pointer}{MARKS[row.kind]} {who(row):{NAME}.{NAME}} "
+    return Line(said + _said(row, _space(width)).rstrip(), look)
+
+
+def _space(width: int) -> int:
+    """Columns for what a row is about."""
+    return width - LEAD - RADIO
+
+
+def _said(row: Row, space: int) -> str:
+    if row.kind == "news":
+        return what(row)
+    text, radio = what(row), _radio(row)
+    if row.kind == "down":  # nobody has measured it
+        space, radio = space + SIGNAL, radio[SIGNAL:]
+    text = text if len(text) < space else text[: space - 2] + "…"
+    return f"{text:{space}}{radio}"
+
+
+def _radio(row: Row) -> str:
+    told = row.told
+    rssi, snr = told.get("rssi"), told.get("snr")
+    strength = "" if rssi is None else f"{rssi_bar(rssi)}{number(rssi):>5}"
+    noise = "" if snr is None else f"{snr_bar(snr)}{number(snr, 1):>6}"
+    rate = f"SF{told['sf']}" if told["sf"] else "FSK"
+    place = number(told["frequency"] / 1e6, 1) if told.get("frequency") else ""
+    return f"{strength:{BAR + 5}} {noise:{BAR + 6}}{rate:>5}{place:>6}"
