@@ -16,6 +16,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from pathlib import Path
+from struct import Struct
 from typing import Literal
 
 from gateway import RELEASED
@@ -26,6 +27,8 @@ _DRIFT = 1e-6  # per second; the kernel slews both alike
 _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 _MARK = Path("/run/systemd/timesync/synchronized")
 _TIMEX_BYTES = 512  # struct timex is 208 bytes on 64-bit Linux and 128 on 32-bit
+_TIMEX = Struct("@I4li")  # modes, offset, freq, maxerror, esterror, status
+_STA_NANO = 0x2000
 
 Quality = Literal["gnss", "ntp", "rtc", "unsynchronised"]
 
@@ -43,8 +46,23 @@ def _libc() -> ctypes.CDLL:
 def kernel_is_synchronised() -> bool | None:
     """Whether a time service (timesyncd, chrony, ntpd) has told the kernel the time; None where
     this process may not ask (ProtectClock= of the service)."""
-    state: int = _libc().adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))  # zeros: only asks
+    state, _ = _adjtimex()
     return None if state < 0 else state < _TIME_ERROR
+
+
+def kernel_offset() -> float | None:
+    """Seconds by which the kernel still has to move the clock, as the time service has it; None:
+    none has set it.
+    """
+    state, timex = _adjtimex()
+    _, offset, _, _, _, status = _TIMEX.unpack(timex[: _TIMEX.size])
+    unit = 1e-9 if status & _STA_NANO else 1e-6
+    return float(offset * unit) if 0 <= state < _TIME_ERROR else None
+
+
+def _adjtimex() -> tuple[int, bytes]:
+    timex = ctypes.create_string_buffer(_TIMEX_BYTES)  # zeros: only asks
+    return _libc().adjtimex(timex), timex.raw
 
 
 def was_synchronised() -> bool:
@@ -146,6 +164,13 @@ class Clock:
         if moment.at is not None or moment.boot_id != self._boot:
             return moment
         return self.moment(moment.monotonic_s)
+
+
+def age(moment: Moment, now: Moment) -> float | None:
+    """Seconds from one to the other; None where the clocks of two boots tell nothing."""
+    if moment.boot_id == now.boot_id:
+        return max(0.0, now.monotonic_s - moment.monotonic_s)
+    return None if moment.at is None or now.at is None else max(0.0, now.at - moment.at)
 
 
 def rfc3339(at: float) -> str:

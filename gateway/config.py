@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from drivers.semtech_udp import address
+from gateway.diagnostics.log_limits import USUAL_MIB_PER_DAY
 from gateway.errors import ConfigError
 from gateway.files import (
     DEFAULT_CODECS,
@@ -21,6 +22,7 @@ from gateway.files import (
     read_toml,
 )
 from gateway.lorawan.join_control import USUAL_JOINS_PER_MINUTE
+from gateway.metrics import listen
 
 Text = TypeVar("Text", bound=msgspec.Struct)
 
@@ -104,6 +106,16 @@ class Clock(msgspec.Struct, forbid_unknown_fields=True):
     source: Literal["auto", "rtc", "gnss"] = "auto"
 
 
+class Metrics(msgspec.Struct, forbid_unknown_fields=True):
+    listen: str = ""
+    textfile: str = ""
+    devices: bool = False
+
+
+class Log(msgspec.Struct, forbid_unknown_fields=True):
+    mib_per_day: Annotated[int, Meta(ge=1, le=1000)] = USUAL_MIB_PER_DAY
+
+
 class Config(msgspec.Struct, forbid_unknown_fields=True):
     gateway: Gateway = msgspec.field(default_factory=Gateway)
     concentrator: Concentrator = msgspec.field(default_factory=Concentrator)
@@ -111,6 +123,8 @@ class Config(msgspec.Struct, forbid_unknown_fields=True):
     mqtt: Mqtt = msgspec.field(default_factory=Mqtt)
     store: Store = msgspec.field(default_factory=Store)
     clock: Clock = msgspec.field(default_factory=Clock)
+    metrics: Metrics = msgspec.field(default_factory=Metrics)
+    log: Log = msgspec.field(default_factory=Log)
 
 
 def told(config: Config) -> dict[str, Any]:
@@ -143,6 +157,7 @@ def of_tables(tables: dict[str, Any], file: Path) -> Config:
     _check_port(config.concentrator.port, file)
     _make_paths_absolute(config, file.parent)
     _check_mqtt(config.mqtt, file)
+    _check_metrics(config.metrics, file)
     return config
 
 
@@ -210,6 +225,8 @@ def _make_paths_absolute(config: Config, base: Path) -> None:
     for name in ("password_file", "ca_file", "cert_file", "key_file"):
         if getattr(mqtt, name):
             setattr(mqtt, name, str(base / getattr(mqtt, name)))
+    if config.metrics.textfile:
+        config.metrics.textfile = str(base / config.metrics.textfile)
 
 
 def _check_mqtt(mqtt: Mqtt, file: Path) -> None:
@@ -220,6 +237,17 @@ def _check_mqtt(mqtt: Mqtt, file: Path) -> None:
         raise ConfigError(
             file, "mqtt.cert_file", mqtt.cert_file, "cert_file and key_file go together"
         )
+
+
+def _check_metrics(metrics: Metrics, file: Path) -> None:
+    if metrics.listen:
+        try:
+            listen.place(metrics.listen)
+        except ValueError as error:
+            raise ConfigError(file, "metrics.listen", metrics.listen, str(error)) from None
+    if metrics.textfile and not metrics.textfile.endswith(".prom"):
+        allowed = 'node_exporter reads files that end in .prom: write "…/kogge.prom"'
+        raise ConfigError(file, "metrics.textfile", metrics.textfile, allowed)
 
 
 def _check_url(key: str, text: str, plain_is_ok: bool, file: Path) -> None:

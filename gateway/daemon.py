@@ -34,7 +34,7 @@ from gateway.diagnostics import (
 from gateway.diagnostics.control import Control
 from gateway.diagnostics.frames import Frames
 from gateway.diagnostics.health import Health, tell_systemd
-from gateway.diagnostics.log import LogLevel
+from gateway.diagnostics.log import Log, LogLevel
 from gateway.diagnostics.sampling import Line, Now, Sampling
 from gateway.diagnostics.watch import Watch
 from gateway.disk import Disk
@@ -49,6 +49,8 @@ from gateway.lorawan.downlink import largest_payload
 from gateway.lorawan.join_control import JoinControl
 from gateway.lorawan.network import Network
 from gateway.lorawan.session import Changes, KnownState
+from gateway.metrics.facts import Parts
+from gateway.metrics.publishing import Metrics
 from gateway.northbound import names
 from gateway.northbound.commands import Commands
 from gateway.northbound.forwarder import Forwarder
@@ -70,12 +72,12 @@ from gateway.uplinks import Uplinks
 log = logging.getLogger(__name__)
 
 
-async def serve(settings: Settings, stop: asyncio.Event) -> None:
+async def serve(settings: Settings, stop: asyncio.Event, said: Log) -> None:
     """Open the store, run the daemon on it, close it."""
     store = await Store.open(Path(settings.config.gateway.state_dir) / DATABASE)
     try:
         key = await _pseudonym_key(settings, store)
-        await Daemon(settings, store, await store.load(), key).run(stop)
+        await Daemon(settings, store, await store.load(), said, key).run(stop)
     finally:
         await store.close()
 
@@ -95,10 +97,12 @@ class Daemon:
         settings: Settings,
         store: Store,
         known: KnownState,
+        said: Log,
         pseudonym_key: bytes | None = None,
     ) -> None:
+        """`said` is where the log goes."""
         config = settings.config
-        self._settings, self._store = settings, store
+        self._settings, self._store, self._said = settings, store, said
         self._tasks = asyncio.TaskGroup()
         remembering = partial(self._tasks.create_task, name="remember EUI")
         self._eui = GatewayEui(config.gateway.eui, store, remembering)
@@ -236,14 +240,30 @@ class Daemon:
                 "frames": self._frames.answer,
                 "history": self._sampling.answer,
                 "backup": lambda request: copying.answer(store, self._eui.text, request),
+                "metrics": self._tell_metrics,
             },
         )
         self._log_level = LogLevel()
+        self._metrics = Metrics(
+            config.metrics,
+            Parts(
+                self.status,
+                lambda: self._forwarder.state.pubacks if self._forwarder else None,
+                store,
+                self._buffer,
+                self._uplinks,
+                self._downlinks,
+                self._radio,
+                self._clock,
+                said,
+                network.devices if config.metrics.devices else (),
+            ),
+        )
         self._since = self._clock.now()
 
     async def run(self, stop: asyncio.Event) -> None:
         if self._settings.region.silence:
-            log.warning("%s", self._settings.region.silence)
+            log.warning("%s", self._settings.region.silence, extra={"reason": "silence"})
         await self._buffer.open()
         await self._downlinks.open()
         await self._eui.recall()
@@ -261,7 +281,10 @@ class Daemon:
             "control": self._control.run(beat("control", 30)),
             "history": self._sampling.run(beat("history", 60)),
             "health": self._tell_health(),
+            "log": self._said.run(beat("log", 60)),
         }
+        if self._metrics.wanted:
+            parts["metrics"] = self._metrics.run(beat("metrics", 120))
         try:
             async with self._tasks as tasks:
                 running = [tasks.create_task(part, name=name) for name, part in parts.items()]
@@ -304,6 +327,10 @@ class Daemon:
             stuck=self._health.overdue(),
             codec_worker=self._decoding.status(),
         )
+
+    async def _tell_metrics(self, _: dict[str, Any]) -> dict[str, Any]:
+        """What `kogge status --metrics` asks."""
+        return {"text": await self._metrics.text()}
 
     async def _renew_codecs(self, _: dict[str, Any]) -> dict[str, Any]:
         """The codecs' files have changed: what comes from now on, and what is not decoded yet, is

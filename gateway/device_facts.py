@@ -50,6 +50,12 @@ class Facts:
     codec_error: str = ""
     codec_error_at: float | None = None
 
+    @property
+    def heard_at(self) -> float | None:
+        """When its last uplink came."""
+        last = self.uplinks[-_uplink.size :]
+        return _uplink.unpack(last)[0] / 10 if last else None
+
     def heard(self) -> list[Heard]:
         """The last uplinks, oldest first."""
         return [

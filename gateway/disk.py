@@ -111,14 +111,20 @@ class Disk:
             return
         self.state, self.reason, self.since = state, reason, self._now()
         if state == "failing":
-            log.warning("store failing, readings go on from memory: %s", reason)
+            log.warning(
+                "store failing, readings go on from memory: %s", reason, extra=_happening("failing")
+            )
             self._told("failing", reason)
         else:
-            log.warning("store back: what memory had alone is on disk")
+            log.warning("store back: what memory had alone is on disk", extra=_happening("back"))
             self._told("back", "")
 
     def _tell_salvages(self) -> None:
         while self._store.salvages:
             sentence = self._store.salvages.pop(0)
-            log.error("store damaged: %s", sentence)
+            log.error("store damaged: %s", sentence, extra=_happening("damaged"))
             self._told("damaged", sentence)
+
+
+def _happening(word: Word) -> dict[str, str]:
+    return {"reason": word, "happening": f"store_{word}"}

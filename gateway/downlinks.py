@@ -9,6 +9,7 @@ waits goes on waiting.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -16,6 +17,7 @@ from typing import Any, Protocol, TypeAlias
 
 from drivers.concentrator import TxStatus
 from gateway.clock import Clock
+from gateway.diagnostics import telling
 from gateway.diagnostics.watch import Watch
 from gateway.errors import DiskFault
 from gateway.lorawan import moment as lorawan
@@ -52,7 +54,9 @@ class Transmitter(Protocol):
 
 
 class Downlinks:
-    """`spawn` starts what may take a while, in the daemon's task group; `devices` are DevEUIs."""
+    """`spawn` starts what may take a while, in the daemon's task group; `devices` are DevEUIs;
+    `results` counts what was told to the city, by status.
+    """
 
     def __init__(
         self,
@@ -68,6 +72,7 @@ class Downlinks:
         self._retry_at: dict[int, float] = {}  # by DevEUI, monotonic
         self._sent: dict[int, int] = {}  # DevEUIs of those handed over without an uplink, by number
         self._news = asyncio.Event()
+        self.results: Counter[str] = Counter()
 
     @property
     def waiting(self) -> int:
@@ -97,6 +102,8 @@ class Downlinks:
         """What the city is told."""
         found = [result_event(result, moment) for result in results]
         for event in found:
+            self.results[str(event.detail["status"])] += 1
+            telling.downlink(event)
             self._watch.tell("downlink", **event.detail)
         return found
 

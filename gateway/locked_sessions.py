@@ -45,7 +45,7 @@ class LockedSessions:
         if not self._found:
             return
         reason = self._reason()
-        log.warning("%s", reason)
+        log.warning("%s", reason, extra={"reason": "locked_sessions"})
         count = len(self._found)
         detail: dict[str, Value | None] = {"state": "locked", "count": count, "reason": reason}
         self._add(Event("store", self._now(), detail))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.daemon import serve
+from gateway.diagnostics.log import Log
 from gateway.errors import GatewayError, StoreError
 from gateway.settings import Settings, warnings
 from gateway.store import sealing
@@ -14,19 +15,20 @@ from gateway.store import sealing
 log = logging.getLogger(__name__)
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, said: Log) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code."""
+    said.limit(settings.config.log.mib_per_day)
     state_dir = Path(settings.config.gateway.state_dir)
     _make(state_dir)
     _read_keys(state_dir)
     for warning in warnings(settings):
-        log.warning("%s", warning)
+        log.warning("%s", warning, extra={"reason": "configuration"})
     code = 0
     try:
-        asyncio.run(_until_stopped(settings))
+        asyncio.run(_until_stopped(settings, said))
     except* GatewayError as faults:
         for fault in _leaves(faults):
-            log.critical("%s", fault)
+            log.critical("%s", fault, extra={"reason": type(fault).__name__})
         code = 1
     return code
 
@@ -67,8 +69,8 @@ def _leaves(group: BaseExceptionGroup[GatewayError]) -> Iterator[GatewayError]:
         yield from _leaves(each) if isinstance(each, BaseExceptionGroup) else (each,)
 
 
-async def _until_stopped(settings: Settings) -> None:
+async def _until_stopped(settings: Settings, said: Log) -> None:
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
-    await serve(settings, stop)
+    await serve(settings, stop, said)

@@ -145,11 +145,12 @@ class Radio:
             return
         self.faults[kind] += 1
         self.last_fault = Fault(kind, reason, self._now())
-        self._is("fault", reason)
+        self._is("fault", reason, kind)
 
-    def _is(self, state: State, reason: str) -> None:
+    def _is(self, state: State, reason: str, kind: str | None = None) -> None:
         level = logging.WARNING if state == "fault" else logging.INFO
-        log.log(level, "radio %s%s", state, f": {reason}" if reason else "")
+        extra = {"reason": kind, "happening": f"radio_{state}"}
+        log.log(level, "radio %s%s", state, f": {reason}" if reason else "", extra=extra)
         self.state, self.reason = state, reason
         self._told(state, reason)
         self.first_result.set()

@@ -18,6 +18,7 @@ from gateway.clock import Clock
 from gateway.codecs.catalogue import Codec
 from gateway.decoding import NO_CODEC
 from gateway.device_facts import DeviceFacts
+from gateway.diagnostics import telling
 from gateway.diagnostics.watch import Watch
 from gateway.downlinks import lorawan_moment
 from gateway.join_refusals import JoinRefusals
@@ -97,6 +98,7 @@ class Uplinks:
         self._tell_foreign_joins = tell_foreign_joins
         self.facts = DeviceFacts()
         self.drops: Counter[str] = Counter()
+        self.join_refusals: Counter[str] = Counter()
         self.counts: Counter[str] = Counter(
             readings=0, joins=0, without_payload=0, repeated=0, mac_skipped=0, joins_refused=0
         )
@@ -121,6 +123,7 @@ class Uplinks:
     def _drop(self, drop: Drop, packet: RxPacket, moment: Moment) -> None:
         self.drops[drop.reason] += 1
         self.facts.refused(drop, packet, moment.monotonic_s)
+        telling.dropped(drop)
         if drop.is_join and drop.dev_eui is not None:
             self._join_refused(drop, drop.dev_eui, moment)
         if not self._watch.watched:
@@ -136,6 +139,7 @@ class Uplinks:
 
     def _join_refused(self, drop: Drop, dev_eui: int, moment: Moment) -> None:
         self.counts["joins_refused"] += 1
+        self.join_refusals[drop.reason] += 1
         if dev_eui not in self._network.devices and not self._tell_foreign_joins:
             return
         if self._refusals.is_news(dev_eui, drop.reason, moment.monotonic_s):
@@ -182,6 +186,7 @@ class Uplinks:
         if reading.error and reading.error != NO_CODEC:
             device, at = int(reading.device, 16), reading.moment.monotonic_s
             self.facts.not_decoded(device, reading.error, at)
+            telling.not_decoded(reading)
         if self._watch.watched:
             self._watch.tell("reading", **_shown(reading))
 
@@ -222,6 +227,7 @@ class Uplinks:
         spent = self._network.dev_nonces(joined.device.dev_eui)
         detail = _activation(joined.device, joined.session) | {"dev_nonces": spent}
         self._watch.tell("join", **detail)
+        telling.joined(f"{joined.device.dev_eui:016x}")
         event = Event("join", moment, detail)
         self._spawn(self._keep_and_answer([event], joined.changes, joined.answer, packet, None))
 

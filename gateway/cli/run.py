@@ -16,5 +16,5 @@ def run(args: argparse.Namespace) -> int:
     from gateway import files, process, settings
     from gateway.diagnostics import log
 
-    log.open_log()
-    return process.run(settings.load(args.config or files.DEFAULT_FILE))
+    said = log.open_log()
+    return process.run(settings.load(args.config or files.DEFAULT_FILE), said)

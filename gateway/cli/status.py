@@ -26,6 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--watch", action="store_true", help="again every 2 s, until Ctrl-C")
     parser.add_argument("--plain", action="store_true", help="no colours, one line a part")
     parser.add_argument("--json", action="store_true", help="one object as the last line")
+    parser.add_argument("--metrics", action="store_true", help="the metrics as Prometheus has them")
 
 
 def arguments_for_the_socket(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +50,8 @@ def socket_path(args: argparse.Namespace) -> Path:
 
 def run(args: argparse.Namespace) -> int:
     path = socket_path(args)
+    if args.metrics:
+        return metrics(path)
     code, text = shown(args, path)
     print(text, flush=True)
     try:
@@ -81,6 +84,14 @@ def shown(args: argparse.Namespace, path: Path) -> tuple[int, str]:
     clear = CLEAR if args.watch and style.width is not None else ""
     text = json.dumps(status) if args.json else "\n".join(lines)
     return EXIT[status["health"]], clear + text
+
+
+def metrics(path: Path) -> int:
+    """docs/metrics.md. Raises ControlError, PermissionError."""
+    from gateway.diagnostics.client import ask
+
+    print(ask(path, "metrics")["text"], end="")
+    return 0
 
 
 def asked(path: Path) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class Control:
 
     def _make_room(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        if _answers(self._path):
+        if answers(self._path):
             raise ControlError(
                 f"another daemon answers at gateway.control_socket = {self._path}: stop it first"
                 " (systemctl stop kogge), or give this one a socket of its own"
@@ -168,7 +168,7 @@ async def _send_all(writer: asyncio.StreamWriter, lines: Lines) -> None:
             await _send(writer, {"error": str(error)})
 
 
-def _answers(path: Path) -> bool:
+def answers(path: Path) -> bool:
     """Whether somebody listens there, and not just a file that a killed daemon left."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker:
         try:

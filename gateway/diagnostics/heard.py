@@ -12,12 +12,14 @@ class Heard:
     def __init__(self) -> None:
         self._minutes: deque[list[int]] = deque(maxlen=MINUTES + 1)  # [minute, packets]
         self._last: float | None = None
+        self.total = 0
 
     def note(self, packets: int, now: float) -> None:
         minute = int(now // 60)
         if not self._minutes or self._minutes[-1][0] != minute:
             self._minutes.append([minute, 0])
         self._minutes[-1][1] += packets
+        self.total += packets
         self._last = now
 
     def told(self, now: float) -> dict[str, Any]:

@@ -149,6 +149,7 @@ class Sender:
             self._refusals.refused(batch, topic, refusal)
             return
         del self._in_flight[batch.number]
+        self._state.pubacks.observe(_time() - began)
         if batch.historical:
             self._share.answered(_time() - began)
         self._buffer.delivered(batch)

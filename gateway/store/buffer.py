@@ -31,17 +31,17 @@ a crash in between delivers them again. Times are seconds of `now`; wall time is
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from weakref import WeakValueDictionary
 
-from gateway.clock import Clock
+from gateway.clock import Clock, age
 from gateway.errors import DiskFault, StoreError
 from gateway.lorawan.correlations import Correlations
 from gateway.lorawan.session import NO_CHANGES, Changes, Session
 from gateway.records import Event, Reading, Record
 from gateway.replay import Command
 from gateway.store import tables
-from gateway.store.bounds import NO_BOUNDS, Bounds
+from gateway.store.bounds import NO_BOUNDS, Bounds, Reason
 from gateway.store.commits import Commits
 from gateway.store.contents import Contents
 from gateway.store.database import Store
@@ -139,6 +139,28 @@ class Buffer:
     def lost_records(self) -> int:
         """Given up undelivered by this run, each told to the city in a gap event."""
         return self._giving_up.lost_records
+
+    @property
+    def lost(self) -> Mapping[Reason, int]:
+        """By reason; what a technician has purged is among them."""
+        return self._giving_up.lost
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Records that this run has handed out, and what became of them."""
+        return self._handing_out.counts
+
+    async def waits_for(self) -> float | None:
+        """For how many seconds the oldest record has waited that is in no batch; 0: there is none,
+        None: its time is not known. Raises DiskFault.
+        """
+        lanes = self._lanes
+        rows: list[tables.Segment] = []
+        if lanes.unread and not lanes.late:
+            await self._store.read_segments(0, 1, rows.extend)
+        memory = next((entry.record for entry in lanes.late or lanes.live), None)
+        oldest = rows[0].records[0] if rows else memory
+        return 0.0 if oldest is None else age(oldest.moment, self._clock.now())
 
     @property
     def failing(self) -> bool:

@@ -10,8 +10,8 @@
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from typing import Final, TypeAlias
 
 from gateway.clock import Clock
@@ -64,7 +64,12 @@ class GivingUp:
         self._turn = asyncio.Lock()
         self._deleting = asyncio.Lock()
         self.due = now()
-        self.lost_records = 0
+        self.lost: Counter[Reason] = Counter()
+
+    @property
+    def lost_records(self) -> int:
+        """All but those that a technician has purged."""
+        return self.lost.total() - self.lost["purged"]
 
     async def make_room(self, records: int) -> None:
         """For a commit of so many, as far as giving up the oldest can make it. In turn: who needs
@@ -105,12 +110,12 @@ class GivingUp:
 
     def forgotten(self, lost: Sequence[Record]) -> list[Event]:
         """D1c: what the city is told of these, which memory had alone and no room for."""
-        self.lost_records += sum(not is_gap(record) for record in lost)
+        self.lost["disk"] += sum(not is_gap(record) for record in lost)
         return self._gaps(lost, "disk")
 
     def missing(self, count: int) -> list[Event]:
         """What the city is told when so many are no longer on disk; 0 or less: none."""
-        self.lost_records += max(0, count)
+        self.lost["damaged"] += max(0, count)
         return self._gaps([DAMAGED] * count, "damaged")
 
     async def purge(self, unwanted: Callable[[Record], bool], last: int) -> int:
@@ -148,10 +153,14 @@ class GivingUp:
             if error is None:
                 self._lanes.forget(segments)
                 self._lanes.rewritten(staying)
+                self._count(purged, "purged")
             else:
                 self._lanes.take_back(segments)
 
-        stood = partial(self._lanes.gone, len(purged))
+        def stood() -> None:
+            self._lanes.gone(len(purged))
+            self._count(purged, "purged")
+
         await self._tell(self._gaps(purged, "purged"), segments, ended, staying, stood)
         return len(purged)
 
@@ -195,21 +204,25 @@ class GivingUp:
         if not records:
             return False
         segments = [segment for segment, _ in given_up]
-        count = sum(record is DAMAGED or not is_gap(record) for record in records)
 
         def ended(error: StoreError | None) -> None:
             if error is None:
                 self._lanes.forget(segments)
-                self.lost_records += count
+                self._count(records, reason)
             else:
                 self._lanes.take_back(segments)
 
         def stood() -> None:
             self._lanes.gone(len(records))
-            self.lost_records += count
+            self._count(records, reason)
 
         await self._tell(self._gaps(records, reason), segments, ended, (), stood)
         return True
+
+    def _count(self, records: Sequence[Record], reason: Reason) -> None:
+        """Gaps that are lost were counted when they were made."""
+        self.lost["damaged"] += sum(record is DAMAGED for record in records)
+        self.lost[reason] += sum(not is_gap(record) for record in records)
 
     def _gaps(self, records: Sequence[Record], reason: Reason) -> list[Event]:
         """A gap for what was damaged, and one for the others."""

@@ -7,7 +7,7 @@
 """
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,7 +35,8 @@ class Batch:
 
 class HandingOut:
     """For one buffer, which says what each method promises. `hurry` hears when something may have
-    to be written sooner.
+    to be written sooner. `counts` are records: those that come back are handed out once more, and
+    what is replayed is counted by its acknowledgement alone.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class HandingOut:
         self._out, self._arrived = has.out, has.arrived
         self._commits, self._giving_up = commits, giving_up
         self._window, self._slack, self._hurry = window, slack, hurry
+        self.counts: Counter[str] = Counter(handed_out=0, acknowledged=0, returned=0, replayed=0)
 
     async def next_batch(
         self,
@@ -94,6 +96,7 @@ class HandingOut:
                 return self._replay(limit)
 
     def delivered(self, batch: Batch) -> None:
+        self.counts["replayed" if batch.replayed else "acknowledged"] += len(batch.records)
         if batch.replayed:
             self._replays.delivered(batch.number)
         else:
@@ -112,6 +115,7 @@ class HandingOut:
         if batch.replayed:
             self._replays.returned(batch.number)
         else:
+            self.counts["returned"] += len(batch.records)
             self._lanes.give_back(self._out.pop(batch.number))
         self._arrived.set()
         self._hurry()
@@ -134,6 +138,7 @@ class HandingOut:
         entries = take(lane, limit)
         batch = Batch(tuple(entry.record for entry in entries), historical, self._batches.take())
         self._out[batch.number] = entries
+        self.counts["handed_out"] += len(entries)
         return batch
 
     def _replay(self, limit: int) -> Batch:

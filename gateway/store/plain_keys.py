@@ -39,6 +39,7 @@ def wipe(connection: sqlite3.Connection) -> None:
             "free pages of the database may still hold session keys of before they were sealed:"
             " it could not be written anew (%s); the next start tries again",
             error,
+            extra={"reason": "plain_keys"},
         )
         return
     connection.execute("DELETE FROM note WHERE name = 'plain_keys'")

@@ -27,7 +27,11 @@ async def secret(
     plain, sealed = await store.inspect(partial(_opened, name, note))
     if plain is None:
         if note is not None:
-            log.warning("no key opens the %s any more: a new one is made", name)
+            log.warning(
+                "no key opens the %s any more: a new one is made",
+                name,
+                extra={"reason": "key_lost"},
+            )
         plain = random_bytes(SIZE)
         sealed = await store.inspect(partial(_sealed, name, plain))
     if sealed != note:

@@ -17,6 +17,7 @@ from statistics import median, quantiles
 from drivers.concentrator import RxPacket
 from gateway import process, settings
 from gateway.demo.device import Device
+from gateway.diagnostics import log
 from gateway.lorawan.downlink import Answer
 from gateway.transmitter import Transmitter
 
@@ -100,7 +101,7 @@ def _run(config: Path, notes: Path) -> int:
         await told(self, answer, uplink)
 
     Transmitter.answer = noted  # type: ignore[method-assign]
-    return process.run(settings.load(config))
+    return process.run(settings.load(config), log.open_log())
 
 
 if __name__ == "__main__":

@@ -25,6 +25,14 @@ from lamp_post import (
 from lorawan_device import Air, join_request
 from lorawan_oracle import session_keys
 
+OUR_DEBUG = (
+    "-c",
+    "import logging, sys; from gateway.diagnostics import log; ours = log.open_log;"
+    "log.open_log = lambda: ours(logging.DEBUG);"
+    "from gateway.cli import main; sys.exit(main())",
+)
+"""Our own lines, and all of them."""
+
 pytestmark = pytest.mark.realtime
 
 
@@ -87,6 +95,30 @@ async def test_no_key_stands_in_the_database_or_in_a_log_of_every_detail(
         keys.append(bytes.fromhex((tmp_path / "kogge.key").read_text()))
         assert await asyncio.to_thread(where_in_plain, tmp_path, keys) == []
     assert await asyncio.to_thread(where_in_plain, tmp_path, keys) == []
+
+
+async def test_log_of_every_detail_shows_no_payload(tmp_path: Path, broker: Mosquitto) -> None:
+    """Neither as it was on the air, nor decrypted, nor where a codec stumbles over it."""
+    config = await asyncio.to_thread(write_files, tmp_path, broker.port)
+    payload = bytes.fromhex("c0ffee5eaf00d1e5c0ffee5eaf00d1e5")
+    async with (
+        city(broker) as arrivals,
+        board(tmp_path / "tty") as (_, sky),
+        daemon(config, {"PYTHONASYNCIODEBUG": "1"}, OUR_DEBUG) as gateway,
+    ):
+        await gateway.receiving()
+        air = await joins(gateway, sky, 1)
+        frames = [air.uplink(21, payload, confirmed=True), GAUGE.uplink(11, payload)]
+        for frame in frames:
+            await sky.send(frame)
+        await arrivals.has(11, 21)
+        await sky.send(frames[0][:-1] + b"?")
+        await gateway.until(lambda now: now["drops"] == {"bad_mic": 1})
+        shown = gateway.log()
+        for word in ('"level": "debug"', "joined", "not_decoded", "bad_mic", f"{BIN_EUI:016x}"):
+            assert word in shown
+        ways = [way for one in (payload, *frames) for way in ways_to_write(one)]
+        assert [way for way in ways if way.decode(errors="replace") in shown] == []
 
 
 async def test_when_the_key_is_lost_readings_go_on_and_it_is_said_who_has_to_join_again(

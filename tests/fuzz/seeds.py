@@ -30,6 +30,7 @@ SEEDS: tuple[bytes, ...] = (
     b'{"op":"uplink","payload":"40","frequency":868100000,"sf":7,"id":1}',
     b'{"op":"fault","kind":"unplug"}',
     b'{"op":"join","open":true,"minutes":15}',
+    b"GET /metrics?name=a HTTP/1.1\r\nHost: localhost:9464\r\nAccept: text/plain\r\n\r\n",
     b"\x00" + json.dumps(
         {"correlation": "a", "device": f"{AIR.dev_addr:016x}", "f_port": 1, "payload": "YQ==",
          "expires_at": "2026-11-22T12:00:00+01:00", "at": "2026-11-22T11:00:00Z"}

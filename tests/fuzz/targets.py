@@ -54,6 +54,7 @@ from gateway.lorawan.join_control import JoinControl
 from gateway.lorawan.mac_uplink import parse_uplink
 from gateway.lorawan.outcome import Drop
 from gateway.lorawan.session import KnownState
+from gateway.metrics import http
 from gateway.northbound.client import Received
 from gateway.northbound.commands import Commands
 from gateway.northbound.formats import json
@@ -259,6 +260,12 @@ async def _asked(request: dict[str, Any]) -> None:
     assert lines[-1].keys() & {"done", "error"}
 
 
+def metrics_request(data: bytes) -> None:
+    """gateway/metrics/http.py"""
+    status = http.judged(data)
+    assert http.answer(status, "body").startswith(f"HTTP/1.1 {status.value} ".encode())
+
+
 class NoReplays:
     """None waits, no command is known."""
 
@@ -407,6 +414,7 @@ TARGETS: tuple[Callable[[bytes], None], ...] = (
     emulator_control,
     control_line,
     control_request,
+    metrics_request,
     city_command,
     codec_result,
     worker_answer,

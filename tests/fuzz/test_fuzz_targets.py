@@ -129,6 +129,10 @@ PARSERS: dict[str, tuple[str, str]] = {
         "backup_file",
         "gateway/test_backup_sealed.py::test_strangers_bytes_are_refused",
     ),
+    "gateway/metrics/http.py": (
+        "metrics_request",
+        "gateway/test_metrics_endpoint.py::test_any_head_has_an_answer",
+    ),
     "gateway/store/segments.py": (
         "stored_segment",
         "gateway/test_store_segments.py::test_what_is_no_segment_is_unreadable",

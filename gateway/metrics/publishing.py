@@ -1,0 +1,38 @@
+"""The metrics made when somebody asks, and where they are to be had: docs/metrics.md."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from gateway import config
+from gateway.metrics import exposition, listen
+from gateway.metrics.endpoint import Endpoint
+from gateway.metrics.facts import Parts
+from gateway.metrics.table import TABLE
+from gateway.metrics.textfile import Textfile
+
+
+class Metrics:
+    """`parts` are asked when somebody asks."""
+
+    def __init__(self, wanted: config.Metrics, parts: Parts) -> None:
+        self._parts = parts
+        self._textfile = Textfile(Path(wanted.textfile), self.text) if wanted.textfile else None
+        place = listen.place(wanted.listen) if wanted.listen else None
+        self._endpoint = Endpoint(place, self.text) if place else None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anything to run."""
+        return bool(self._textfile or self._endpoint)
+
+    async def text(self) -> str:
+        unwritten = self._textfile.failures if self._textfile else 0
+        return exposition.text(TABLE, await self._parts.facts(unwritten))
+
+    async def run(self, beat: Callable[[], None]) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            if self._endpoint:
+                tasks.create_task(self._endpoint.run(beat), name="metrics.listen")
+            if self._textfile:
+                tasks.create_task(self._textfile.run(beat), name="metrics.textfile")
