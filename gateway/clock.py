@@ -52,7 +52,7 @@ def kernel_is_synchronised() -> bool | None:
 
 def kernel_offset() -> float | None:
     """Seconds by which the kernel still has to move the clock, as the time service has it; None:
-    none has set it.
+    none has set it, or this process may not ask.
     """
     state, timex = _adjtimex()
     _, offset, _, _, _, status = _TIMEX.unpack(timex[: _TIMEX.size])

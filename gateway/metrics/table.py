@@ -215,7 +215,9 @@ _BROKER: Final[tuple[Metric, ...]] = (
 _MACHINE: Final[tuple[Metric, ...]] = (
     Metric("kogge_clock_trusted", "gauge", "1: wall time can be trusted.", _trusted),
     Metric("kogge_clock_offset_seconds", "gauge",
-           "What the kernel still has to move the clock by; absent while none has set it.",
+           "What the kernel still has to move the clock by; absent while none has set it, and where"
+           " the service may not ask (ProtectClock=; node_exporter tells it as"
+           " node_timex_offset_seconds).",
            lambda facts: facts.clock_offset),
     Metric("kogge_disk_free_bytes", "gauge", "Where the database is, for one who is not root.",
            lambda facts: facts.machine.disk and facts.machine.disk.free),
