@@ -11,10 +11,11 @@ import msgspec
 import pytest
 from kogge import HOUSE, kogge
 
-from gateway import cli, files
+from gateway import cli, device_facts, files, join_refusals
 from gateway.cli import VERBS, main
 from gateway.config import Config
 from gateway.device_file import Entry
+from gateway.diagnostics import frames
 from gateway.lorawan.outcome import DropReason
 
 README = (HOUSE / "README.md").read_text(encoding="utf-8")
@@ -189,3 +190,18 @@ def test_drop_reasons_that_the_installation_guide_explains_exist() -> None:
     explained = set(re.findall(r"dropped: `([a-z_]+)`", guide))
     assert explained
     assert explained <= set(DropReason)
+
+
+def test_periods_that_both_privacy_pages_promise_are_the_defaults_and_bounds() -> None:
+    pages = [text(HOUSE / "docs" / name) for name in ("privacy.md", "datenschutz.md")]
+    tables = msgspec.to_builtins(Config())
+    for page in pages:
+        promised = dict(re.findall(r"`store\.([a-z_]+)` \((\d+)\)", page))
+        assert promised.keys() == {"max_age_days", "archive_days"}
+        assert {name: str(tables["store"][name]) for name in promised} == promised
+        assert f"{frames.FRAMES // 1000} {frames.FRAMES % 1000:03}" in page
+        assert f"{frames.BYTES >> 10} KiB" in page
+        assert {str(device_facts.UPLINKS), str(device_facts.STRANGERS)} <= set(page.split())
+        assert str(join_refusals.AT_MOST) in page.split()
+    english, german = (set(re.findall(r"`(test_\w+|[a-z_]+\.[a-z_]+)`", page)) for page in pages)
+    assert english == german, "what one says the other says"
