@@ -108,7 +108,7 @@ class History:
     def samples(self) -> Iterator[Sample]:
         """Oldest first."""
         for hour in sorted(self._hours):
-            yield from from_bytes(self._hours[hour])
+            yield from from_bytes(self._hours.get(hour, b""))  # it may have gone meanwhile
 
 
 def _tenths(degrees: float | None) -> int:

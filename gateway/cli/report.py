@@ -87,7 +87,6 @@ def texts(parts: "Parts", scrubber: "Scrubber") -> Iterator[tuple[str, str]]:
     yield "status.txt", scrubber.text("\n".join(screen(parts.status, Style())) + "\n")
     yield "doctor.json", structured(doctor.told(parts.findings, 0.0))
     yield "doctor.txt", scrubber.text("\n".join(doctor.screen(parts.findings, Style())) + "\n")
-    yield "history.csv", history(parts.samples)
     for name, value in (
         ("config.json", parts.config),
         ("signals.json", parts.signals),
@@ -96,7 +95,9 @@ def texts(parts: "Parts", scrubber: "Scrubber") -> Iterator[tuple[str, str]]:
     ):
         if name not in parts.absent:
             yield name, structured(value)
-    for name, text in (("metrics.txt", parts.metrics), ("log.txt", parts.log)):
+    plain = {"history.csv": history(parts.samples), "metrics.txt": parts.metrics,
+             "log.txt": parts.log}  # fmt: skip
+    for name, text in plain.items():
         if name not in parts.absent:
             yield name, scrubber.text(text)
     if parts.absent:

@@ -20,7 +20,9 @@ T = TypeVar("T")
 Line = dict[str, Any]
 
 LOG_LINES: Final = "5000"
+LOG_SECONDS: Final = 20.0  # a slow card
 LOG_CHARACTERS: Final = 2 << 20
+LINE_CHARACTERS: Final = 1000
 UNKNOWN_OP: Final = "not understood"
 
 
@@ -136,7 +138,14 @@ def _metrics(args: argparse.Namespace, found: Parts) -> str:
 def _log() -> str:
     """The service's last words, the newest of them if there are too many."""
     command = ("journalctl", "-u", "kogge", "-n", LOG_LINES, "-o", "short-iso")
-    lines = said(*command, "-q", "--no-pager")
+    lines = said(*command, "-q", "--no-pager", seconds=LOG_SECONDS)
     if not lines:
         raise ControlError(_("the service has no journal, or this user may not read it: use sudo"))
-    return "\n".join(lines)[-LOG_CHARACTERS:] + "\n"
+    return "\n".join(map(cut, lines))[-LOG_CHARACTERS:] + "\n"
+
+
+def cut(line: str) -> str:
+    """What is longer than any line of ours ends before a word: no half of a secret is left."""
+    if len(line) <= LINE_CHARACTERS:
+        return line
+    return line[:LINE_CHARACTERS].rpartition(" ")[0] + " …"

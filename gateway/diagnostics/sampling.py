@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import suppress
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from gateway.errors import DiskFault
@@ -129,7 +130,7 @@ class Sampling:
         """`{"op":"history"}` on the control socket: lines of samples, oldest first; a last one that
         says what the figures of a sample are.
         """
-        samples = list(self._history.samples())
-        for at in range(0, len(samples), AT_ONCE):
-            yield {"samples": samples[at : at + AT_ONCE]}
+        samples = self._history.samples()
+        while some := list(islice(samples, AT_ONCE)):
+            yield {"samples": some}
         yield {"done": {"fields": list(Sample._fields), "undated": len(self._undated)}}

@@ -6,11 +6,11 @@ from typing import Final
 SECONDS: Final = 3.0
 
 
-def said(*command: str) -> list[str] | None:
+def said(*command: str, seconds: float = SECONDS) -> list[str] | None:
     """The lines of its output; None: it is not there, may not be asked, or does not answer."""
     try:
         done = subprocess.run(  # noqa: S603 # arguments of our own
-            command, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False
+            command, capture_output=True, text=True, errors="replace", timeout=seconds, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -3,6 +3,7 @@
 import io
 import os
 import tarfile
+import time
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import BinaryIO, Final
 
 FOLDER: Final = "kogge-report"
 KINDS: Final = (".zip", ".tar.gz", ".tgz", ".html")
-FIRST_OF_ZIP: Final = (1980, 1, 1, 0, 0, 0)  # a zip knows no earlier time, and needs none
+FIRST_OF_ZIP: Final = 315_532_800  # 1980: a zip knows no earlier time
 PAGE: Final = "report.html"
 
 
@@ -57,15 +58,15 @@ def _fill(sink: BinaryIO, kind: str | None, files: Mapping[str, str], at: int) -
     if kind == ".html":
         sink.write(files[PAGE].encode())
     elif kind == ".zip":
-        _fill_zip(sink, files)
+        _fill_zip(sink, files, time.gmtime(max(at, FIRST_OF_ZIP)))
     else:
         _fill_tar(sink, files, at)
 
 
-def _fill_zip(sink: BinaryIO, files: Mapping[str, str]) -> None:
+def _fill_zip(sink: BinaryIO, files: Mapping[str, str], at: time.struct_time) -> None:
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as packed:
         for name, text in files.items():
-            entry = zipfile.ZipInfo(f"{FOLDER}/{name}", FIRST_OF_ZIP)
+            entry = zipfile.ZipInfo(f"{FOLDER}/{name}", at[:6])
             entry.external_attr, entry.compress_type = 0o600 << 16, zipfile.ZIP_DEFLATED
             packed.writestr(entry, text.encode())
 

@@ -80,12 +80,14 @@ class Scrubber:
 
 
 def _spelled(secret: bytes) -> Iterator[str]:
-    """A text that may stand inside of another: few secrets are texts."""
+    """A text that may stand inside of another. Few secrets are: of keys in hex the shape is enough,
+    and thousands of texts would take hours to look for.
+    """
     try:
         text = secret.decode()
     except UnicodeDecodeError:
         return
-    if not text.isprintable():
+    if not text.isprintable() or _HEX.fullmatch(text):
         return
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     yield from (text, text.upper(), text.lower(), escaped, quote(text, safe=""), quote_plus(text))
