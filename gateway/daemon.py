@@ -218,6 +218,21 @@ class Daemon:
             partial(store.inspect, read_history),
             store.keep_history,
         )
+        self._metrics = Metrics(
+            config.metrics,
+            Parts(
+                self.status,
+                lambda: self._forwarder.state.pubacks if self._forwarder else None,
+                store,
+                self._buffer,
+                self._uplinks,
+                self._downlinks,
+                self._radio,
+                self._clock,
+                said,
+                network.devices if config.metrics.devices else (),
+            ),
+        )
         self._control = Control(
             Path(config.gateway.control_socket),
             self.status,
@@ -240,25 +255,10 @@ class Daemon:
                 "frames": self._frames.answer,
                 "history": self._sampling.answer,
                 "backup": lambda request: copying.answer(store, self._eui.text, request),
-                "metrics": self._tell_metrics,
+                "metrics": self._metrics.answer,
             },
         )
         self._log_level = LogLevel()
-        self._metrics = Metrics(
-            config.metrics,
-            Parts(
-                self.status,
-                lambda: self._forwarder.state.pubacks if self._forwarder else None,
-                store,
-                self._buffer,
-                self._uplinks,
-                self._downlinks,
-                self._radio,
-                self._clock,
-                said,
-                network.devices if config.metrics.devices else (),
-            ),
-        )
         self._since = self._clock.now()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -327,10 +327,6 @@ class Daemon:
             stuck=self._health.overdue(),
             codec_worker=self._decoding.status(),
         )
-
-    async def _tell_metrics(self, _: dict[str, Any]) -> dict[str, Any]:
-        """What `kogge status --metrics` asks."""
-        return {"text": await self._metrics.text()}
 
     async def _renew_codecs(self, _: dict[str, Any]) -> dict[str, Any]:
         """The codecs' files have changed: what comes from now on, and what is not decoded yet, is

@@ -6,11 +6,15 @@ are known beforehand; the DevEUI alone is as many as devices.toml has, and only 
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, get_args
 
+from drivers.concentrator import TxStatus
+from gateway.lorawan.outcome import DropReason
 from gateway.metrics.exposition import Metric as AnyMetric
 from gateway.metrics.exposition import Values
 from gateway.metrics.facts import Facts
+from gateway.radio import KINDS
+from gateway.store.bounds import Reason
 
 Metric: TypeAlias = AnyMetric[Facts]
 
@@ -25,6 +29,19 @@ def _status(*path: str) -> Callable[[Facts], Any]:
         return found
 
     return of
+
+
+def _all_of(known: Iterable[str], *path: str) -> Callable[[Facts], Values]:
+    """Counts by word; those that did not occur yet are 0, so that the first one is a rise."""
+    return lambda facts: {str(word): 0 for word in known} | _by_word(_status(*path)(facts))
+
+
+def _by_word(counts: Mapping[str, int]) -> dict[str, float]:
+    return {str(word): count for word, count in counts.items()}
+
+
+def _lost(facts: Facts) -> Values:
+    return {reason: facts.lost.get(reason, 0) for reason in get_args(Reason)}
 
 
 def _counts(*names: str) -> Callable[[Facts], Values]:
@@ -94,7 +111,7 @@ _RADIO: Final[tuple[Metric, ...]] = (
            _status("radio", "starts")),
     Metric("kogge_radio_faults_total", "counter",
            "Faults that the chip was started anew for: link (the port), mcu, chip, stuck, silence.",
-           _status("radio", "faults"), ("kind",)),
+           _all_of(KINDS.values(), "radio", "faults"), ("kind",)),
     Metric("kogge_radio_damaged_total", "counter",
            "What came damaged from the chip, or was not sent as planned.",
            _status("radio", "damaged"), ("reason",)),
@@ -111,7 +128,7 @@ _LORAWAN: Final[tuple[Metric, ...]] = (
            "Authentic uplinks: readings, frames without a payload, repetitions of a frame.",
            _counts("readings", "without_payload", "repeated"), ("result",)),
     Metric("kogge_drops_total", "counter", "Packets that went no further (docs/architecture.md).",
-           _status("drops"), ("reason",)),
+           _all_of(DropReason, "drops"), ("reason",)),
     Metric("kogge_joins_total", "counter", "Accepted joins.", _status("counts", "joins")),
     Metric("kogge_joins_refused_total", "counter", "Refused joins; they are drops too.",
            lambda facts: facts.refused_joins, ("reason",)),
@@ -137,7 +154,7 @@ _LORAWAN: Final[tuple[Metric, ...]] = (
 _DOWNLINKS: Final[tuple[Metric, ...]] = (
     Metric("kogge_transmissions_total", "counter",
            "All that was to be sent, answers and the city's downlinks: OK, or why not.",
-           _status("answers"), ("status",)),
+           _all_of(TxStatus, "answers"), ("status",)),
     Metric("kogge_downlinks_total", "counter",
            "Results of the city's downlinks, as they are told to it; one may have several.",
            lambda facts: facts.downlinks, ("status",)),
@@ -173,7 +190,7 @@ _BUFFER: Final[tuple[Metric, ...]] = (
            _records("replayed")),
     Metric("kogge_records_lost_total", "counter",
            "Records given up undelivered, each told to the city in a gap event.",
-           lambda facts: {str(reason): lost for reason, lost in facts.lost.items()}, ("reason",)),
+           _lost, ("reason",)),
     Metric("kogge_archive_readings", "gauge", "Delivered readings that can be replayed.",
            _status("archive", "readings")),
     Metric("kogge_archive_bytes", "gauge", "Of these.", _status("archive", "bytes")),

@@ -98,6 +98,17 @@ def test_parser_reads_types_helps_and_values_back(found: Read) -> None:
     assert found.value("kogge_broker_puback_seconds_sum") == 30.05
 
 
+def test_first_of_each_kind_is_a_rise_and_no_new_line() -> None:
+    """increase() does not see the first sample of a series."""
+    born = read(exposition.text(TABLE, facts(status=KNOWN | {"drops": {}}, lost={})))
+    for drop in DropReason:
+        assert born.value("kogge_drops_total", reason=drop) == 0
+    for reason in ("age", "bytes", "disk", "damaged", "purged"):
+        assert born.value("kogge_records_lost_total", reason=reason) == 0
+    assert born.value("kogge_radio_faults_total", kind="silence") == 0
+    assert born.value("kogge_transmissions_total", status="DUTY_CYCLE_OVERFLOW") == 0
+
+
 def test_what_is_not_known_is_absent_and_not_zero() -> None:
     nobody = Machine(None, None, None, None, None, "", "6", "3")
     unborn = KNOWN | {
