@@ -80,7 +80,7 @@ def conclusion(found: Iterable["Found"]) -> str:
 
 
 def told(found: Iterable["Found"], seconds: float) -> dict[str, Any]:
-    """As config/schema/doctor.json has it."""
+    """As config/schema/cli/doctor.json has it."""
     findings = [{"check": one.check.name, **one.finding._asdict()} for one in found]
     return {
         "v": 1,

@@ -19,7 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="kogge.toml")
     parser.add_argument("--dir", type=Path, help="the images' place, instead of kogge.toml's")
-    parser.add_argument("--json", action="store_true", help="list: one object as the last line")
+    parser.add_argument("--json", action="store_true", help="one object as the last line")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,10 +31,12 @@ def run(args: argparse.Namespace) -> int:
     directory = args.dir or Path(
         config.load(args.config or files.DEFAULT_FILE).concentrator.firmware_dir
     )
-    return bring(args.path, directory) if args.action == "import" else show(directory, args.json)
+    if args.action == "import":
+        return bring(args.path, directory, args.json)
+    return show(directory, args.json)
 
 
-def bring(source: Path, directory: Path) -> int:
+def bring(source: Path, directory: Path, as_json: bool) -> int:
     """Install what `source` holds; 0 when both images are there afterwards."""
     from drivers.sx1302 import firmware_source
 
@@ -43,9 +45,12 @@ def bring(source: Path, directory: Path) -> int:
         return 1
     found = firmware_source.find(source)
     firmware_source.install(found, directory)
-    for name in found:
-        print(f"{directory / name}: installed")
-    absent = [entry["name"] for entry in installed(directory) if entry["state"] != "good"]
+    entries = installed(directory)
+    if as_json:
+        print(json.dumps({"dir": str(directory), "images": entries}))
+    else:
+        print("\n".join(f"{directory / name}: installed" for name in found))
+    absent = [entry["name"] for entry in entries if entry["state"] != "good"]
     if absent:
         print(
             f"kogge: {' and '.join(absent)} not found in {source}: give the directory of Semtech's"

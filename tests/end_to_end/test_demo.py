@@ -7,6 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
+import json_judge
 import pytest
 
 # real time on the air: run these one after the other, in one worker
@@ -45,6 +46,7 @@ async def test_demo_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
     out, shown = await demo.communicate()
     screen = shown.decode()
     assert demo.returncode == 0, screen
+    assert json_judge.judge(["demo"], out.decode()) == ("demo",)
     verdict = json.loads(out.decode().splitlines()[-1])
     assert verdict.keys() == {
         "sent", "received", "lost", "duplicates", "redelivered", "late", "joined", "seconds",

@@ -20,7 +20,7 @@ from broker import mosquitto
 from kogge import HOUSE
 from lamp_post import APP_KEY, GAUGE, TEMPERATURE, Daemon, Sky, board, daemon, write_files
 
-SCHEMA = json.loads((HOUSE / "config/schema/report.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((HOUSE / "config/schema/cli/report.json").read_text(encoding="utf-8"))
 PASSWORD, TOKEN, USER = "Kai-17;Ladung&Löschen", "tok_9f8e7d6c5b4a", "city-user-4711"
 URL_PASSWORD, ENVIRONMENT = "p@ss-in-url", "env-only-secret-77"
 STRANGER = bytes.fromhex("c0ffee00112233445566778899aabbcc")  # a key that nobody here knows

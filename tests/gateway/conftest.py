@@ -1,9 +1,48 @@
-"""What several test files here are given."""
+"""What several test files here are given; whatever --json says in any of them is judged."""
 
+import sys
 from pathlib import Path
+from typing import Any, TextIO
 
+import json_judge
 import pytest
 from store_tools import World
+
+from gateway import cli
+
+_really_run = cli._run
+
+
+class Tee:
+    """stdout, and what was written to it."""
+
+    def __init__(self, to: TextIO) -> None:
+        self._to, self.kept = to, ""
+
+    def write(self, text: str) -> int:
+        self.kept += text
+        return self._to.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._to, name)
+
+
+def _run_and_judge(arguments: list[str]) -> int:
+    if "--json" not in arguments or "-" in arguments:
+        return _really_run(arguments)
+    before, tee = sys.stdout, Tee(sys.stdout)
+    sys.stdout = tee
+    try:
+        return _really_run(arguments)
+    finally:
+        sys.stdout = before
+        if tee.kept:
+            json_judge.judge(arguments, tee.kept)
+
+
+@pytest.fixture(autouse=True)
+def _json_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "_run", _run_and_judge)
 
 
 @pytest.fixture

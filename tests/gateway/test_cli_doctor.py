@@ -16,7 +16,7 @@ from gateway.cli import doctor, main
 from gateway.doctor import examine
 from gateway.doctor.finding import Check, Finding, Found, Group
 
-SCHEMA = json.loads((HOUSE / "config/schema/doctor.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((HOUSE / "config/schema/cli/doctor.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(autouse=True)
