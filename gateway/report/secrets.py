@@ -44,7 +44,7 @@ def _of_mqtt(mqtt: dict[str, Any], base: Path) -> Iterator[bytes]:
     for name in FILES_IN_MQTT:
         if path := _text(mqtt, name, ""):
             with suppress(OSError):
-                yield from (base / path).read_bytes().split()
+                yield from (base / path).read_bytes().splitlines()
 
 
 def _named(value: Any, name: str = "") -> Iterator[str]:

@@ -141,7 +141,7 @@ async def test_report_has_all_of_a_gateway_and_none_of_its_secrets(tmp_path: Pat
         env = talkative_journal(tmp_path, secrets())
         told = await asyncio.to_thread(report, config, tmp_path / "up.zip", env)
         up = unpacked(tmp_path / "up.zip")
-        assert set(up) >= WHOLE
+        assert set(up) == WHOLE | {"metrics.txt"}
         assert set(told["files"]) == set(up)
         page = up["report.html"].decode()
         one.process.terminate()
@@ -182,6 +182,7 @@ def _check_contents(up: dict[str, bytes]) -> None:
     assert (rows[0]["began"], rows[0]["waiting"]) == ("1", "0")
     assert json.loads(up["database.json"])["asked"] == "daemon"
     assert {one["check"] for one in json.loads(up["doctor.json"])["findings"]} >= {"board", "clock"}
+    assert b"kogge_" in up["metrics.txt"]
     everything = b"".join(up.values())
     assert TEMPERATURE.hex().encode() not in everything
     assert b"21.5" not in everything, "no measurement"
