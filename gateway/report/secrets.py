@@ -17,12 +17,17 @@ from gateway.store import sealing
 
 NAMED: Final = re.compile(r"passw|secret|token|_key$|credential|passphrase", re.IGNORECASE)
 _LINE: Final = re.compile(r"""^[ \t]*(\w+)[ \t]*=[ \t]*["']([^"'\n]*)""", re.MULTILINE)
+CREDENTIALS: Final = Path("/run/credentials/kogge.service")
 IN_MQTT: Final = ("username",)  # of some brokers it is the token
 FILES_IN_MQTT: Final = ("password_file", "key_file")
 
 
-def known(file: Path, env: Mapping[str, str] = os.environ) -> Iterator[bytes]:
-    """Of the configuration in `file`, of all files that it names, and of the environment."""
+def known(
+    file: Path, env: Mapping[str, str] = os.environ, credentials: Path = CREDENTIALS
+) -> Iterator[bytes]:
+    """Of the configuration in `file`, of all files that it names, of systemd's credentials, and of
+    the environment.
+    """
     tables = _tables(file)
     for secret in (*_named(tables), *(text for name, text in env.items() if NAMED.search(name))):
         yield from _written(secret)
@@ -30,6 +35,8 @@ def known(file: Path, env: Mapping[str, str] = os.environ) -> Iterator[bytes]:
     for secret in _named(_tables(base / _text(gateway, "devices", files.DEFAULT_DEVICES))):
         yield from _written(secret)
     yield from _of_mqtt(_table(tables, "mqtt"), base)
+    for credential in sorted(credentials.glob("*")):
+        yield from _lines_of(credential)
     with suppress(ConfigError, OSError):
         yield from sealing.read_keys(base / _text(gateway, "state_dir", files.DEFAULT_STATE_DIR))
 
@@ -43,8 +50,14 @@ def _of_mqtt(mqtt: dict[str, Any], base: Path) -> Iterator[bytes]:
             yield from (unquote(part).encode() for part in (parts.username, parts.password) if part)
     for name in FILES_IN_MQTT:
         if path := _text(mqtt, name, ""):
-            with suppress(OSError):
-                yield from (base / path).read_bytes().splitlines()
+            yield from _lines_of(base / path)
+
+
+def _lines_of(file: Path) -> Iterator[bytes]:
+    """And all of it, which may be a key's bytes; nothing where this user may not read."""
+    with suppress(OSError):
+        content = file.read_bytes()
+        yield from (content, *content.splitlines())
 
 
 def _named(value: Any, name: str = "") -> Iterator[str]:

@@ -30,10 +30,14 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_secrets_of_all_files_and_of_the_environment_are_known(config: Path) -> None:
-    found = set(known(config, {"HOME": "/root", "BROKER_PASSWORD": "env"}))
+    credentials = config.parent / "credentials"
+    credentials.mkdir()
+    (credentials / "mqtt-password").write_text("of systemd\n")
+    found = set(known(config, {"HOME": "/root", "BROKER_PASSWORD": "env"}, credentials))
     assert found >= {
         KEY, OTHER, KEY.hex().encode(), SEALING, b"joe", b"a b", b"second", b"token-user",
         b"of the broker", b"MIIEow", b"in the open", b"env",
+        b"of systemd",
     }  # fmt: skip
     assert b"/root" not in found
     assert b"password" not in found, "the name of a file is none"
