@@ -19,6 +19,7 @@ from gateway.diagnostics.log_limits import USUAL_MIB_PER_DAY, Kept, Repetitions,
 from gateway.diagnostics.log_lines import Journal, JsonLines, Lines, Plain
 
 MIB: Final = 1024 * 1024
+STDERR: Final = 2  # its descriptor
 LOOK_EVERY: Final = 10.0  # seconds; when a window has ended that is told so soon
 
 
@@ -120,14 +121,17 @@ def _more(kept: Kept) -> logging.LogRecord:
 
 def open_log(level: int = logging.INFO) -> Log:
     """Set up logging once, at the start of the process."""
-    log = Log((_journal() if _is_journal(sys.stderr.fileno()) else None) or _stderr())
+    log = Log((_journal() if _is_journal(STDERR) else None) or _stderr())
     logging.basicConfig(level=level, handlers=[log])
     return log
 
 
 def _is_journal(descriptor: int) -> bool:
     """systemd.exec(5): JOURNAL_STREAM is inherited by those whose stderr is another's too."""
-    status = os.fstat(descriptor)
+    try:
+        status = os.fstat(descriptor)
+    except OSError:  # it is closed
+        return False
     return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 

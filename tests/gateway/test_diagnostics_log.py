@@ -219,3 +219,10 @@ def test_who_has_set_up_logging_before_keeps_it() -> None:
     assert handlers, "pytest's"
     open_log()
     assert root.handlers == handlers
+
+
+def test_log_opens_where_stderr_is_closed_or_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", io.StringIO())
+    open_log()
+    monkeypatch.setattr("gateway.diagnostics.log.STDERR", 1_000_000)
+    open_log()
