@@ -3,10 +3,12 @@
 - A commit takes all chores along that wait (chores.py): a transaction costs an fsync, however much
   is in it.
 - `then` of each hears of its end, whether or not the asker was cancelled meanwhile.
-- One that the disk refused may stand there all the same: `stood` hears of it when the disk is back.
+- One that the disk refused may stand there all the same, and is found when the disk is back:
+  `stood` hears of it then. Without one its segments go: memory has what they hold, or it was not
+  taken in.
 """
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gateway.errors import DiskFault, StoreError
 from gateway.lorawan.session import NO_CHANGES, Changes
@@ -26,7 +28,7 @@ class Commits:
         self._store, self._lanes, self._unwritten = has.store, has.lanes, has.unwritten
         self._chores, self._archive, self._walks = has.chores, has.archive, has.walks
         self._sequence, self._batches, self._now = has.sequence, has.batches, has.now
-        self._doubted: dict[int, Callable[[], None]] = {}  # by a segment that tells
+        self._doubted: list[tuple[Sequence[Segment], Callable[[], None] | None]] = []
 
     async def commit(
         self,
@@ -40,6 +42,7 @@ class Commits:
         stood: Callable[[], None] | None = None,
     ) -> None:
         """One transaction, with all chores that wait. `then` hears of its end, cancelled or not."""
+        is_tried = self._store.fault is None
         chores = self._chores.take(changes, self._now())
         both = merged(chores.changes, changes)
         numbers = len(entries) + len(chores.archive.written)
@@ -66,17 +69,22 @@ class Commits:
             else:
                 owed = changes if isinstance(error, DiskFault) else NO_CHANGES
                 self._chores.put_back(chores, owed, self._now())
-                if stood and isinstance(error, DiskFault):
-                    self._doubted[parts[0][0]] = stood
+                if is_tried and isinstance(error, DiskFault):
+                    doubted = [Segment(first, len(part)) for first, part in parts]
+                    self._doubted.append((doubted, stood))
             then(error)
 
         await self._store.commit(write, ended)
 
-    def found(self, firsts: Container[int]) -> None:
-        """After a fault: these segments are on disk."""
-        doubted, self._doubted = self._doubted, {}
-        for first, stood in doubted.items():
-            if first in firsts:
+    def found(self, on_disk: Mapping[int, int]) -> None:
+        """After a fault: these segments are on disk, counts by `first`."""
+        doubted, self._doubted = self._doubted, []
+        for segments, stood in doubted:
+            standing = [one for one in segments if on_disk.get(one.first) == one.count]
+            if stood is None:
+                self._lanes.disown(standing)
+                self._chores.delete(standing, self._now())
+            elif standing:
                 stood()
 
     async def reserve_batch_number(self) -> None:

@@ -202,6 +202,12 @@ class Lanes:
         self.deletions += 1
         return torn
 
+    def disown(self, segments: Iterable[Segment]) -> None:
+        """These stand on disk, and nothing of them has to be delivered from there."""
+        for segment in segments:
+            segment.delivered = set(range(segment.count))
+            self._segments[segment.first] = segment
+
     def gone(self, count: int) -> None:
         """So many, unread, are no longer on disk, and that is told."""
         self.unread -= count

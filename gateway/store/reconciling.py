@@ -1,8 +1,8 @@
 """The disk is back (D1c): what it has, against what memory believes.
 
 - A commit that failed may stand all the same: after an fsync that failed nobody knows. What it
-  brought is then here and there, goes out twice under its id, and makes up for nothing that is
-  missing. What it gave up is told by the gap that stands there beside it.
+  brought is then here and there, and goes from there with the next commit, which has it anew. What
+  it gave up is told by the gap that it brought instead, and that stays.
 - What else is missing is told now, once.
 - Archive blocks are as the disk has them. Those that it has lost are damaged to a replay that wants
   them; one that memory has given up meanwhile is deleted.
@@ -22,13 +22,13 @@ def reconcile(has: Contents, commits: Commits, giving_up: GivingUp, found: Found
     before = has.lanes.undelivered
     out = [entry for entries in has.out.values() for entry in entries]
     has.unwritten.add(has.lanes.reconcile(found.segments, out))
-    return giving_up.missing(before - has.lanes.undelivered + _twice(has, found))
+    return giving_up.missing(before - has.lanes.undelivered + _new(has, found))
 
 
-def _twice(has: Contents, found: Found) -> int:
-    """Records on disk of which nobody knew: from now on they count."""
+def _new(has: Contents, found: Found) -> int:
+    """Records on disk of which nobody knew: they make up for none that is missing."""
     last, following = has.walks.last, has.sequence.next
-    doubted = {first: n for first, n in found.segments.items() if last < first < following}
+    doubted = [first for first in found.segments if last < first < following]
     for first in doubted:
         has.walks.written(first)
-    return sum(doubted.values())
+    return sum(found.segments[one] for one in doubted if not has.lanes.delivered_of(one))
