@@ -45,7 +45,7 @@ setup(
         "gateway": ["locale/*.po"],
         "gateway.codecs": ["*.js"],
         "gateway.store": ["schema/*.sql"],
-        "gateway.shipped": ["*.toml", "*/*.toml", "*/*.json"],
+        "gateway.shipped": ["*.toml", "*/*.toml", "*/*.json", "*/*/*.json"],
         "drivers.sx1302": ["*.csv"],
         "native": ["*.pxd"],
     },

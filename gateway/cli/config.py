@@ -44,10 +44,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     try:
-        if args.action in ("show", "diff", "set"):
+        if args.action in ("show", "diff"):
             from gateway.cli import config_keys
 
             return config_keys.run(args)
+        if args.action == "set":
+            from gateway.cli import config_set
+
+            return config_set.run(args)
         told = (_check if args.action == "check" else _import)(args)
     except ConfigError as error:
         if args.json:

@@ -180,7 +180,7 @@ async def test_password_is_read_from_stdin_and_put_into_its_file(
 ) -> None:
     write(file, TOML + first)
     monkeypatch.setattr("sys.stdin", StringIO("open sesame\n"))
-    monkeypatch.setattr("gateway.cli.config_keys._group", lambda: -1)
+    monkeypatch.setattr("gateway.cli.config_set._group", lambda: -1)
     assert await config("set", file, "mqtt.password") == 0
     kept = file.with_name("pw" if first else "mqtt-password")
     assert text(kept) == "open sesame\n"
@@ -201,7 +201,7 @@ async def test_first_password_wants_a_restart(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.setattr("sys.stdin", StringIO("open sesame\n"))
-    monkeypatch.setattr("gateway.cli.config_keys._group", lambda: -1)
+    monkeypatch.setattr("gateway.cli.config_set._group", lambda: -1)
     assert await config("set", file, "mqtt.password") == 0
     shown = capsys.readouterr().out
     assert "A restart is needed for: mqtt.password_file" in shown

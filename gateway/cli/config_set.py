@@ -1,0 +1,140 @@
+"""`kogge config set`: change keys of kogge.toml, and at once in the daemon where that is possible.
+
+The broker's password stands in a file of its own; it is asked for, hidden, or read from stdin:
+never from the command line, which everybody on the machine can read.
+"""
+
+import argparse
+import grp
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from gateway.cli import EX_FAILED, EX_USAGE
+from gateway.cli.config_keys import Refused, asked, file_of, restart_words
+from gateway.cli.language import _
+from gateway.errors import ControlError, GatewayError
+
+PASSWORD: Final = "mqtt.password"  # noqa: S105 # a name
+PASSWORD_FILE: Final = "mqtt-password"  # noqa: S105 # a name, beside kogge.toml
+
+
+class Misused(GatewayError):
+    """What was typed is no KEY=VALUE."""
+
+
+def run(args: argparse.Namespace) -> int:
+    file = file_of(args)
+    try:
+        wanted = _wanted(args.words)
+    except Misused as error:
+        print(f"kogge: {error}", file=sys.stderr)
+        return EX_USAGE
+    changed = _with_password(file, wanted) if PASSWORD in wanted else _changed(file, wanted)
+    taken, restart, reason, code = _applied(args, file)
+    if args.json:
+        keys = [{"key": one.key, "value": one.value, "before": one.before} for one in changed]
+        told = {"ok": code == 0, "config": str(file), "keys": keys}
+        print(json.dumps({**told, "taken": taken, "restart": restart, "reason": reason}))
+        return code
+    for one in changed:
+        print(_said(file, one))
+    if PASSWORD in args.words and "mqtt.password_file" not in restart:
+        print(_("The password is in its file: the daemon's next connection to the broker uses it."))
+    print("\n".join(_outcome(taken, restart, reason)))
+    return code
+
+
+def _wanted(words: list[str]) -> dict[str, str]:
+    """By key. Raises Misused."""
+    if len(words) == 2 and "=" not in words[0] and not ("=" in words[1] and words[0] == PASSWORD):
+        words = ["=".join(words)]
+    wanted = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if key == PASSWORD and equals:
+            raise Misused(
+                f"a password on the command line is everybody's: say kogge config set {PASSWORD}"
+                " alone, and it is asked for, or read from stdin"
+            )
+        if not equals and key != PASSWORD:
+            raise Misused(f"{word} is no KEY=VALUE, as in: kogge config set mqtt.batch_seconds=2")
+        wanted[key.strip()] = value
+    return wanted
+
+
+def _changed(file: Path, wanted: dict[str, str]) -> list[Any]:
+    from gateway import config_edit
+
+    return list(config_edit.change(file, wanted))
+
+
+def _with_password(file: Path, wanted: dict[str, str]) -> list[Any]:
+    """Asked for, and put into its file; kogge.toml says where that is."""
+    from gateway import config, file_edit
+
+    text = _typed()
+    others = {key: value for key, value in wanted.items() if key != PASSWORD}
+    if not config.load(file).mqtt.password_file:
+        others = {"mqtt.password_file": PASSWORD_FILE, **others}
+    changed = _changed(file, others)
+    with file_edit.alone(file):
+        file_edit.write(Path(config.load(file).mqtt.password_file), f"{text}\n", _group())
+    return changed
+
+
+def _typed() -> str:
+    """Raises GatewayError at the end of stdin."""
+    if sys.stdin.isatty():
+        from getpass import getpass
+
+        text = getpass(_("The broker's password (not shown): "))
+    else:
+        text = sys.stdin.readline().rstrip("\r\n")
+    if not text:
+        raise GatewayError("no password was given, so nothing was changed")
+    return text
+
+
+def _group() -> int:
+    """The service's, where there is one."""
+    try:
+        return grp.getgrnam("kogge").gr_gid
+    except KeyError:
+        return -1
+
+
+def _applied(args: argparse.Namespace, file: Path) -> tuple[list[str], list[str], str, int]:
+    """What the daemon has taken over, what wants a restart, why it was not asked, the exit code."""
+    try:
+        answer = asked(args, file, action="reload")
+    except Refused as error:
+        return [], [], str(error), EX_FAILED
+    except (ControlError, PermissionError) as error:
+        return [], [], str(error), 0
+    return answer["taken"], answer["restart"], "", 0
+
+
+def _said(file: Path, one: Any) -> str:
+    from gateway.file_edit import value
+
+    stands = f"{one.key} = {value(one.value)}"
+    if one.before is None:
+        return _("{stands} is in {file} now", stands=stands, file=file)
+    return _(
+        "{stands} is in {file} now, it was {before}",
+        stands=stands, file=file, before=value(one.before),
+    )  # fmt: skip
+
+
+def _outcome(taken: list[str], restart: list[str], reason: str) -> Iterator[str]:
+    if reason:
+        yield _("The daemon does not know it yet: {reason}", reason=reason)
+        return
+    if taken:
+        yield _("The daemon has taken over: {keys}", keys=", ".join(taken))
+    yield from restart_words(restart)
+    if not restart:
+        yield _("No restart is needed.")
