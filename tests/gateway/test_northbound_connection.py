@@ -107,9 +107,10 @@ async def test_failed_tls_handshake_closes_the_socket() -> None:
             closed.set()
 
     certificates = Certificates(Mqtt(), lambda: True, lambda: 0.0)
+    context = await asyncio.to_thread(certificates.context)
     async with fake_broker(serve) as port, asyncio.timeout(5):
         with pytest.raises(MqttError) as failed:
-            await client(port, tls_context=certificates.context()).__aenter__()
+            await client(port, tls_context=context).__aenter__()
         await closed.wait()
     assert "SSL" in str(failed.value)  # until here it keeps paho's frame, and what that holds
 
