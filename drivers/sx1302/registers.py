@@ -5,7 +5,6 @@ is several fields. Signed fields are two's complement in their width.
 Imports only the standard library: the emulator reads the same table.
 """
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,18 +49,20 @@ class Register:
 def load() -> dict[str, Register]:
     """Read the table, by field name."""
     lines = Path(__file__).with_name("registers.csv").read_text(encoding="ascii").splitlines()
-    return {row["name"]: _register(row) for row in csv.DictReader(lines)}
+    return {one.name: one for one in map(_register, lines[1:])}
 
 
-def _register(row: Mapping[str, str]) -> Register:
+def _register(line: str) -> Register:
+    """The first line of the table names what stands in the others; nothing is quoted."""
+    name, address, offset, width, signed, read_only, default = line.split(",")
     return Register(
-        name=row["name"],
-        address=int(row["address_hex"], 16),
-        offset=int(row["bit_offset"]),
-        width=int(row["bit_width"]),
-        signed=row["signed"] == "1",
-        read_only=row["read_only"] == "1",
-        default=int(row["default"]),
+        name,
+        int(address, 16),
+        int(offset),
+        int(width),
+        signed == "1",
+        read_only == "1",
+        int(default),
     )
 
 

@@ -13,6 +13,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from gateway import memory
+
+    memory.spare()  # before anything is read
+
     from gateway import files, process, settings
     from gateway.diagnostics import log
 

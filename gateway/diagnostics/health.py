@@ -9,19 +9,20 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
-
-try:
-    from systemd.daemon import notify as _notify
-except ImportError:  # not on this machine: nobody waits to be notified
-
-    def _notify(status: str) -> bool:
-        return False
+from socket import AF_UNIX, SOCK_DGRAM, socket
 
 
 def tell_systemd(**state: object) -> None:
     """sd_notify(3): `tell_systemd(READY=1, STATUS="…")`; without systemd nothing happens."""
     lines = {key: " ".join(str(value).split()) for key, value in state.items()}
     _notify("\n".join(f"{key}={line}" for key, line in lines.items()))
+
+
+def _notify(text: str) -> None:
+    """One datagram to where systemd listens; "@" is the abstract namespace's sign."""
+    if place := os.environ.get("NOTIFY_SOCKET"):
+        with socket(AF_UNIX, SOCK_DGRAM) as speaking:
+            speaking.sendto(text.encode(), "\0" + place[1:] if place.startswith("@") else place)
 
 
 def watchdog_seconds() -> float | None:

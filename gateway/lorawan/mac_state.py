@@ -9,7 +9,7 @@ Rules:
 """
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -62,9 +62,9 @@ class Mac:
     def to_json(self) -> str:
         """What differs from a device that was told nothing; "{}" when nothing does."""
         said = {
-            name: [one.hex() for one in value] if name in _OF_BYTES else value
-            for name, value in asdict(self).items()
-            if value != _DEFAULTS[name]
+            name: _said(value)
+            for name, default in _DEFAULTS.items()
+            if (value := getattr(self, name)) != default
         }
         return json.dumps(said, separators=(",", ":"))
 
@@ -80,6 +80,14 @@ _DEFAULTS = {one.name: one.default for one in fields(Mac)}
 
 FACTORY = Mac()
 """A device that was told nothing."""
+
+
+def _said(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, tuple):
+        return [one.hex() if isinstance(one, bytes) else one for one in value]
+    return value
 
 
 def _read(name: str, value: Any) -> Any:

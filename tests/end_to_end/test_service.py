@@ -12,7 +12,6 @@ import pytest
 from broker import free_port, mosquitto, subscriber
 from lamp_post import EUI, GAUGE, TEMPERATURE, board, city, daemon, write_files
 
-pytest.importorskip("systemd.daemon", reason="systemd-python is optional, and is not here")
 pytestmark = pytest.mark.realtime
 
 WATCHDOG_SECONDS = 0.4

@@ -1,6 +1,8 @@
 """What systemd is told: one line a state, and food for the watchdog while all tasks are on time."""
 
 import asyncio
+import socket
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,20 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_reason_of_several_lines_cannot_pass_for_another_state(told: list[str]) -> None:
     tell_systemd(STATUS="radio fault:\nWATCHDOG=1\n", READY=1)
     assert told == ["STATUS=radio fault: WATCHDOG=1", "READY=1"]
+
+
+@pytest.mark.parametrize("abstract", [True, False])
+def test_systemd_is_told_where_it_listens(
+    abstract: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = f"@{tmp_path}" if abstract else str(tmp_path / "notify")
+    monkeypatch.setenv("NOTIFY_SOCKET", place)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(place.replace("@", "\0"))
+        tell_systemd(READY=1, STATUS="receiving")
+        assert listening.recv(100) == b"READY=1\nSTATUS=receiving"
+    monkeypatch.delenv("NOTIFY_SOCKET")
+    tell_systemd(READY=1)
 
 
 @pytest.mark.parametrize(("microseconds", "seconds"), [("60000000", 60.0), ("", None)])
