@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway import config
 from gateway.metrics import exposition, listen
-from gateway.metrics.endpoint import Endpoint
 from gateway.metrics.facts import Parts
 from gateway.metrics.textfile import Textfile
+
+if TYPE_CHECKING:
+    from gateway.metrics.endpoint import Endpoint
 
 
 class Metrics:
@@ -19,7 +21,12 @@ class Metrics:
         self._parts = parts
         self._textfile = Textfile(Path(wanted.textfile), self.text) if wanted.textfile else None
         place = listen.place(wanted.listen) if wanted.listen else None
-        self._endpoint = Endpoint(place, self.text) if place else None
+        self._endpoint = self._at(place) if place else None
+
+    def _at(self, place: listen.Place) -> "Endpoint":
+        from gateway.metrics.endpoint import Endpoint  # 0.1 MiB, for who wants it
+
+        return Endpoint(place, self.text)
 
     @property
     def wanted(self) -> bool:
