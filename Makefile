@@ -1,6 +1,6 @@
 # The commands of this project. Each sets up what it needs first; a second run sets up nothing.
 .POSIX:
-.PHONY: demo test test-faults power-cuts crash-trials fuzz check audit sbom bench commands deb wheel lock clean
+.PHONY: demo test test-faults power-cuts crash-trials fuzz check audit sbom bench commands configuration deb wheel lock clean
 
 PYTHON = python3
 N = 1000
@@ -43,6 +43,9 @@ bench: .venv/ready-for-test
 
 commands: .venv/ready-for-test
 	@PYTHONPATH=tests $(IN_VENV) commands
+
+configuration: .venv/ready-for-test
+	@PYTHONPATH=tests $(IN_VENV) configuration
 
 deb:
 	@.ci/setup deb

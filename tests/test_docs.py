@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import commands as commands_file
+import configuration as configuration_file
 import msgspec
 import pytest
 from kogge import HOUSE, kogge
@@ -16,6 +17,7 @@ from gateway.cli import VERBS, main
 from gateway.config import Config
 from gateway.device_file import Entry
 from gateway.diagnostics import frames
+from gateway.live_config import LIVE
 from gateway.lorawan.outcome import DropReason
 
 README = (HOUSE / "README.md").read_text(encoding="utf-8")
@@ -74,6 +76,17 @@ def test_every_kogge_command_of_the_documents_is_understood(
 def test_reference_of_the_commands_is_what_the_parser_says() -> None:
     """`make commands` writes it anew."""
     assert commands_file.FILE.read_text(encoding="utf-8") == commands_file.reference()
+
+
+def test_reference_of_the_configuration_is_what_the_code_says() -> None:
+    """`make configuration` writes it anew."""
+    assert configuration_file.FILE.read_text(encoding="utf-8") == configuration_file.reference()
+
+
+def test_guide_names_all_live_keys() -> None:
+    guide = text(HOUSE / "docs" / "install.md")
+    (told,) = re.findall(r"the running daemon takes over (.*?) at once", guide, re.DOTALL)
+    assert set(re.findall(r"`([a-z_.]+)`", told)) == LIVE
 
 
 def test_decode_command_of_the_readme_runs() -> None:
