@@ -25,8 +25,8 @@ class ConfigError(GatewayError):
     def __init__(self, file: Path | str, key: str, value: object, allowed: str) -> None:
         self.file, self.key, self.value, self.allowed = str(file), key, value, allowed
         where = f"{file}: {key}" if key else str(file)
-        shown = "" if value is None else f" is {value!r}"
-        super().__init__(f"{where}{shown}; {allowed}")
+        said = f"{where}; {allowed}" if value is None else f"{where} is {value!r}; {allowed}"
+        super().__init__(said)
 
 
 class StoreError(GatewayError):

@@ -13,7 +13,10 @@ from gateway.cli.language import LOCALE, Catalogue
 from gateway.cli.whole import below, summaries, whole
 
 SAID_BY = {"_": 1, "mark": 1, "plural": 2}
-ROOMS = ("gateway/cli", "gateway/doctor", "gateway/diagnostics", "gateway/report")
+ROOMS = (
+    "gateway/backup", "gateway/cli", "gateway/demo", "gateway/diagnostics", "gateway/doctor",
+    "gateway/report",
+)  # fmt: skip
 
 
 def sources() -> list[Path]:

@@ -6,6 +6,7 @@ import sys
 from getpass import getpass
 from pathlib import Path
 
+from gateway.cli.language import _
 from gateway.errors import BackupError
 
 SHORTEST = 8
@@ -26,8 +27,8 @@ def read(file: Path | None, *, twice: bool) -> str:
         return _checked(_first_line(file), str(file))
     if not _has_terminal():
         raise BackupError("there is no terminal to ask for the passphrase: give --passphrase-file")
-    typed = getpass("Passphrase of the backup: ", stream=sys.stderr)
-    if twice and getpass("Once more: ", stream=sys.stderr) != typed:
+    typed = getpass(_("Passphrase of the backup: "), stream=sys.stderr)
+    if twice and getpass(_("Once more: "), stream=sys.stderr) != typed:
         raise BackupError("the two were not the same: nothing was made; try again")
     return _checked(typed, "it")
 

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from gateway import VERSION
 from gateway.cli import language
+from gateway.cli.heard import heard
 from gateway.cli.language import _, mark
 from gateway.errors import ConfigError, ControlError, GatewayError
 
@@ -93,9 +94,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
-        self.exit(
-            EX_USAGE, f"{self.prog}: {message}\n{_('{verb} --help explains it.', verb=self.prog)}\n"
-        )
+        explained = _("{verb} --help explains it.", verb=self.prog)
+        self.exit(EX_USAGE, f"{self.prog}: {heard(message)}\n{explained}\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -138,9 +138,15 @@ def _run(arguments: list[str]) -> int:
         return 130
 
 
-def complain(error: Exception, code: int) -> int:
-    print(f"kogge: {error}", file=sys.stderr)
+def complain(what: Exception | str, code: int) -> int:
+    """An error, or a sentence in the language that is spoken."""
+    say(what if isinstance(what, str) else heard(str(what)))
     return code
+
+
+def say(text: str) -> None:
+    """Beside what was asked for: stdout is left alone."""
+    print(f"kogge: {text}", file=sys.stderr)
 
 
 def _without_verb(arguments: list[str]) -> int:

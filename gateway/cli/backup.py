@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from gateway.backup import passphrase
+from gateway.cli.heard import heard
+from gateway.cli.language import _, moment, plural
+from gateway.cli.progress import Progress
 from gateway.cli.status import arguments_for_the_socket
 
 HELP = (
@@ -38,7 +41,10 @@ def run(args: argparse.Namespace) -> int:
     words = passphrase.read(args.passphrase_file, twice=True)
     socket, state = args.socket or Path(found.gateway.control_socket), Path(found.gateway.state_dir)
     now = making.wall_time(found)
-    with source.of(socket, state, found.gateway.eui) as origin:
+    with (
+        Progress(_("making the backup")),
+        source.of(socket, state, found.gateway.eui) as origin,
+    ):
         manifest = making.make(
             args.file, words, found, file, origin, made_at=now, with_readings=args.with_readings
         )
@@ -47,26 +53,32 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _told(args: argparse.Namespace, manifest: dict[str, Any]) -> str:
-    return "\n".join([f"{args.file}: written and sealed.", *lines(manifest)])
+    return "\n".join([_("{file}: written and sealed.", file=args.file), *lines(manifest)])
 
 
 def lines(manifest: dict[str, Any]) -> Iterator[str]:
     """What a backup holds, as a technician reads it."""
-    from gateway.clock import rfc3339
-
-    at = manifest["made_at"]
-    when = "at an unknown time (the clock was not set)" if at is None else f"at {rfc3339(at)}"
-    who = f"{manifest['name'] or 'gateway'} {manifest['gateway'] or 'without an EUI yet'}"
-    yield f"  {who}, Kogge {manifest['kogge']}, made {when}"
-    yield (
-        f"  {manifest['devices']} devices, {manifest['sessions']} sessions, {manifest['joins']}"
-        f" spent DevNonces, {manifest['downlinks']} downlinks waiting"
+    at, name = manifest["made_at"], manifest["name"] or _("gateway")
+    never = _("at an unknown time (the clock was not set)")
+    when = never if at is None else moment(at)
+    known = f"{name} {manifest['gateway']}"
+    who = known if manifest["gateway"] else _("{name} without an EUI yet", name=name)
+    yield "  " + _(
+        "{who}, Kogge {version}, made {when}", who=who, version=manifest["kogge"], when=when
     )
-    yield f"  files: {', '.join(name.removeprefix('config/') for name in manifest['files'])}"
+    counted = (
+        plural("{n} device", "{n} devices", manifest["devices"]),
+        plural("{n} session", "{n} sessions", manifest["sessions"]),
+        plural("{n} spent DevNonce", "{n} spent DevNonces", manifest["joins"]),
+        plural("{n} downlink waiting", "{n} downlinks waiting", manifest["downlinks"]),
+    )
+    yield f"  {', '.join(counted)}"
+    names = ", ".join(name.removeprefix("config/") for name in manifest["files"])
+    yield "  " + _("files: {names}", names=names)
     for missing in manifest["missing"]:
-        yield f"  NOT in it: {missing}"
+        yield "  " + _("NOT in it: {what}", what=heard(missing))
     if not manifest["with_readings"]:
-        yield (
-            "  NOT in it: readings that the city does not have yet. They wait on this box, which"
+        yield "  " + _(
+            "NOT in it: readings that the city does not have yet. They wait on this box, which"
             " delivers them, or: kogge buffer export"
         )

@@ -10,15 +10,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from gateway.cli import EX_FAILED, EX_PERMISSION, EX_USAGE
-from gateway.cli.buffer_words import listed, standing, verified
+from gateway.cli import EX_FAILED, EX_PERMISSION, EX_USAGE, complain, say
+from gateway.cli.buffer_words import exported, listed, purged, standing, verified
+from gateway.cli.heard import heard
+from gateway.cli.language import _
+from gateway.cli.progress import Progress
 from gateway.cli.status import arguments_for_the_socket, socket_path
 from gateway.errors import ControlError
 
 HELP = "What waits for the city, and the archive of what it has had: look at it, export it."
 
 ANSWERS_WITHIN = 60.0  # seconds for each line
-TELL_AFTER = 1.0  # seconds
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -100,8 +102,7 @@ def _export(args: argparse.Namespace) -> int:
     from gateway.cli.buffer_files import output
 
     if args.kind == "sqlite" and args.file == "-":
-        print("kogge: a database needs a file: it is not written to stdout", file=sys.stderr)
-        return EX_USAGE
+        return complain(_("a database needs a file: it is not written to stdout"), EX_USAGE)
     to = None if args.file == "-" else Path(args.file)
     wish = _wish(args) | {"archive": args.archive, "events": args.kind == "sqlite"}
     try:
@@ -110,15 +111,15 @@ def _export(args: argparse.Namespace) -> int:
     except OSError as error:
         if isinstance(error, BrokenPipeError) or error.errno is None:
             raise
-        print(f"kogge: {args.file} cannot be written: {error.strerror}", file=sys.stderr)
-        return EX_PERMISSION if isinstance(error, PermissionError) else EX_FAILED
+        told = _("{file} cannot be written: {why}", file=args.file, why=error.strerror)
+        return complain(told, EX_PERMISSION if isinstance(error, PermissionError) else EX_FAILED)
     _say(args, done)
     return EX_FAILED if done["damaged"] or done["gone"] else 0
 
 
 def _verify(args: argparse.Namespace) -> int:
     done: dict[str, Any] = {}
-    with _Progress() as progress:
+    with Progress(_("reading the buffer")) as progress:
         for line in _lines(args, {"action": "verify"}):
             progress.at(line.get("passed", 0), line.get("of", 0))
             done = line.get("done", done)
@@ -128,20 +129,16 @@ def _verify(args: argparse.Namespace) -> int:
 
 def _purge(args: argparse.Namespace) -> int:
     if args.all == (args.device is not None or args.ends is not None):
-        print("kogge: name what to purge: --device, --before, or --all", file=sys.stderr)
-        return EX_USAGE
+        return complain(_("name what to purge: --device, --before, or --all"), EX_USAGE)
     if args.archive and args.device is not None:
-        print("kogge: the archive goes in whole blocks: without --device", file=sys.stderr)
-        return EX_USAGE
+        return complain(_("the archive goes in whole blocks: without --device"), EX_USAGE)
     if not args.yes and not _is_sure():
-        print("kogge: nothing was purged", file=sys.stderr)
-        return EX_FAILED
+        return complain(_("nothing was purged"), EX_FAILED)
     wish = {"action": "purge", "all": args.all, "ends": args.ends, "archive": args.archive}
     device = None if args.device is None else args.device.lower()
     (line,) = _lines(args, wish | {"device": device})
     done = line["done"]
-    told = f"purged: {done['purged']} readings, and {done['archived']} of the archive"
-    print(json.dumps(done) if args.json else f"{told}; {done['records']} records wait")
+    print(json.dumps(done) if args.json else purged(done))
     return 0
 
 
@@ -152,34 +149,32 @@ def _repair(args: argparse.Namespace) -> int:
 
     with suppress(ControlError):
         ask(socket_path(args), "status")
-        print(
-            "kogge: the daemon runs, and has the database: stop it first (sudo systemctl stop"
-            " kogge). It repairs what it finds damaged at its start by itself",
-            file=sys.stderr,
+        told = _(
+            "the daemon runs, and has the database: stop it first (sudo systemctl stop kogge)."
+            " It repairs what it finds damaged at its start by itself"
         )
-        return EX_FAILED
-    done = at_rest.repair(database(args.config or DEFAULT_FILE))
+        return complain(told, EX_FAILED)
+    with Progress(_("repairing the database")):
+        done = at_rest.repair(database(args.config or DEFAULT_FILE))
     if args.json:
         print(json.dumps({"repaired": done is not None, "what": done or ""}))
     else:
-        print(done or "nothing is damaged: nothing was changed")
+        print(heard(done) if done else _("nothing is damaged: nothing was changed"))
     return 0
 
 
 def _is_sure() -> bool:
-    print(
+    question = _(
         "The city will never get the readings that you purge; it is told how many are missing.\n"
-        "Type yes to purge them: ",
-        end="",
-        file=sys.stderr,
-        flush=True,
+        "Type yes to purge them: "
     )
-    return sys.stdin.readline().strip() == "yes"
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip() in ("yes", _("yes"))
 
 
 def _written(args: argparse.Namespace, wish: dict[str, Any], sink: Any) -> dict[str, Any]:
     done: dict[str, Any] = {}
-    with _Progress() as progress:
+    with Progress(_("exporting")) as progress:
         for line in _lines(args, wish):
             records = line.get("records", [])
             events = [record for record in records if "type" in record]
@@ -193,10 +188,7 @@ def _say(args: argparse.Namespace, done: dict[str, Any]) -> None:
     if args.file != "-" and args.json:
         print(json.dumps({"file": args.file, **done}))
         return
-    told = f"{done['records']} records"
-    told += f", {done['damaged']} more CANNOT BE READ" if done["damaged"] else ""
-    told += f", {done['gone']} were given up meanwhile" if done["gone"] else ""
-    print(f"kogge: {told}: {args.file}", file=sys.stderr)
+    say(exported(done, args.file))
 
 
 def _wish(args: argparse.Namespace) -> dict[str, Any]:
@@ -230,28 +222,6 @@ def _at_rest(args: argparse.Namespace, wish: dict[str, Any]) -> Iterator[dict[st
     from gateway.files import DEFAULT_FILE
 
     yield from buffer_at_rest.lines(args.config or DEFAULT_FILE, wish)
-
-
-class _Progress:
-    """On stderr, once it lasts."""
-
-    def __enter__(self) -> "_Progress":
-        import time
-
-        self._now = time.monotonic
-        self._next = self._now() + TELL_AFTER
-        self._told = False
-        return self
-
-    def at(self, passed: int, of: int) -> None:
-        if self._now() >= self._next and of:
-            self._next = self._now() + TELL_AFTER
-            self._told = True
-            print(f"\r{passed} of {of}", end="", file=sys.stderr, flush=True)
-
-    def __exit__(self, *_: object) -> None:
-        if self._told:
-            print(file=sys.stderr)
 
 
 def _positive(text: str) -> int:

@@ -3,55 +3,69 @@
 from collections.abc import Iterator
 from typing import Any
 
-from gateway.one_line import one_line
+from gateway.cli.heard import heard
+from gateway.cli.language import DAY, _, instant, moment, number, plural, size, span
+from gateway.cli.quantities import measured
 
 Line = dict[str, Any]
 
-_MIB = 2**20
+_LABEL = 10  # columns
 
 
 def standing(found: Line) -> Iterator[str]:
-    where = "" if found["asked"] == "daemon" else ", as a daemon that has stopped left them"
-    yield f"{found['records']} records wait for the city{where}"
+    waiting = plural(
+        "{n} record waits for the city", "{n} records wait for the city", found["records"]
+    )
+    asked = found["asked"] == "daemon"
+    yield waiting if asked else waiting + _(", as a daemon that has stopped left them")
     if found["parked"]:
-        yield f"  parked   {found['parked']}: the broker refused them for good"
+        yield _row(
+            _("parked"), _("{n}: the broker refused them for good", n=number(found["parked"]))
+        )
     if found["given_up"]:
-        yield f"  GIVEN UP {found['given_up']}: told to the city as gaps"
-    for end in ("oldest", "newest"):
+        yield _row(_("GIVEN UP"), _("{n}: told to the city as gaps", n=number(found["given_up"])))
+    for end, name in (("oldest", _("oldest")), ("newest", _("newest"))):
         if found[end] is not None:
-            yield f"  {end}   {_when(found[end])}"
-    disk, bounds = found["disk"], found["bounds"]
-    yield (
-        f"  database {disk['used'] / _MIB:.1f} MiB in {found['segments']} segments,"
-        f" {disk['spare'] / _MIB:.1f} MiB of it free, log {disk['wal'] / _MIB:.1f} MiB"
-    )
-    yield f"  disk     {disk['free'] / _MIB:.0f} MiB free{_fault(found)}"
-    yield (
-        f"  bounds   {bounds['max_age_s'] / 86_400:g} days, {bounds['max_bytes'] / _MIB:g} MiB,"
-        f" leave {bounds['min_free'] / _MIB:g} MiB of the disk"
-    )
+            yield _row(name, _when(found[end]))
+    yield _row(_("database"), _database(found))
+    yield _row(_("disk"), _("{size} free", size=size(found["disk"]["free"])) + _fault(found))
+    yield _row(_("bounds"), _bounds(found["bounds"]))
     archive = found["archive"]
-    yield f"  archive  {archive['readings']} delivered, {archive['bytes'] / _MIB:.1f} MiB"
+    delivered, room = number(archive["readings"]), size(archive["bytes"])
+    yield _row(_("archive"), _("{n} delivered, {size}", n=delivered, size=room))
     for one in found["beside"]:
-        yield f"  put by   {one['name']}, {one['bytes'] / _MIB:.1f} MiB"
+        yield _row(_("put by"), f"{one['name']}, {size(one['bytes'])}")
+
+
+def _row(name: str, text: str) -> str:
+    return f"  {name:{_LABEL}} {text}"
+
+
+def _database(found: Line) -> str:
+    disk = found["disk"]
+    segments = plural("{n} segment", "{n} segments", found["segments"])
+    return _(
+        "{used} in {segments}, {spare} of it free, log {log}",
+        used=size(disk["used"]),
+        segments=segments,
+        spare=size(disk["spare"]),
+        log=size(disk["wal"]),
+    )
+
+
+def _bounds(bounds: Line) -> str:
+    days = plural("{n} day", "{n} days", round(bounds["max_age_s"] / DAY))
+    most, left = size(bounds["max_bytes"]), size(bounds["min_free"])
+    return _("{days}, {most}, leave {left} of the disk", days=days, most=most, left=left)
 
 
 def _fault(found: Line) -> str:
-    return f"; it REFUSES: {found['fault']}" if found["fault"] else ""
+    return _("; it REFUSES: {why}", why=heard(found["fault"])) if found["fault"] else ""
 
 
 def _when(end: Line) -> str:
-    from gateway.clock import rfc3339
-
-    at = "at an unknown time" if end["at"] is None else rfc3339(end["at"])
-    return at if end["age_s"] is None else f"{at}, {_age(end['age_s'])} ago"
-
-
-def _age(seconds: float) -> str:
-    for unit, name in ((86_400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * unit:
-            return f"{seconds / unit:.0f} {name}"
-    return f"{seconds:.0f} s"
+    at = _("at an unknown time") if end["at"] is None else moment(end["at"])
+    return at if end["age_s"] is None else f"{at}, {_('{ago} ago', ago=span(end['age_s']))}"
 
 
 def listed(record: Line) -> str:
@@ -60,7 +74,14 @@ def listed(record: Line) -> str:
         at, name, what = record["at"], record["type"], _event(record)
     else:
         at, name, what = record["received_at"], record["name"], _reading(record)
-    return f"{at or 'time unknown':24}  {name:24}  {what}"
+    return f"{_local(at) if at else _('time unknown'):24}  {name:24}  {what}"
+
+
+def _local(at: str) -> str:
+    """RFC 3339 in UTC, on a screen."""
+    from datetime import datetime
+
+    return instant(datetime.fromisoformat(at).timestamp())
 
 
 def _event(record: Line) -> str:
@@ -69,27 +90,42 @@ def _event(record: Line) -> str:
 
 
 def _reading(record: Line) -> str:
-    values = [
-        f"{name} {one_line(str(value))}{_unit(record, name)}"
-        for name, value in record["measurements"].items()
-    ]
+    values = list(measured(record))
     if record.get("error"):
-        values.append(f"undecoded {record.get('payload')}: {record['error']}")
+        payload, why = record.get("payload"), heard(record["error"])
+        values.append(_("undecoded {payload}: {why}", payload=payload, why=why))
     return f"{record['f_cnt']:>6}  {', '.join(values)}"
-
-
-def _unit(record: Line, name: str) -> str:
-    unit = record["units"].get(name)
-    return f" {unit}" if unit else ""
 
 
 def verified(done: Line) -> Iterator[str]:
     """What was found out about the database."""
-    yield f"{done['records']} records on disk can be read"
+    yield plural(
+        "{n} record on disk can be read", "{n} records on disk can be read", done["records"]
+    )
     if done["damaged"]:
-        yield f"  {done['damaged']} CANNOT: the daemon passes over them, and tells the city"
+        damaged = number(done["damaged"])
+        yield "  " + _("{n} CANNOT: the daemon passes over them, and tells the city", n=damaged)
     for fault in done["faults"]:
-        yield f"  WRONG: {fault}"
+        yield "  " + _("WRONG: {fault}", fault=heard(fault))
     if done["structure"] is None:
-        yield "  the file's own structure is checked when the daemon does not run"
-    yield "all is well" if done["ok"] else "it is damaged: check the card (dmesg), and export it"
+        yield "  " + _("the file's own structure is checked when the daemon does not run")
+    well, damaged = _("all is well"), _("it is damaged: check the card (dmesg), and export it")
+    yield well if done["ok"] else damaged
+
+
+def purged(done: Line) -> str:
+    return _(
+        "purged: {readings}, and {archived} of the archive; {waiting}",
+        readings=plural("{n} reading", "{n} readings", done["purged"]),
+        archived=number(done["archived"]),
+        waiting=plural("{n} record waits", "{n} records wait", done["records"]),
+    )
+
+
+def exported(done: Line, file: str) -> str:
+    told = plural("{n} record", "{n} records", done["records"])
+    if done["damaged"]:
+        told += _(", {n} more CANNOT BE READ", n=number(done["damaged"]))
+    if done["gone"]:
+        told += _(", {n} were given up meanwhile", n=number(done["gone"]))
+    return f"{told}: {file}"

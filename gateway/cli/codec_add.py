@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gateway.cli import say
+from gateway.cli.heard import heard
+from gateway.cli.language import _, plural
+from gateway.cli.progress import Progress
 from gateway.cli.status import arguments_for_the_socket
 from gateway.one_line import one_line
 
@@ -30,17 +34,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from gateway.cli import EX_FAILED, EX_USAGE, codec_at_hand
+    from gateway.cli import EX_FAILED, EX_USAGE, codec_at_hand, complain
     from gateway.codecs import checked
 
     wrong = _misuse(args)
     if wrong:
-        print(f"kogge: {wrong}", file=sys.stderr)
-        return EX_USAGE
+        return complain(wrong, EX_USAGE)
     own = codec_at_hand.own(args.config)
     codecs, places = _read(args, own)
     examples = _examples(args, places)
-    found = asyncio.run(_checked(codecs[0], examples))
+    with Progress(_("trying the codec")):
+        found = asyncio.run(_checked(codecs[0], examples))
     if found.failures:
         _refuse(args, codecs[0], found)
         return EX_FAILED
@@ -66,9 +70,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _misuse(args: argparse.Namespace) -> str | None:
     if args.file.suffix not in (".js", ".toml"):
-        return f"{args.file} is neither FILE.js nor FILE.toml"
+        return _("{file} is neither FILE.js nor FILE.toml", file=args.file)
     if args.file.suffix == ".toml" and args.name:
-        return "--name is for FILE.js: in FILE.toml codecs = [...] says the name"
+        return _("--name is for FILE.js: in FILE.toml codecs = [...] says the name")
     return None
 
 
@@ -112,17 +116,25 @@ def _refuse(args: argparse.Namespace, codec: "Codec", found: "Checked") -> None:
     for vector, differences in found.failures:
         print(f"{codec.name}: {one_line(vector.id) or vector.payload.hex()}", file=sys.stderr)
         for difference in differences:
-            print(f"  {difference}", file=sys.stderr)
-    said = f"{len(found.failures)} examples come out otherwise: {codec.name} is not added"
-    print(f"kogge: {said}", file=sys.stderr)
+            print(f"  {heard(str(difference))}", file=sys.stderr)
+    say(
+        plural(
+            "{n} example comes out otherwise: {name} is not added",
+            "{n} examples come out otherwise: {name} is not added",
+            len(found.failures),
+            name=codec.name,
+        )
+    )
     if args.json:
         print(json.dumps({"ok": False, "passed": found.passed, "failed": len(found.failures)}))
 
 
 def _lines(told: dict[str, Any]) -> Iterator[str]:
-    done = "replaced" if told["replaced"] else "added"
-    context = f", context {told['context']}" if told["context"] else ""
+    done = _("replaced") if told["replaced"] else _("added")
+    context = _(", context {context}", context=told["context"]) if told["context"] else ""
     yield f"{done}: {', '.join(told['codecs'])}{context}"
     for name in told["instead_of_shipped"]:
-        yield f"{name}: yours counts now instead of Kogge's own, and so does your mapping"
+        yield _(
+            "{name}: yours counts now instead of Kogge's own, and so does your mapping", name=name
+        )
     yield told["daemon"]

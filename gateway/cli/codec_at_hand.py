@@ -6,11 +6,13 @@ look at codecs nobody needs a gateway. Whoever changes something needs its direc
 
 import argparse
 import asyncio
-import sys
 from pathlib import Path
 from typing import Any
 
 from gateway import files
+from gateway.cli import say
+from gateway.cli.heard import heard
+from gateway.cli.language import _
 from gateway.codecs.catalogue import Catalogue, Codec, Decoded
 from gateway.codecs.own import Own, used_by
 from gateway.errors import ConfigError, ControlError
@@ -77,7 +79,7 @@ def devices_if_known(given: Path | None) -> dict[str, list[str]] | None:
     try:
         return devices(given)
     except (ConfigError, PermissionError) as error:
-        print(f"kogge: which devices use a codec is not known: {error}", file=sys.stderr)
+        say(_("which devices use a codec is not known: {why}", why=heard(str(error))))
         return None
 
 
@@ -89,9 +91,11 @@ def renew(args: argparse.Namespace) -> tuple[str, bool]:
     try:
         found = ask(socket_path(args), "codecs")
     except ControlError:
-        return "no daemon runs: it reads its codecs when it starts", True
+        return _("no daemon runs: it reads its codecs when it starts"), True
     except PermissionError as error:
-        return f"the daemon was not told: {error}; or: sudo systemctl restart kogge", False
+        why = heard(str(error))
+        return _("the daemon was not told: {why}; or: sudo systemctl restart kogge", why=why), False
     if "error" in found:
-        return f"the daemon keeps the codecs that it had: {found['error']}", False
-    return "the daemon has read its codecs anew", True
+        why = heard(found["error"])
+        return _("the daemon keeps the codecs that it had: {why}", why=why), False
+    return _("the daemon has read its codecs anew"), True

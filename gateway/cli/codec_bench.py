@@ -13,6 +13,8 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway.cli.codec import argument_for_the_config
+from gateway.cli.language import _, mark, number
+from gateway.cli.progress import Progress
 
 if TYPE_CHECKING:
     from gateway.codecs.catalogue import Catalogue, Codec
@@ -22,7 +24,7 @@ ABOUT = "how long codecs take, on this machine"
 CALLS: Final = 500
 PAYLOAD: Final = bytes.fromhex("03670110056700ff")
 NATIVE: Final = "cayennelpp"
-SAME: Final = "the same in JavaScript"
+SAME: Final = mark("the same in JavaScript")
 JAVASCRIPT: Final = """
 function decodeUplink(input) {
   var data = {};
@@ -42,13 +44,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    found = asyncio.run(_measure(list(_wanted(args))))
+    with Progress(_("measuring")):
+        found = asyncio.run(_measure(list(_wanted(args))))
     if args.json:
         print(json.dumps({"codecs": found}))
         return 0
-    print(f"{'codec':32}{'engine':12}{'p50':>10}{'p95':>10}   µs a payload, of {CALLS}")
+    unit = _("µs a payload, of {calls}", calls=CALLS)
+    print(f"{_('codec'):32}{_('engine'):12}{'p50':>10}{'p95':>10}   {unit}")
     for one in found:
-        print(f"{one['name']:32}{one['engine']:12}{one['p50_us']:10.2f}{one['p95_us']:10.2f}")
+        p50, p95 = number(one["p50_us"], 2), number(one["p95_us"], 2)
+        print(f"{_(one['name']):32}{one['engine']:12}{p50:>10}{p95:>10}")
     return 0
 
 
@@ -124,7 +129,7 @@ async def _time(running: "Desk", codec: "Codec", f_port: int, payload: bytes) ->
 
 def _timed(call: Callable[[], object]) -> Iterator[int]:
     """Nanoseconds."""
-    for _ in range(CALLS):
+    for _call in range(CALLS):
         begin = perf_counter_ns()
         call()
         yield perf_counter_ns() - begin

@@ -4,8 +4,11 @@ import argparse
 import asyncio
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
+from gateway.cli.heard import heard
+from gateway.cli.language import _, mark, number
+from gateway.cli.progress import Progress
 from gateway.cli.status import arguments_for_the_socket
 from gateway.one_line import one_line
 
@@ -15,6 +18,18 @@ if TYPE_CHECKING:
     from gateway.codecs.profiles.found import Found
 
 ABOUT = "a vendor's folder of chirpstack-device-profiles or lorawan-devices into your own codecs"
+
+
+STATES: Final = {
+    "imported": mark("imported"),
+    "shipped": mark("shipped"),
+    "failed": mark("failed"),
+}
+SUMS: Final = {
+    **STATES,
+    "examples_passed": mark("examples passed"),
+    "examples_differing": mark("examples differing"),
+}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +70,9 @@ def _bring(args: argparse.Namespace) -> list["Row"]:
     there = list(bringing.codecs_in(Folder(args.directory)))
     found = [one for one in there if isinstance(one, Found)]
     rows = [bringing.left_out(one) for one in there if isinstance(one, Left)]
-    for one, checked in asyncio.run(_tried(found, own.catalogue)):
+    with Progress(_("trying the codecs")):
+        all_tried = asyncio.run(_tried(found, own.catalogue))
+    for one, checked in all_tried:
         rows.append(bringing.bring(one, checked, own, args.replace))
     return sorted(rows, key=lambda row: row.name)
 
@@ -82,12 +99,15 @@ def _counts(rows: list["Row"]) -> dict[str, int]:
 def _sum_up(counts: dict[str, int], daemon: str) -> None:
     if daemon:
         print(daemon)
-    print(", ".join(f"{key.replace('_', ' ')} {count}" for key, count in counts.items()))
+    print(", ".join(f"{_(SUMS[key])} {number(count)}" for key, count in counts.items()))
 
 
 def _tell(row: "Row") -> None:
-    of: Any = f"{row.passed} of {row.passed + row.differing} examples" if row.context else ""
-    line = f"{row.name:40} {row.state:9} {of:20} {row.context or '':6} {row.reason}"
-    print(one_line(line).rstrip())
+    of = ""
+    if row.context:
+        total = row.passed + row.differing
+        of = _("{passed} of {n} examples", passed=number(row.passed), n=number(total))
+    state, reason = _(STATES[row.state]), heard(row.reason)
+    print(one_line(f"{row.name:40} {state:9} {of:20} {row.context or '':6} {reason}").rstrip())
     for failure in row.failures:
         print(f"    {one_line(failure)}")

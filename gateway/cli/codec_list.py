@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gateway.cli.codec import argument_for_the_config
+from gateway.cli.heard import heard
+from gateway.cli.language import _, plural
 from gateway.one_line import one_line
 
 if TYPE_CHECKING:
@@ -60,10 +62,11 @@ def _entry(
 def _lines(found: list[dict[str, Any]]) -> Iterator[str]:
     width = max((len(entry["name"]) for entry in found), default=0)
     for entry in found:
-        whose = "own" if entry["own"] else ""
-        said = entry.get("error") or f"{entry['vendor']} {entry['model']}".strip()
+        whose = _("own") if entry["own"] else ""
+        wrong = entry.get("error")
+        said = heard(wrong) if wrong else f"{entry['vendor']} {entry['model']}".strip()
         users = f"  ({', '.join(entry['devices'])})" if entry["devices"] else ""
-        engine = entry.get("engine", "broken")
-        line = f"{entry['name']:{width}}  {engine:10}  {whose:3}  {said}{users}"
+        engine = entry.get("engine") or _("broken")
+        line = f"{entry['name']:{width}}  {engine:10}  {whose:5}  {said}{users}"
         yield one_line(line).rstrip()
-    yield f"{len(found)} codecs"
+    yield plural("{n} codec", "{n} codecs", len(found))

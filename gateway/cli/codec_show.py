@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gateway.cli.codec import argument_for_the_config
+from gateway.cli.heard import heard
+from gateway.cli.language import _, number, span
+from gateway.cli.quantities import shown
 from gateway.one_line import one_line
 
 if TYPE_CHECKING:
@@ -99,24 +102,38 @@ async def _context(script: "Script") -> str:
 
 def _lines(told: dict[str, Any]) -> Iterator[str]:
     yield f"{told['name']} ({told['engine']}, {told['file']})"
-    for key in ("vendor", "model", "lorawan", "class", "ports", "interval_s", "blind_zone"):
-        if told.get(key) not in (None, []):
-            value = told[key]
-            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            yield f"  {key:11}{one_line(text)}"
-    if told["script"]:
-        for key, value in told["script"].items():
-            yield f"  {key:11}{value}"
+    yield from (_row(name, value) for name, value in _facts(told) if value not in (None, []))
     if told["devices"] is not None:
-        yield f"  used by    {', '.join(told['devices']) or 'no device'}"
+        yield _row(_("used by"), ", ".join(told["devices"]) or _("no device"))
     if not told["mapping"]:
-        yield "  no mapping: its fields are the measurements, under their own names"
+        yield "  " + _("no mapping: its fields are the measurements, under their own names")
     for row in told["mapping"]:
         yield f"  {row['name']:24}{row['unit'] or '-':8}{_made_of(row)}"
 
 
+def _facts(told: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Of the device and of the script, as far as they are known."""
+    script = told["script"] or {}
+    yield _("vendor"), told.get("vendor")
+    yield _("model"), told.get("model")
+    yield "LoRaWAN", told.get("lorawan")
+    yield _("class"), told.get("class")
+    yield _("FPorts"), told.get("ports")
+    yield _("every"), span(told["interval_s"]) if told.get("interval_s") else None
+    yield _("blind zone"), f"{shown(told['blind_zone'])} m" if told.get("blind_zone") else None
+    yield _("bytes"), number(script["bytes"]) if script else None
+    yield "SHA-256", script.get("sha256")
+    yield _("examples"), script.get("examples")
+    yield _("context"), heard(script["context"]) if script else None
+
+
+def _row(name: str, value: object) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return f"  {name:12} {one_line(text)}"
+
+
 def _made_of(row: dict[str, Any]) -> str:
-    text = " or ".join(row["fields"])
+    text = _(" or ").join(row["fields"])
     if row["scale"] != 1:
-        text += f" × {row['scale']:g}"
-    return f"{text} + {row['offset']:g}" if row["offset"] else text
+        text += f" × {shown(row['scale'])}"
+    return f"{text} + {shown(row['offset'])}" if row["offset"] else text

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway.cli.codec import argument_for_the_config
+from gateway.cli.heard import heard
+from gateway.cli.language import _, mark, number
+from gateway.cli.progress import Progress
 from gateway.one_line import one_line
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from gateway.codecs.vectors import Difference, Vector
 
 ABOUT = "what codecs say of payloads, against vectors: passed, failed, skipped"
-NOTHING: Final = "(nothing is expected)"
+NOTHING: Final = mark("(nothing is expected)")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +36,8 @@ def run(args: argparse.Namespace) -> int:
 
     result = Result()
     found = list(_by_codec(args, result))
-    asyncio.run(_compare(found, result, args.json))
+    with Progress(_("testing")) as progress:
+        asyncio.run(_compare(found, result, args.json, progress))
     if args.json:
         print(json.dumps(result.told()))
     else:
@@ -64,18 +68,21 @@ class Result:
 
 
 async def _compare(
-    found: list[tuple["Codec", list["Vector"]]], result: Result, quiet: bool
+    found: list[tuple["Codec", list["Vector"]]], result: Result, quiet: bool, progress: Progress
 ) -> None:
     """Print each difference unless `quiet`, and which codecs there are not."""
     from gateway.codecs.desk import desk
 
+    passed, of = 0, sum(len(vectors) for _codec, vectors in found)
     async with desk() as running:
         for codec, vectors in found:
-            await _run_all(running, codec, vectors, result, quiet)
+            await _run_all(running, codec, vectors, result, None if quiet else progress)
+            passed += len(vectors)
+            progress.at(passed, of)
     if not quiet:
         for name, count in result.skipped.items():
-            what = name if name == NOTHING else f"no codec {one_line(name)}"
-            print(f"skipped {count}: {what}")
+            what = _(name) if name == NOTHING else _("no codec {name}", name=one_line(name))
+            print(_("skipped {n}: {what}", n=number(count), what=what))
 
 
 def _by_codec(args: argparse.Namespace, result: Result) -> Iterator[tuple["Codec", list["Vector"]]]:
@@ -101,8 +108,13 @@ def _by_codec(args: argparse.Namespace, result: Result) -> Iterator[tuple["Codec
 
 
 async def _run_all(
-    running: "Desk", codec: "Codec", found: list["Vector"], result: Result, quiet: bool
+    running: "Desk",
+    codec: "Codec",
+    found: list["Vector"],
+    result: Result,
+    progress: Progress | None,
 ) -> None:
+    """Each difference is printed beside the progress, if there is one."""
     from gateway.codecs.vectors import differences
 
     script = await _script(running, codec, found)
@@ -114,8 +126,9 @@ async def _run_all(
             result.passed += 1
             continue
         result.failures.append((codec.name, one, differing))
-        if not quiet:
-            _tell(codec, one, differing, output)
+        if progress is not None:
+            with progress.aside():
+                _tell(codec, one, differing, output)
 
 
 async def _script(running: "Desk", codec: "Codec", found: list["Vector"]) -> "Script | None":
@@ -138,10 +151,10 @@ async def _script(running: "Desk", codec: "Codec", found: list["Vector"]) -> "Sc
 def _tell(
     codec: "Codec", vector: "Vector", found: list["Difference"], output: dict[str, Any]
 ) -> None:
-    what = vector.id or vector.description or "vector"
-    what = one_line(what)
-    print(f"{codec.name}: {what} (FPort {vector.f_port}, {vector.payload.hex() or 'no payload'})")
+    what = one_line(vector.id or vector.description or _("vector"))
+    payload = vector.payload.hex() or _("no payload")
+    print(f"{codec.name}: {what} (FPort {vector.f_port}, {payload})")
     for difference in found:
-        print(f"  {difference}")
+        print(f"  {heard(str(difference))}")
     for error in output.get("errors") or []:
-        print(f"  the codec says: {error}")
+        print("  " + _("the codec says: {error}", error=error))

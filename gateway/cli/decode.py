@@ -11,12 +11,14 @@ Rules:
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gateway.one_line import one_line
+from gateway.cli import say
+from gateway.cli.heard import heard
+from gateway.cli.language import _, mark
+from gateway.cli.quantities import with_unit
 
 HELP = "Take one LoRaWAN frame apart: check its MIC, decrypt it, decode its payload."
 
@@ -31,14 +33,14 @@ LABELS = {
     "dl_settings": "DLSettings", "rx_delay": "RxDelay", "cf_list": "CFList", "mic_ok": "MIC",
 }  # fmt: skip
 MIC_WORDS = {
-    True: "right",
-    False: "WRONG",
-    None: "not checked: no key for this kind of frame was given",
+    True: mark("right"),
+    False: mark("WRONG"),
+    None: mark("not checked: no key for this kind of frame was given"),
 }
 F_CTRL_UP = {0x80: "ADR", 0x40: "ADRACKReq", 0x20: "ACK", 0x10: "ClassB"}
 F_CTRL_DOWN = {0x80: "ADR", 0x20: "ACK", 0x10: "FPending"}
-WRONG_MIC = "the MIC is wrong: the frame is damaged, or the key is another device's"
-WRONG_DATA_MIC = (
+WRONG_MIC = mark("the MIC is wrong: the frame is damaged, or the key is another device's")
+WRONG_DATA_MIC = mark(
     "the MIC is wrong: the frame is damaged, these are another device's or an older session's keys,"
     " or FCnt's high half is another; give the whole 32-bit counter with --f-cnt"
 )
@@ -61,28 +63,27 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from gateway.cli import EX_FAILED, EX_USAGE
+    from gateway.cli import EX_FAILED, EX_USAGE, complain
 
     wrong = _misuse(args)
     if wrong:
-        _say(wrong)
-        return EX_USAGE
+        return complain(wrong, EX_USAGE)
     report = _report(args)
     faults = list(_faults(report, args.f_cnt))
     print(json.dumps(report) if args.json else "\n".join(_lines(report)))
     for fault in faults:
-        _say(fault)
+        say(fault)
     return EX_FAILED if faults else 0
 
 
 def _misuse(args: argparse.Namespace) -> str | None:
     """What is wrong with the options taken together."""
     if (args.nwk_s_key is None) != (args.app_s_key is None):
-        return "--nwk-s-key and --app-s-key go together: one checks a frame, the other opens it"
+        return _("--nwk-s-key and --app-s-key go together: one checks a frame, the other opens it")
     if args.nwk_s_key and (args.app_key or args.nwk_key):
-        return "give the session's keys for a data frame or the root key for a join, not both"
+        return _("give the session's keys for a data frame or the root key for a join, not both")
     if args.codec and not args.nwk_s_key:
-        return "--codec needs --nwk-s-key and --app-s-key: the payload is encrypted"
+        return _("--codec needs --nwk-s-key and --app-s-key: the payload is encrypted")
     return None
 
 
@@ -150,7 +151,7 @@ def _data_frame(args: argparse.Namespace) -> Report | None:
     fields = frames.parse(args.frame)
     if fields is None:
         return None
-    _, dev_addr, f_ctrl, f_cnt, f_opts, f_port, frm_payload = fields
+    dev_addr, f_ctrl, f_cnt, f_opts, f_port, frm_payload = fields[1:]
     whole = f_cnt if args.f_cnt is None else args.f_cnt
     mic_ok = None
     if args.nwk_s_key:
@@ -186,13 +187,20 @@ def _measured(codec: str | None, f_port: int | None, frm_payload: bytes) -> Repo
 def _faults(report: Report, f_cnt: int | None) -> Iterator[str]:
     """Why the command failed, in sentences."""
     if report.get("error") == "malformed":
-        yield f"this is no well-formed {report['m_type']}: bytes are missing, added or damaged"
+        yield _(
+            "this is no well-formed {m_type}: bytes are missing, added or damaged",
+            m_type=report["m_type"],
+        )
     elif "error" in report:
-        yield f"the codec could not decode the payload: {report['error']}"
+        yield _("the codec could not decode the payload: {why}", why=heard(report["error"]))
     if f_cnt is not None and report.get("f_cnt", f_cnt) != f_cnt:
-        yield f"--f-cnt {f_cnt} is not this frame's: its low 16 bits are not {report['f_cnt']}"
+        yield _(
+            "--f-cnt {f_cnt} is not this frame's: its low 16 bits are not {seen}",
+            f_cnt=f_cnt,
+            seen=report["f_cnt"],
+        )
     elif report.get("mic_ok") is False:
-        yield WRONG_DATA_MIC if "f_cnt" in report else WRONG_MIC
+        yield _(WRONG_DATA_MIC) if "f_cnt" in report else _(WRONG_MIC)
 
 
 def _lines(report: Report) -> Iterator[str]:
@@ -204,21 +212,20 @@ def _lines(report: Report) -> Iterator[str]:
     units, flags = report.get("units") or {}, report.get("flags") or {}
     for name, value in (report.get("measurements") or {}).items():
         doubt = f"  ({flags[name]})" if name in flags else ""
-        shown = one_line(str(value))
-        yield f"  {name:24}{shown} {units.get(name, '')}".rstrip() + doubt
+        yield f"  {name:24}{with_unit(value, units.get(name, ''))}" + doubt
 
 
 def words(name: str, report: Report) -> str:
     """One field of a report."""
     value = report[name]
     if name == "mic_ok":
-        return MIC_WORDS[value]
+        return _(MIC_WORDS[value])
     if name == "f_ctrl":
         bits = F_CTRL_DOWN if report["m_type"].endswith("Down") else F_CTRL_UP
         return " ".join([f"{value:02x}", *(word for bit, word in bits.items() if value & bit)])
     if name == "frm_payload" and value and not report["mic_ok"]:
-        return f"{value} (encrypted)"
-    return "none" if value in (None, "") else str(value)
+        return f"{value} ({_('encrypted')})"
+    return _("none") if value in (None, "") else str(value)
 
 
 def _frame(text: str) -> bytes:
@@ -251,7 +258,3 @@ def _f_cnt(text: str) -> int:
     if not text.isdecimal() or int(text) > 0xFFFFFFFF:
         raise argparse.ArgumentTypeError("is no 32-bit counter: 0 to 4294967295")
     return int(text)
-
-
-def _say(text: str) -> None:
-    print(f"kogge: {text}", file=sys.stderr)

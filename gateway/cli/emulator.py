@@ -13,6 +13,8 @@ from pathlib import Path
 
 from drivers.emulator import DEFAULT_EUI, Running, serve
 from gateway.cli import EX_FAILED, complain
+from gateway.cli.heard import heard
+from gateway.cli.language import _
 
 HELP = "Stand in for a concentrator board on a serial port."
 
@@ -49,20 +51,21 @@ def run(args: argparse.Namespace) -> int:
     except PermissionError:
         raise
     except OSError as error:
-        return complain(OSError(_plainly(error)), EX_FAILED)
+        return complain(_plainly(error), EX_FAILED)
     return 0
 
 
 def _plainly(error: OSError) -> str:
     """What stood in the way, and what helps; most of our own errors say it already."""
     if error.errno is None:
-        return str(error)
+        return heard(str(error))
     if error.errno == errno.EADDRINUSE:
-        return (
-            f"{error.filename} is taken by another program, perhaps by another emulator: stop that"
-            " one, or name another place (--air 127.0.0.1:0 takes a free port)"
+        return _(
+            "{place} is taken by another program, perhaps by another emulator: stop that one, or"
+            " name another place (--air 127.0.0.1:0 takes a free port)",
+            place=error.filename,
         )
-    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else heard(str(error))
 
 
 async def _until_stopped(args: argparse.Namespace) -> None:
@@ -85,15 +88,24 @@ async def _until_stopped(args: argparse.Namespace) -> None:
 
 def _where(args: argparse.Namespace, running: Running) -> str:
     lines = [
-        f"{args.chip.upper()} board with EUI {args.eui:016x} on {args.link} ({running.port}).",
-        f'Use it as the port of a gateway: [concentrator] port = "{args.link}".',
+        _(
+            "{chip} board with EUI {eui} on {link} ({port}).",
+            chip=args.chip.upper(),
+            eui=f"{args.eui:016x}",
+            link=args.link,
+            port=running.port,
+        ),
+        _('Use it as the port of a gateway: [concentrator] port = "{link}".', link=args.link),
     ]
     if running.air_address:
-        host, port = running.air_address
-        lines.append(f"Devices speak to it on {host}:{port}, one JSON object a line.")
+        place = ":".join(map(str, running.air_address))
+        lines.append(_("Devices speak to it on {place}, one JSON object a line.", place=place))
     if running.control:
-        lines.append(f"It is broken and healed through {running.control}, one JSON object a line.")
-    return "\n".join([*lines, "Stop it with Ctrl-C.\n"])
+        path = running.control
+        lines.append(
+            _("It is broken and healed through {path}, one JSON object a line.", path=path)
+        )
+    return "\n".join([*lines, _("Stop it with Ctrl-C.") + "\n"])
 
 
 def _say(message: str) -> None:
@@ -112,7 +124,7 @@ def _eui(text: str) -> int:
 
 
 def _loopback(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
+    host, _colon, port = text.rpartition(":")
     host = "127.0.0.1" if host == "localhost" else host.strip("[]")
     try:
         loopback = ipaddress.ip_address(host).is_loopback

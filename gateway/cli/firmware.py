@@ -2,11 +2,20 @@
 
 import argparse
 import json
-import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+from gateway.cli import EX_FAILED, EX_USAGE, complain
+from gateway.cli.language import _, mark
+from gateway.cli.progress import Progress
 
 HELP = "Install Semtech's firmware images for the concentrator, or list what is installed."
+
+STATES: Final = {
+    "good": mark("good"),
+    "unknown": mark("unknown: its SHA-256 is not known"),
+    "missing": mark("missing"),
+}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,8 +35,7 @@ def run(args: argparse.Namespace) -> int:
     from gateway import config, files
 
     if (args.action == "import") != (args.path is not None):
-        print("kogge: firmware import PATH, or firmware list", file=sys.stderr)
-        return 64
+        return complain(_("firmware import PATH, or firmware list"), EX_USAGE)
     directory = args.dir or Path(
         config.load(args.config or files.DEFAULT_FILE).concentrator.firmware_dir
     )
@@ -41,23 +49,25 @@ def bring(source: Path, directory: Path, as_json: bool) -> int:
     from drivers.sx1302 import firmware_source
 
     if not source.exists():
-        print(f"kogge: there is no {source}", file=sys.stderr)
-        return 1
-    found = firmware_source.find(source)
+        return complain(_("there is no {path}", path=source), EX_FAILED)
+    with Progress(_("looking for the images")):
+        found = firmware_source.find(source)
     firmware_source.install(found, directory)
     entries = installed(directory)
     if as_json:
         print(json.dumps({"dir": str(directory), "images": entries}))
-    else:
-        print("\n".join(f"{directory / name}: installed" for name in found))
+    for name in () if as_json else found:
+        print(_("{file}: installed", file=directory / name))
     absent = [entry["name"] for entry in entries if entry["state"] != "good"]
     if absent:
-        print(
-            f"kogge: {' and '.join(absent)} not found in {source}: give the directory of Semtech's"
-            " sx1302_hal, release 2.1.0 (it is in libloragw/src)",
-            file=sys.stderr,
+        told = _(
+            "{names} not found in {path}: give the directory of Semtech's sx1302_hal, release 2.1.0"
+            " (it is in libloragw/src)",
+            names=_(" and ").join(absent),
+            path=source,
         )
-    return 1 if absent else 0
+        return complain(told, EX_FAILED)
+    return 0
 
 
 def installed(directory: Path) -> list[dict[str, Any]]:
@@ -78,7 +88,7 @@ def show(directory: Path, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"dir": str(directory), "images": entries}))
     else:
-        print(f"firmware images in {directory}:")
+        print(_("firmware images in {directory}:", directory=directory))
         for entry in entries:
-            print(f"  {entry['name']:20} {entry['state']}")
+            print(f"  {entry['name']:20} {_(STATES[entry['state']])}")
     return 0 if all(entry["state"] == "good" for entry in entries) else 1

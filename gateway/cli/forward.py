@@ -2,11 +2,12 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator
 from typing import Any
 
-from gateway.cli import EX_FAILED, EX_USAGE
+from gateway.cli import EX_FAILED, EX_USAGE, complain
+from gateway.cli.heard import heard
+from gateway.cli.language import _, number, plural, span
 from gateway.cli.status import arguments_for_the_socket, socket_path
 
 HELP = "Pause forwarding to the city; readings are received and stored meanwhile."
@@ -33,19 +34,24 @@ def run(args: argparse.Namespace) -> int:
     more = {} if minutes is None else {"minutes": minutes}
     found = ask(socket_path(args), "forward", action=args.action, **more)
     if "error" in found:
-        print(f"kogge: the daemon refused: {found['error']}", file=sys.stderr)
-        return EX_USAGE if "not understood" in found["error"] else EX_FAILED
+        code = EX_USAGE if "not understood" in found["error"] else EX_FAILED
+        return complain(_("the daemon refused: {why}", why=heard(found["error"])), code)
     print(json.dumps(found) if args.json else "\n".join(lines(found)))
     return 0
 
 
 def lines(found: dict[str, Any]) -> Iterator[str]:
     """How it stands, as a technician reads it."""
+    paused = found["forward"] == "paused"
     left = found["seconds_left"]
-    ends = "" if left is None else f", goes on by itself in {left / 60:.0f} min"
-    yield f"forwarding is {found['forward']}{ends}"
+    ends = "" if left is None else _(", goes on by itself in {span}", span=span(round(left)))
+    yield (_("forwarding is paused") if paused else _("forwarding is running")) + ends
     if not found["connected"]:
-        yield "  the broker is not connected: kogge status says why"
-    yield f"  {found['backlog']} not yet acknowledged, of them {found['parked']} parked"
+        yield "  " + _("the broker is not connected: kogge status says why")
+    yield "  " + _(
+        "{n} not yet acknowledged, of them {parked} parked",
+        n=number(found["backlog"]),
+        parked=number(found["parked"]),
+    )
     if "retried" in found:
-        yield f"  {found['retried']} are tried again"
+        yield "  " + plural("{n} is tried again", "{n} are tried again", found["retried"])

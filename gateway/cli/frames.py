@@ -9,7 +9,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from gateway.cli import EX_USAGE
+from gateway.cli import EX_USAGE, complain, say
+from gateway.cli.language import _, instant, number, plural
 from gateway.cli.status import arguments_for_the_socket, socket_path
 from gateway.errors import ControlError
 
@@ -30,8 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if args.pcap and args.json:
-        print("kogge frames: --pcap or --json, not both", file=sys.stderr)
-        return EX_USAGE
+        return complain(_("--pcap or --json, not both"), EX_USAGE)
     frames = stream(socket_path(args), follow=args.follow)
     try:
         if args.pcap:
@@ -57,7 +57,13 @@ def stream(socket: Path, *, follow: bool) -> Iterator[dict[str, Any]]:
         for frame in answer["frames"]:
             if after and frame["number"] > after + 1:
                 missed = frame["number"] - after - 1
-                print(f"kogge: {missed} frames were too fast for this line", file=sys.stderr)
+                say(
+                    plural(
+                        "{n} frame was too fast for this line",
+                        "{n} frames were too fast for this line",
+                        missed,
+                    )
+                )
             after = frame["number"]
             yield frame
         if not answer["frames"] and not follow:
@@ -67,18 +73,18 @@ def stream(socket: Path, *, follow: bool) -> Iterator[dict[str, Any]]:
 
 
 def line(frame: dict[str, Any]) -> str:
-    from gateway.clock import rfc3339
-
-    at = f"{frame['monotonic_s']:.3f} s" if frame["at"] is None else rfc3339(frame["at"])
-    place = f"{frame['frequency'] / 1e6:.3f} MHz "
+    since_power_up = f"{number(frame['monotonic_s'], 3)} s"
+    at = since_power_up if frame["at"] is None else instant(frame["at"])
+    place = f"{number(frame['frequency'] / 1e6, 3)} MHz "
     place += f"SF{frame['sf']}" if frame["modulation"] == "LORA" else "FSK"
     if frame["direction"] == "up":
-        snr = "" if frame["snr"] is None else f" {frame['snr']:+.1f} dB"
-        strength = f"{frame['rssi']:.0f} dBm{snr}"
+        sign = "" if frame["snr"] is None or frame["snr"] < 0 else "+"
+        snr = "" if frame["snr"] is None else f" {sign}{number(frame['snr'], 1)} dB"
+        strength = f"{number(frame['rssi'])} dBm{snr}"
     else:
         strength = "" if frame["power"] is None else f"{frame['power']} dBm e.i.r.p."
-    whose = frame["device"] or ""
-    said = (at, f"{frame['direction']:4}", place, strength, frame["fate"], whose, frame["payload"])
+    whose, direction = frame["device"] or "", _("up") if frame["direction"] == "up" else _("down")
+    said = (at, f"{direction:4}", place, strength, frame["fate"], whose, frame["payload"])
     return "  ".join(word for word in said if word)
 
 
@@ -93,5 +99,6 @@ def _write(name: str, frames: Iterator[dict[str, Any]]) -> None:
             file.write(found)
             file.flush()
             damaged, written = damaged + (not found), written + bool(found)
-    told = f"{written} frames in {name}" + (f"; {damaged} damaged ones left out" if damaged else "")
-    print(f"kogge: {told}", file=sys.stderr)
+    told = plural("{n} frame in {name}", "{n} frames in {name}", written, name=name)
+    left_out = _("; {n} damaged ones left out", n=number(damaged)) if damaged else ""
+    say(told + left_out)

@@ -2,11 +2,12 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator
 from typing import Any
 
-from gateway.cli import EX_USAGE
+from gateway.cli import EX_USAGE, complain
+from gateway.cli.heard import heard
+from gateway.cli.language import _, plural, span
 from gateway.cli.status import arguments_for_the_socket, socket_path
 
 HELP = "Whether devices may join now; open it for a while, or close it. Until the next start."
@@ -28,8 +29,7 @@ def run(args: argparse.Namespace) -> int:
 
     found = ask(socket_path(args), "join", **_wish(args))
     if "error" in found:
-        print(f"kogge: the daemon refused: {found['error']}", file=sys.stderr)
-        return EX_USAGE
+        return complain(_("the daemon refused: {why}", why=heard(found["error"])), EX_USAGE)
     print(json.dumps(found) if args.json else "\n".join(lines(found)))
     return 0
 
@@ -44,10 +44,12 @@ def _wish(args: argparse.Namespace) -> dict[str, Any]:
 
 def lines(found: dict[str, Any]) -> Iterator[str]:
     """How joining stands, as a technician reads it."""
-    left = found["seconds_left"]
-    ends = "" if left is None else f" for another {left / 60:.0f} min"
-    yield f"joining is {found['join']}{ends}"
-    if found["join"] == "open":
-        yield f"  at most {found['joins_per_minute']} joins a minute"
+    is_open, left = found["join"] == "open", found["seconds_left"]
+    ends = "" if left is None else _(" for another {span}", span=span(round(left)))
+    yield (_("joining is open") if is_open else _("joining is closed")) + ends
+    if is_open:
+        most = found["joins_per_minute"]
+        yield "  " + plural("at most {n} join a minute", "at most {n} joins a minute", most)
         if found["allow"]:
-            yield f"  only DevEUIs that begin with {', '.join(found['allow'])}"
+            prefixes = ", ".join(found["allow"])
+            yield "  " + _("only DevEUIs that begin with {prefixes}", prefixes=prefixes)

@@ -20,6 +20,7 @@ from gateway.errors import GatewayError
 LOCALE: Final = Path(__file__).resolve().parents[1] / "locale"
 LANGUAGES: Final = ("en", "de")
 PLAIN: Final = "plain"
+HEARD: Final = "heard"
 NO_BREAK: Final = "\u00a0"
 MINUTE, HOUR, DAY = 60, 3600, 86400
 _ESCAPED: Final = re.compile(r"\\(.)")
@@ -44,11 +45,19 @@ class UnknownLanguage(GatewayError):
 
 
 class Catalogue(gettext.NullTranslations):
-    """The sentences of one .po file; what it does not have stays English."""
+    """The sentences of one .po file; what it does not have stays English. `heard` are those that
+    are found again in what others have said (gateway.cli.heard).
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self.sentences = dict(_sentences(text))
+        self.sentences: dict[tuple[str, int], str] = {}
+        self.heard: dict[str, str] = {}
+        for context, message, form, german in _sentences(text):
+            if context == HEARD:
+                self.heard[message] = german
+            else:
+                self.sentences[message, form] = german
 
     def gettext(self, message: str) -> str:
         return self.sentences.get((message, 0), message)
@@ -99,6 +108,11 @@ def spoken() -> str:
     return _Spoken.name
 
 
+def heard_sentences() -> Mapping[str, str]:
+    """Those of others, and how they are said in the language that is spoken."""
+    return getattr(_Spoken.catalogue, HEARD, {})
+
+
 def mark(message: str) -> str:
     """A sentence that stands in a table, and is translated where it is said."""
     return message
@@ -143,6 +157,15 @@ def moment(at: float) -> str:
     return NO_BREAK.join((f"{there.tm_mday}", _MONTHS[there.tm_mon - 1], f"{there.tm_year}", clock))
 
 
+def instant(at: float) -> str:
+    """As `moment`, to the millisecond: 22.11.2026 14:03:07,250."""
+    whole, thousandths = divmod(round(at * 1000), 1000)
+    if _Spoken.name == PLAIN:
+        return f"{moment(whole)[:-1]}.{thousandths:03}Z"
+    point = "," if _Spoken.name == "de" else "."
+    return f"{moment(whole)}:{time.localtime(whole).tm_sec:02}{point}{thousandths:03}"
+
+
 def day(at: float) -> str:
     """22.11., 22 Nov, 2026-11-22: the day of `moment`."""
     if _Spoken.name == PLAIN:
@@ -176,8 +199,8 @@ def span(seconds: float) -> str:
     return NO_BREAK.join(told) or f"0{NO_BREAK}s"
 
 
-def _sentences(text: str) -> Iterator[tuple[tuple[str, int], str]]:
-    """By msgid and plural form; what is not translated is left out."""
+def _sentences(text: str) -> Iterator[tuple[str, str, int, str]]:
+    """msgctxt, msgid, plural form, translation; what is not translated is left out."""
     for block in text.split("\n\n"):
         fields: dict[str, str] = {}
         key = ""
@@ -192,7 +215,7 @@ def _sentences(text: str) -> Iterator[tuple[tuple[str, int], str]]:
         for form, name in enumerate(("msgstr", "msgstr[1]")):
             translated = fields.get(name) or (fields.get("msgstr[0]") if form == 0 else None)
             if message and translated:
-                yield (message, form), translated
+                yield fields.get("msgctxt", ""), message, form, translated
 
 
 def _unquoted(text: str) -> str:

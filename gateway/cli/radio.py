@@ -6,7 +6,6 @@ Exit codes: 0 done; 1 failed; 64 usage; 69 the port is in use; 77 no permission 
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -75,6 +74,7 @@ def _add(
 
 def run(args: argparse.Namespace) -> int:
     from drivers.concentrator import DriverError
+    from gateway.cli import complain
     from gateway.cli.radio_bench import explained, load
     from gateway.errors import StoreError
 
@@ -83,8 +83,7 @@ def run(args: argparse.Namespace) -> int:
         return int(args.do(args, bench))
     except (DriverError, StoreError) as error:
         said, code = explained(error, bench.wanted.port)
-        print(f"kogge: {said}", file=sys.stderr)
-        return code
+        return complain(said, code)
 
 
 def _info(args: argparse.Namespace, bench: "Bench") -> int:

@@ -22,6 +22,8 @@ from drivers.concentrator import Concentrator, DriverError
 from drivers.sx1302.settings import Settings
 from gateway import config, files, hardware, radio_plan
 from gateway.cli import EX_FAILED, EX_PERMISSION, EX_UNAVAILABLE
+from gateway.cli.heard import heard
+from gateway.cli.language import _
 from gateway.errors import ConfigError, StoreError
 from gateway.lorawan.region import Region
 from gateway.settings import region_of
@@ -125,10 +127,13 @@ def explained(error: DriverError | StoreError, port: str) -> tuple[str, int]:
     cause = error.__cause__
     number = cause.errno if isinstance(cause, OSError) else None
     if number in BUSY:
-        what = "the daemon runs" if isinstance(error, StoreError) else f"{port} is in use"
-        stop = "Stop the daemon for the bench: sudo systemctl stop kogge"
-        return f"{what}. {stop} (and start it again afterwards)", EX_UNAVAILABLE
+        runs, taken = _("the daemon runs"), _("{port} is in use", port=port)
+        stop = _(
+            "Stop the daemon for the bench: sudo systemctl stop kogge (and start it again"
+            " afterwards)"
+        )
+        return f"{runs if isinstance(error, StoreError) else taken}. {stop}", EX_UNAVAILABLE
     if number != errno.EACCES:
-        return str(error), EX_FAILED
-    hint = "; use sudo" if isinstance(error, StoreError) else ""
-    return f"{error}{hint}", EX_PERMISSION
+        return heard(str(error)), EX_FAILED
+    hint = _("; use sudo") if isinstance(error, StoreError) else ""
+    return f"{heard(str(error))}{hint}", EX_PERMISSION

@@ -67,7 +67,7 @@ def allowed(wish: Wish, region: Region) -> tuple[SubBand, int]:
     if band is None or limit is None:
         half = (FSK_WIDTH if wish.fsk else wish.bandwidth) / 2e6
         raise Refused(
-            f"{wish.frequency / 1e6:g} ± {half:g} MHz is not within one sub-band of {region.name};"
+            f"{wish.frequency / 1e6:g} ± {half:g} MHz is not within one sub-band of {region.name}:"
             f" allowed are {', '.join(map(band_words, region.sub_bands))}"
         )
     if wish.power is not None and wish.power > limit:
@@ -97,11 +97,11 @@ def demand_airtime(wish: Wish, band: SubBand, airtime_us: int, left: float | Non
         return
     budget = band.duty_cycle * HOUR
     never = airtime_us > budget * 1e6
+    instead = "send less, or faster" if never else "send later"
     raise Refused(
         f"a packet of {len(wish.packet(1, 0, 0).payload)} bytes takes {airtime_us / 1e6:.3f} s, and"
         f" {band_words(band)} has {left:.3f} s left of {budget:g} s an hour (a duty cycle of"
-        f" {band.duty_cycle:.1%}); send {'less, or faster' if never else 'later'}, or in another"
-        " sub-band"
+        f" {band.duty_cycle:.1%}); {instead}, or in another sub-band"
     )
 
 

@@ -4,14 +4,17 @@ What a packet says about itself is shown only where its CRC is good: damaged byt
 """
 
 import json
-import sys
 from collections import Counter as Tally
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeAlias
 
 from drivers.concentrator import Concentrator, Crc, Modulation, RxPacket
 from drivers.sx1302.settings import FSK_CHAIN, Settings
+from gateway.cli import say
 from gateway.cli.decode import M_TYPES
+from gateway.cli.language import NO_BREAK, _, instant, mark, number, plural
+from gateway.cli.quantities import shown
 from gateway.cli.radio_bench import Bench, started, until_stopped
 from gateway.clock import Clock, rfc3339
 from native import frames, join
@@ -19,7 +22,7 @@ from native import frames, join
 Report: TypeAlias = dict[str, Any]
 
 CHAINS = FSK_CHAIN + 1
-CRC_WORDS = {Crc.OK: "CRC ok", Crc.BAD: "CRC BAD", Crc.NONE: "no CRC"}
+CRC_WORDS = {Crc.OK: mark("CRC ok"), Crc.BAD: mark("CRC BAD"), Crc.NONE: mark("no CRC")}
 
 
 async def listen(
@@ -28,7 +31,7 @@ async def listen(
     """Until the time is up, `count` packets have come (0: without end), or Ctrl-C."""
     listener = Listener(bench.concentrator, clock, _print_object if as_json else _print_line)
     async with started(bench.concentrator):
-        print(f"kogge: listening to {channels(bench.settings)}; Ctrl-C ends it", file=sys.stderr)
+        say(_("listening to {channels}; Ctrl-C ends it", channels=channels(bench.settings)))
         await until_stopped(listener.run(count), seconds)
         summary = listener.summary()
     print(json.dumps(summary) if as_json else summary_line(summary))
@@ -46,7 +49,7 @@ def _print_line(report: Report) -> None:
 def channels(settings: Settings) -> str:
     """The frequencies that the board listens to."""
     found = {settings.centre(each) for each in map(settings.chain, range(CHAINS)) if each}
-    return f"{', '.join(f'{frequency / 1e6:g}' for frequency in sorted(found))} MHz"
+    return f"{'  '.join(shown(frequency / 1e6) for frequency in sorted(found))} MHz"
 
 
 class Listener:
@@ -79,9 +82,13 @@ class Listener:
 
 def summary_line(summary: Report) -> str:
     drops = ", ".join(f"{reason} {n}" for reason, n in sorted(summary["drops"].items()))
-    return (
-        f"{summary['packets']} packets, {summary['bad_crc']} with a bad CRC,"
-        f" {summary['no_crc']} without CRC; damaged on the way from the chip: {drops or 'none'}"
+    return _(
+        "{packets}, {bad} with a bad CRC, {without} without CRC; damaged on the way from the chip:"
+        " {drops}",
+        packets=plural("{n} packet", "{n} packets", summary["packets"]),
+        bad=number(summary["bad_crc"]),
+        without=number(summary["no_crc"]),
+        drops=drops or _("none"),
     )
 
 
@@ -125,27 +132,33 @@ def _details(payload: bytes) -> Report | None:
 def line(report: Report) -> str:
     """The report for a reader."""
     at = report["received_at"]
-    when = at[11:] if at else f"{report['counter_us'] / 1e6:.6f} s"
-    crc = CRC_WORDS[Crc(report["crc"])]
-    snr = "" if report["snr"] is None else f"{report['snr']:5.1f} dB  "
+    when = _clock(at) if at else f"{number(report['counter_us'] / 1e6, 6)} s"
+    crc = _(CRC_WORDS[Crc(report["crc"])])
+    snr = "" if report["snr"] is None else f"{number(report['snr'], 1):>5} dB  "
+    size = plural("{n} byte", "{n} bytes", report["size"])
     return (
-        f"{when}  {report['frequency'] / 1e6:.3f} MHz {_data_rate(report)}"
-        f"  {report['rssi']:.0f} dBm  {snr}{crc}  {report['size']} bytes"
+        f"{when}  {number(report['frequency'] / 1e6, 3)} MHz {_data_rate(report)}"
+        f"  {number(report['rssi'])} dBm  {snr}{crc}  {size}"
         f"  {_what(report)}  {report['payload']}"
     )
+
+
+def _clock(at: str) -> str:
+    """Local time of day of an RFC 3339 time."""
+    return instant(datetime.fromisoformat(at).timestamp()).rpartition(NO_BREAK)[2]
 
 
 def _data_rate(report: Report) -> str:
     if "sf" in report:
         return f"SF{report['sf']}/{report['bw'] // 1000}"
-    return f"FSK {report['bit_rate'] / 1000:g} kbit/s"
+    return f"FSK {shown(report['bit_rate'] / 1000)} kbit/s"
 
 
 def _what(report: Report) -> str:
     if "m_type" not in report:
-        return "damaged"
+        return _("damaged")
     if report["m_type"] is None:
-        return "no LoRaWAN frame"
+        return _("no LoRaWAN frame")
     whose = report.get("dev_eui") or report.get("dev_addr")
     counter = f" FCnt {report['f_cnt']}" if "f_cnt" in report else ""
     return f"{report['m_type']}{f' {whose}' if whose else ''}{counter}"

@@ -11,11 +11,14 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from drivers.concentrator import DriverError
 from drivers.sx1302.noise import ChannelNoise
+from gateway.cli.language import _, mark, number
+from gateway.cli.progress import Progress
 from gateway.cli.radio_bench import Bench, started, until_stopped
 
 Report: TypeAlias = dict[str, Any]
 
 IMPOSSIBLE, QUIET, DISTURBED = -130.0, -110.0, -100.0  # dBm, medians
+NO_READING, DISTURBANCE = mark("no reading"), mark("disturbed")
 LEFT, RIGHT = -130, -70  # dBm at the ends of a bar
 DB_A_CHARACTER = 2
 
@@ -36,9 +39,10 @@ async def scan(bench: Bench, seconds: float, as_json: bool) -> int:
             " serial port can, a packet forwarder passes packets on and nothing else"
         )
     rounds: list[list[ChannelNoise]] = []
-    async with started(bench.concentrator):
-        rounds.append(await meter.noise())
-        await until_stopped(_again(meter, rounds), seconds)
+    with Progress(_("measuring")):
+        async with started(bench.concentrator):
+            rounds.append(await meter.noise())
+            await until_stopped(_again(meter, rounds), seconds)
     report = scan_report(rounds)
     print(json.dumps(report) if as_json else "\n".join(lines(report)))
     return 0
@@ -68,20 +72,23 @@ def scan_report(rounds: Sequence[Sequence[ChannelNoise]]) -> Report:
 def verdict(level: float) -> str:
     """A median in dBm, in a word."""
     if level < IMPOSSIBLE:
-        return "no reading"
+        return NO_READING
     if level < QUIET:
-        return "quiet"
-    return "disturbed" if level > DISTURBED else "fair"
+        return mark("quiet")
+    return DISTURBANCE if level > DISTURBED else mark("fair")
 
 
 def lines(report: Report) -> Iterator[str]:
     """The report for a reader, in order of frequency."""
     for channel in sorted(report["channels"], key=lambda channel: channel["frequency"]):
+        frequency, level = number(channel["frequency"] / 1e6, 3), number(channel["median"], 1)
         yield (
-            f"  {channel['frequency'] / 1e6:.3f} MHz {bar(channel)} {channel['median']:6.1f} dBm"
-            f"  {channel['low']:.0f}…{channel['high']:.0f}  {channel['verdict']}"
+            f"  {frequency} MHz {bar(channel)} {level:>6} dBm"
+            f"  {number(channel['low'])}…{number(channel['high'])}  {_(channel['verdict'])}"
         )
-    yield f"  bars from {LEFT} to {RIGHT} dBm: # median, - lowest to highest"
+    yield "  " + _(
+        "bars from {left} to {right} dBm: # median, - lowest to highest", left=LEFT, right=RIGHT
+    )
     yield advice([channel["verdict"] for channel in report["channels"]])
 
 
@@ -99,19 +106,25 @@ def _place(level: float, width: int) -> int:
 
 
 def advice(verdicts: Sequence[str]) -> str:
-    disturbed = verdicts.count("disturbed")
-    if "no reading" in verdicts:
-        return (
-            f"Less than {IMPOSSIBLE:.0f} dBm is less than heat alone makes: the chip's meter shows"
-            " nothing, and this says nothing about the site."
+    disturbed = verdicts.count(DISTURBANCE)
+    if NO_READING in verdicts:
+        return _(
+            "Less than {limit} dBm is less than heat alone makes: the chip's meter shows nothing,"
+            " and this says nothing about the site.",
+            limit=number(IMPOSSIBLE),
         )
     if not disturbed:
-        return (
-            f"The site is usable: no channel's median is above {DISTURBED:.0f} dBm; below"
-            f" {QUIET:.0f} dBm it is quiet."
+        return _(
+            "The site is usable: no channel's median is above {limit} dBm; below {quiet} dBm it is"
+            " quiet.",
+            limit=number(DISTURBED),
+            quiet=number(QUIET),
         )
-    return (
-        f"{disturbed} of {len(verdicts)} channels are disturbed (median above {DISTURBED:.0f} dBm):"
-        " far devices will not be heard there. Move the antenna away from power supplies, LED"
-        " drivers, displays and mobile-phone antennas, and scan again."
+    return _(
+        "{disturbed} of {n} channels are disturbed (median above {limit} dBm): far devices will"
+        " not be heard there. Move the antenna away from power supplies, LED drivers, displays and"
+        " mobile-phone antennas, and scan again.",
+        disturbed=disturbed,
+        n=len(verdicts),
+        limit=number(DISTURBED),
     )

@@ -20,6 +20,8 @@ from typing import Any, TypeAlias
 from drivers.concentrator import Concentrator, TxPacket, TxStatus
 from drivers.sx1302.transmit import time_on_air_us
 from gateway.cli import EX_FAILED
+from gateway.cli.language import _, mark, number
+from gateway.cli.quantities import shown
 from gateway.cli.radio_bench import Bench, started, until_stopped
 from gateway.cli.radio_limits import Wish, allowed, demand_airtime, seconds_left
 from gateway.clock import Clock
@@ -34,12 +36,13 @@ Report: TypeAlias = dict[str, Any]
 
 END_MARGIN = 0.2  # s after a packet's end; by then the driver has looked after it
 NOT_SENT = ("never_sent", "overran")
+OVERRAN = mark("the board took it and did not send it as planned")
 
 HINTS = {
-    TxStatus.TX_FREQ: "the board's channel plan does not transmit there",
-    TxStatus.TX_POWER: "the board cannot send as weakly as that",
-    TxStatus.COLLISION_PACKET: "another packet is on its way",
-    TxStatus.DUTY_CYCLE_OVERFLOW: "the sub-band's airtime of this hour is used up",
+    TxStatus.TX_FREQ: mark("the board's channel plan does not transmit there"),
+    TxStatus.TX_POWER: mark("the board cannot send as weakly as that"),
+    TxStatus.COLLISION_PACKET: mark("another packet is on its way"),
+    TxStatus.DUTY_CYCLE_OVERFLOW: mark("the sub-band's airtime of this hour is used up"),
 }
 
 
@@ -80,7 +83,7 @@ def _is_there(file: Path) -> bool:
         raise StoreError(f"{file} may not be read by this user") from error
 
 
-async def _forget(_: Spent) -> None:
+async def _forget(_spent: Spent) -> None:
     """There is no database to keep it in."""
 
 
@@ -109,16 +112,16 @@ class Sender:
 
     async def run(self, show: Callable[[Report], None]) -> None:
         """Until all are sent, or the duty cycle forbids the next; raises DriverError."""
-        for number in range(1, self._wish.count + 1):
+        for nth in range(1, self._wish.count + 1):
             chip_session = self._concentrator.status().chip_session
-            packet = self._wish.packet(number, chip_session, self._power)
+            packet = self._wish.packet(nth, chip_session, self._power)
             begun = time.monotonic()
             status = await self._send(packet, time_on_air_us(packet))
             self._results.append(status)
-            show(self._report(number, packet, status))
+            show(self._report(nth, packet, status))
             if status == TxStatus.DUTY_CYCLE_OVERFLOW:
                 return
-            if number < self._wish.count:
+            if nth < self._wish.count:
                 await self._listen(begun + self._wish.interval - time.monotonic())
 
     async def _send(self, packet: TxPacket, airtime_us: int) -> str:
@@ -142,10 +145,10 @@ class Sender:
                 while True:
                     await self._concentrator.receive()
 
-    def _report(self, number: int, packet: TxPacket, status: str) -> Report:
+    def _report(self, nth: int, packet: TxPacket, status: str) -> Report:
         return {
             "event": "sent",
-            "number": number,
+            "number": nth,
             "status": str(status),
             "frequency": packet.frequency,
             "power": packet.power,
@@ -165,19 +168,23 @@ class Sender:
 def line(report: Report) -> str:
     """A packet's result for a reader."""
     left = report["seconds_left"]
-    budget = "no duty cycle" if left is None else f"{left:.1f} s of airtime left in this hour"
-    hint = HINTS.get(report["status"], "the board took it and did not send it as planned")
-    because = "" if report["status"] == TxStatus.OK else f" ({hint})"
+    budget = _("no duty cycle")
+    if left is not None:
+        budget = _("{left} s of airtime left in this hour", left=number(left, 1))
+    hint = HINTS.get(report["status"], OVERRAN)
+    because = "" if report["status"] == TxStatus.OK else f" ({_(hint)})"
+    frequency = shown(report["frequency"] / 1e6)
     return (
-        f"  {report['number']:3} {report['status']}{because}: {report['frequency'] / 1e6:g} MHz,"
-        f" {report['power']} dBm, {report['airtime_us'] / 1000:.1f} ms; {budget}"
+        f"  {report['number']:3} {report['status']}{because}: {frequency} MHz,"
+        f" {report['power']} dBm, {number(report['airtime_us'] / 1000, 1)} ms; {budget}"
     )
 
 
 def summary_line(summary: Report) -> str:
     kept = (
-        "The daemon and later runs know of this airtime."
+        _("The daemon and later runs know of this airtime.")
         if summary["kept"]
-        else "There is no database of the daemon: later runs do not know of this airtime."
+        else _("There is no database of the daemon: later runs do not know of this airtime.")
     )
-    return f"{summary['sent']} of {summary['wanted']} sent. {kept}"
+    counted = _("{sent} of {wanted} sent.", sent=summary["sent"], wanted=summary["wanted"])
+    return f"{counted} {kept}"

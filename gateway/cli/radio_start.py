@@ -6,7 +6,6 @@
 import asyncio
 import contextlib
 import json
-import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
@@ -23,13 +22,17 @@ from drivers.concentrator import (
 )
 from drivers.sx1302 import firmware
 from drivers.sx1302.concentrator import Sx1302
-from gateway.cli import EX_FAILED
+from gateway.cli import EX_FAILED, say
+from gateway.cli.heard import heard
+from gateway.cli.language import _, mark, number
 from gateway.cli.radio_bench import Bench, explained, started
 from gateway.diagnostics.client import ask
 from gateway.errors import ControlError
 
 SYS_TTY = Path("/sys/class/tty")
 PULSE = 1.1  # s within which a GPS gives its pulse
+STATES = {"receiving": mark("receiving"), "starting": mark("starting"), "fault": mark("FAULT")}
+STEPS = {"images": mark("images"), "start": mark("start"), "counter": mark("counter")}
 COUNTED = 0.2  # s of the counter that are watched
 
 
@@ -81,25 +84,27 @@ def tell(bench: Bench, report: dict[str, Any], as_json: bool) -> int:
 
 def info_lines(report: dict[str, Any]) -> Iterator[str]:
     """The report for a reader."""
-    heat = report["temperature"]
-    reason = f": {report['reason']}" if report["reason"] else ""
-    yield f"  state        {report['state']}{reason}" + (
-        " (the daemon says so)" if report["asked"] == "daemon" else ""
+    heat, unknown = report["temperature"], _("unknown")
+    reason = f": {heard(report['reason'])}" if report["reason"] else ""
+    source = _(" (the daemon says so)") if report["asked"] == "daemon" else ""
+    facts = (
+        (_("state"), f"{_(STATES[report['state']])}{reason}{source}"),
+        (_("model"), report["model"] or unknown),
+        ("EUI", report["eui"] or unknown),
+        (_("firmware"), report["firmware"] or unknown),
+        (_("temperature"), unknown if heat is None else f"{number(heat, 1)} °C"),
+        ("PPS", pulse_words(report["pulses"])),
+        (_("port"), report["port"]),
+        ("USB", report["usb"] or _("not a USB port")),
+        (_("board"), f"{report['board']}, {report['region']}"),
     )
-    yield f"  model        {report['model'] or 'unknown'}"
-    yield f"  EUI          {report['eui'] or 'unknown'}"
-    yield f"  firmware     {report['firmware'] or 'unknown'}"
-    yield f"  temperature  {'unknown' if heat is None else f'{heat:.1f} °C'}"
-    yield f"  PPS          {pulse_words(report['pulses'])}"
-    yield f"  port         {report['port']}"
-    yield f"  USB          {report['usb'] or 'not a USB port'}"
-    yield f"  board        {report['board']}, {report['region']}"
+    yield from (f"  {name:12} {text}" for name, text in facts)
 
 
 def pulse_words(pulses: int | None) -> str:
     if pulses is None:
-        return "not asked"
-    return "pulses come" if pulses else "no pulse: no GPS, or it has no fix yet"
+        return _("not asked")
+    return _("pulses come") if pulses else _("no pulse: no GPS, or it has no fix yet")
 
 
 def usb(port: str, tty: Path = SYS_TTY) -> str | None:
@@ -135,8 +140,9 @@ def steps(bench: Bench) -> Iterator[Step]:
 async def _images(bench: Bench) -> str:
     directory = Path(bench.wanted.firmware_dir)
     load = partial(firmware.load, directory, check=bench.wanted.firmware_check)
-    verified = (await asyncio.to_thread(load)).verified
-    return f"{'verified' if verified else 'NOT verified'}, in {directory}"
+    if (await asyncio.to_thread(load)).verified:
+        return _("verified, in {directory}", directory=directory)
+    return _("NOT verified, in {directory}", directory=directory)
 
 
 async def _start(concentrator: Concentrator) -> str:
@@ -153,7 +159,8 @@ async def _counter(concentrator: Concentrator) -> str:
     counted = (second.us - first.us) % COUNTER_MODULUS / 1e6
     if abs(counted - elapsed) > COUNTED / 2:
         raise ChipError(f"the chip's counter went on by {counted:.3f} s in {elapsed:.3f} s")
-    return f"{counted * 1000:.0f} ms in {elapsed * 1000:.0f} ms"
+    ms, of = number(counted * 1000), number(elapsed * 1000)
+    return _("{counted} ms in {elapsed} ms", counted=ms, elapsed=of)
 
 
 async def start(bench: Bench, as_json: bool) -> int:
@@ -187,8 +194,9 @@ async def _take(step: Step, port: str) -> tuple[dict[str, Any], int]:
 
 
 def step_line(step: dict[str, Any]) -> str:
-    result = "ok" if step["ok"] else "FAILED"
-    return f"  {step['step']:8} {step['seconds']:6.2f} s  {result}: {step['said']}"
+    result = _("ok") if step["ok"] else _("FAILED")
+    took = number(step["seconds"], 2)
+    return f"  {_(STEPS[step['step']]):8} {took:>6} s  {result}: {step['said']}"
 
 
 def _conclude(done: list[dict[str, Any]], seconds: float, as_json: bool) -> None:
@@ -197,6 +205,6 @@ def _conclude(done: list[dict[str, Any]], seconds: float, as_json: bool) -> None
     if as_json:
         print(json.dumps({"up": up, "seconds": seconds, "reason": reason, "steps": done}))
     elif up:
-        print(f"up in {seconds:.1f} s")
+        print(_("up in {seconds} s", seconds=number(seconds, 1)))
     if not up:
-        print(f"kogge: not up after {seconds:.1f} s: {reason}", file=sys.stderr)
+        say(_("not up after {seconds} s: {why}", seconds=number(seconds, 1), why=reason))

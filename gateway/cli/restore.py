@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.backup import passphrase
 from gateway.cli import backup
+from gateway.cli.language import _, mark, number, plural
+from gateway.cli.progress import Progress
 
 if TYPE_CHECKING:
     from gateway.backup.restoring import Result
@@ -42,19 +44,22 @@ def run(args: argparse.Namespace) -> int:
 
     words = passphrase.read(args.passphrase_file, twice=False)
     if args.dry_run:
-        return _show(args, restoring.look(args.file, words))
+        with Progress(_("reading the backup")):
+            manifest = restoring.look(args.file, words)
+        return _show(args, manifest)
     target = args.config or files.DEFAULT_FILE
     before = signal.getsignal(signal.SIGINT)
     try:
-        result = restoring.restore(
-            args.file, words, target, now=making.wall_time, force=args.force,
-            point_of_no_return=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
-        )  # fmt: skip
+        with Progress(_("putting the backup in place")):
+            result = restoring.restore(
+                args.file, words, target, now=making.wall_time, force=args.force,
+                point_of_no_return=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+            )  # fmt: skip
     finally:
         signal.signal(signal.SIGINT, before)
     if args.json:
         print(json.dumps(_summary(args, result)))
-        print(OLD_BOX, file=sys.stderr)
+        print(_(OLD_BOX), file=sys.stderr)
     else:
         print("\n".join(_lines(args, result)))
     return 0
@@ -64,14 +69,21 @@ def _show(args: argparse.Namespace, manifest: dict[str, Any]) -> int:
     if args.json:
         print(json.dumps({"file": str(args.file), **manifest}))
         return 0
-    print(f"{args.file}: whole, and the passphrase is right.")
+    print(_("{file}: whole, and the passphrase is right.", file=args.file))
     print("\n".join(backup.lines(manifest)))
     if manifest["with_readings"]:
-        print(f"  {manifest['readings']} readings that the city did not have")
+        print(
+            "  "
+            + plural(
+                "{n} reading that the city did not have",
+                "{n} readings that the city did not have",
+                manifest["readings"],
+            )
+        )
     return 0
 
 
-OLD_BOX = (
+OLD_BOX = mark(
     "THE OLD BOX MUST NOT BE SWITCHED ON AGAIN: both would be one gateway to the devices and to the"
     " city, and use counters that the other has used. Erase its card, or keep it off."
 )
@@ -89,31 +101,43 @@ def _summary(args: argparse.Namespace, result: "Result") -> dict[str, Any]:
 
 
 def _lines(args: argparse.Namespace, result: "Result") -> Iterator[str]:
-    from gateway.store.advancing import MOST_DOWNLINKS
-
     manifest = result.manifest
-    yield f"{args.file}: restored."
+    yield _("{file}: restored.", file=args.file)
     yield from backup.lines(manifest)
     if result.readings:
-        yield f"  {result.readings} readings, which the city gets once more if it has them by now"
+        yield "  " + plural(
+            "{n} reading, which the city gets once more if it has it by now",
+            "{n} readings, which the city gets once more if it has them by now",
+            result.readings,
+        )
     for path in result.kept:
-        yield f"  kept: {path}"
+        yield "  " + _("kept: {path}", path=path)
+    yield from ("", _(OLD_BOX), "", _("What the devices notice:"))
+    yield from (f"- {one}" for one in _noticed(result))
     yield ""
-    yield OLD_BOX
-    yield ""
-    yield "What the devices notice:"
-    yield f"- Their sessions go on without a join. Downlinks count {result.margin} further on."
-    yield "- Those that joined since it was made have to join again: switch them off and on."
-    yield "- MAC settings that changed since are found again by themselves, within a day or so."
-    if manifest["downlinks"]:
-        yield (
-            f"- {manifest['downlinks']} downlinks that waited are not sent: the old box may have"
-            " sent them. The city is told NOT_ACKED for each, and may give them anew."
+    yield _("Next: kogge config check, then systemctl start kogge, and kogge status.")
+
+
+def _noticed(result: "Result") -> Iterator[str]:
+    from gateway.store.advancing import MOST_DOWNLINKS
+
+    yield _(
+        "Their sessions go on without a join. Downlinks count {margin} further on.",
+        margin=number(result.margin),
+    )
+    yield _("Those that joined since it was made have to join again: switch them off and on.")
+    yield _("MAC settings that changed since are found again by themselves, within a day or so.")
+    if result.manifest["downlinks"]:
+        yield plural(
+            "{n} downlink that waited is not sent: the old box may have sent it. The city is told"
+            " NOT_ACKED for it, and may give it anew.",
+            "{n} downlinks that waited are not sent: the old box may have sent them. The city is"
+            " told NOT_ACKED for each, and may give them anew.",
+            result.manifest["downlinks"],
         )
     if result.margin == MOST_DOWNLINKS:
-        yield (
-            "- The backup is old, or its age is not known: a device that had more than"
-            f" {MOST_DOWNLINKS} downlinks since ignores the next ones; let it join again."
+        yield _(
+            "The backup is old, or its age is not known: a device that had more than {most}"
+            " downlinks since ignores the next ones; let it join again.",
+            most=number(MOST_DOWNLINKS),
         )
-    yield ""
-    yield "Next: kogge config check, then systemctl start kogge, and kogge status."

@@ -7,6 +7,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from gateway.cli import EX_FAILED
+from gateway.cli.language import _, mark, number
+from gateway.cli.progress import Progress
 
 if TYPE_CHECKING:
     from gateway.simulation.month import Report
@@ -18,6 +20,16 @@ HELP = (
 )
 DAYS, DEVICES, MOST_DEVICES = 30, 200, 10_000
 REGIONS = ("EU868", "US915", "AU915", "AS923-1")
+
+
+COUNTS = {
+    "uplinks": mark("uplinks"),
+    "joins": mark("joins"),
+    "downlinks": mark("downlinks"),
+    "adr_changes": mark("ADR changes"),
+    "kills": mark("kills"),
+    "violations": mark("violations"),
+}
 
 
 def _number(text: str) -> int:
@@ -58,12 +70,16 @@ def run(args: argparse.Namespace) -> int:
 
     seed = secrets.randbelow(1 << 32) if args.seed is None else args.seed
     out = sys.stderr if args.json else sys.stdout
-    print(
-        f"seed {seed}: {args.days} days of {args.devices} devices in {args.region}",
-        file=out,
-        flush=True,
+    told = _(
+        "seed {seed}: {days} days of {devices} devices in {region}",
+        seed=seed,
+        days=number(args.days),
+        devices=number(args.devices),
+        region=args.region,
     )
-    report = simulate(args.days, args.devices, seed, args.region)
+    print(told, file=out, flush=True)
+    with Progress(_("simulating")):
+        report = simulate(args.days, args.devices, seed, args.region)
     if args.json:
         print(json.dumps(report.json()))
     else:
@@ -73,10 +89,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _told(report: "Report") -> str:
     """The report for people; each violation on a line of its own."""
-    counts = ("uplinks", "joins", "downlinks", "adr_changes", "kills", "violations")
-    lines = [f"  {name.replace('_', ' '):12} {getattr(report, name):9}" for name in counts]
+    lines = [f"  {_(word):14} {number(getattr(report, name)):>9}" for name, word in COUNTS.items()]
     lines += [f"  {text}" for text in report.violation_list]
     hidden = report.violations - len(report.violation_list)
-    lines += [f"  and {hidden} more"] * bool(hidden)
-    lines.append(f"  {report.real_time_factor:.0f} times as fast as real time")
+    lines += ["  " + _("and {n} more", n=number(hidden))] * bool(hidden)
+    factor = number(report.real_time_factor)
+    lines.append("  " + _("{factor} times as fast as real time", factor=factor))
     return "\n".join(lines)

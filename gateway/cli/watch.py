@@ -10,13 +10,23 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
-from gateway.cli import status
-from gateway.cli.language import _, mark
-from gateway.one_line import one_line
+from gateway.cli import EX_UNAVAILABLE, complain, status
+from gateway.cli.heard import heard
+from gateway.cli.language import _, mark, number
+from gateway.cli.quantities import measured
 
 HELP = mark("Live readings, joins, drops and downlinks of the daemon, until you press q or Ctrl-C.")
+
+EVENTS: Final = {
+    "drop": mark("drop"),
+    "join": mark("join"),
+    "radio": mark("radio"),
+    "city": mark("city"),
+    "store": mark("disk"),
+    "downlink": mark("downlink"),
+}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,8 +78,7 @@ def _lines(path: Path, *, as_json: bool) -> int:
         text = json.dumps(happening) if as_json else line(happening)
         if text:
             print(text, flush=True)
-    print("kogge: the daemon hung up", file=sys.stderr)
-    return 69
+    return complain(_("the daemon hung up"), EX_UNAVAILABLE)
 
 
 def line(happening: dict[str, Any]) -> str:
@@ -83,27 +92,24 @@ def line(happening: dict[str, Any]) -> str:
         case "frame":
             return frame_line(happening) if happening["direction"] == "down" else ""
         case event:
-            return f"{event:9} " + "  ".join(f"{key} {value}" for key, value in detail.items())
+            told = "  ".join(f"{key} {_said(key, value)}" for key, value in detail.items())
+            return f"{_(EVENTS.get(event, event)):9} {told}"
+
+
+def _said(key: str, value: object) -> object:
+    return heard(value) if key in ("reason", "error") and isinstance(value, str) else value
 
 
 def reading_line(reading: dict[str, Any]) -> str:
-    units = reading["units"]
-    values = ", ".join(
-        f"{name} {plain(value)} {units.get(name, '')}".rstrip()
-        for name, value in reading["measurements"].items()
-    )
-    radio = reading["radio"]
-    said = values or reading["error"] or "no measurements"
-    return f"reading   {reading['name']}: {said}  ({radio['rssi']:.0f} dBm, SF{radio['sf']})"
+    radio, wrong = reading["radio"], reading["error"]
+    said = ", ".join(measured(reading)) or (heard(wrong) if wrong else _("no measurements"))
+    heard_at = f"{number(radio['rssi'])} dBm, SF{radio['sf']}"
+    return f"{_('reading'):9} {reading['name']}: {said}  ({heard_at})"
 
 
 def frame_line(frame: dict[str, Any]) -> str:
     """A downlink; what came up is told as a reading, a drop or a join."""
     window = f"RX{frame['window']} " if frame["window"] else ""
     power = "" if frame["power"] is None else f" {frame['power']} dBm"
-    place = f"{window}{frame['frequency'] / 1e6:.3f} MHz SF{frame['sf']}{power}"
-    return f"sent      {frame['device'] or ''}: {frame['fate']}  ({place})"
-
-
-def plain(value: float | bool | str) -> str:
-    return ("no", "yes")[value] if isinstance(value, bool) else one_line(str(value))
+    place = f"{window}{number(frame['frequency'] / 1e6, 3)} MHz SF{frame['sf']}{power}"
+    return f"{_('sent'):9} {frame['device'] or ''}: {frame['fate']}  ({place})"

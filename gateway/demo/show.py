@@ -15,6 +15,7 @@ from random import Random
 from typing import Any
 
 from drivers import emulator
+from gateway.cli.language import _
 from gateway.demo import broker, cabinet, display, proxy
 from gateway.demo.air import Antenna, antenna
 from gateway.demo.cabinet import Daemon
@@ -110,7 +111,7 @@ class Show:
         self._screen.status("")
 
     async def _gateway_receives(self, daemon: Daemon) -> None:
-        self._screen.status(self._screen.style.line("the gateway starts its radio …", "dim"))
+        self._screen.status(self._screen.style.line(_("the gateway starts its radio …"), "dim"))
         try:
             async with asyncio.timeout(START_S):
                 await self._subscriber.receiving.wait()

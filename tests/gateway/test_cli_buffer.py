@@ -110,7 +110,7 @@ async def test_list_shows_what_waits_newest_first(
         shown = capsys.readouterr().out.splitlines()
         assert len(shown) == 3
         assert "undecoded 00ff: -no codec" in shown[0]
-        assert "=distance 4, occupied True" in shown[1]
+        assert "=distance 4, occupied yes" in shown[1]
         assert "join" in shown[2]
         assert await kogge(config, "list", "--oldest", "--json", "--device", OTHER) == 0
         (line,) = capsys.readouterr().out.splitlines()

@@ -148,7 +148,7 @@ def test_codec_turns_the_payload_into_measurements(capsys: pytest.CaptureFixture
     code, report = decode(capsys, warm, *SESSION, "--codec", "cayennelpp")
     assert (code, report["measurements"]) == (0, {"temperature_0": 27.0})
     main(["decode", warm, *SESSION, "--codec", "cayennelpp"])
-    assert "27.0" in capsys.readouterr().out
+    assert "27 °C" in capsys.readouterr().out
 
 
 def test_payload_that_the_codec_cannot_read_ends_with_1(

@@ -39,7 +39,7 @@ async def test_forwarding_is_paused_shown_and_resumed(
     at = ("--socket", daemon)
     assert await forward("pause", "--minutes", "30", *at) == 0
     assert capsys.readouterr().out == (
-        "forwarding is paused, goes on by itself in 30 min\n"
+        "forwarding is paused, goes on by itself in 30\u00a0min\n"
         "  the broker is not connected: kogge status says why\n"
         "  3 not yet acknowledged, of them 0 parked\n"
     )

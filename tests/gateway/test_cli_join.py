@@ -39,7 +39,7 @@ async def test_joining_is_opened_shown_and_closed(
     assert capsys.readouterr().out == "joining is closed\n"
     assert await join("open", "--minutes", "15", *at) == 0
     assert capsys.readouterr().out == (
-        "joining is open for another 15 min\n  at most 60 joins a minute\n"
+        "joining is open for another 15\u00a0min\n  at most 60 joins a minute\n"
         "  only DevEUIs that begin with 70b3d5, 00\n"
     )
     assert await join("status", "--json", *at) == 0

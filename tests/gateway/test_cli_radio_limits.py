@@ -41,7 +41,7 @@ def test_power_above_the_limit_is_refused_and_the_limit_named(power: int) -> Non
     ],
 )
 def test_signal_outside_the_bands_is_refused_and_the_bands_named(wish: Wish) -> None:
-    with pytest.raises(Refused, match=r"EU868; allowed are .*869\.4–869\.65 MHz \(29 dBm\)"):
+    with pytest.raises(Refused, match=r"EU868: allowed are .*869\.4–869\.65 MHz \(29 dBm\)"):
         allowed_power(wish, EU868)
 
 

@@ -61,7 +61,7 @@ async def test_ctrl_c_ends_it_with_a_summary_and_0(tmp_path: Path) -> None:
         assert process.stderr is not None
         assert process.stdout is not None
         said = await process.stderr.readline()
-        assert b"868.1, 868.3, 868.5, 868.8 MHz" in said
+        assert b"868.1  868.3  868.5  868.8 MHz" in said
         await sky.send(DATA)
         shown = await process.stdout.readline()
         for word in (b"868.100 MHz", b"SF7/125", b"-80 dBm", b"26011bda", DATA.encode()):
@@ -69,7 +69,7 @@ async def test_ctrl_c_ends_it_with_a_summary_and_0(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         out, err = await process.communicate()
     assert (process.returncode, err) == (0, b"")
-    assert out.startswith(b"1 packets, 0 with a bad CRC")
+    assert out.startswith(b"1 packet, 0 with a bad CRC")
 
 
 async def test_time_that_is_up_ends_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,7 +108,7 @@ def test_frame_says_what_it_is_and_whose(payload: str, named: dict[str, Any]) ->
 def test_line_is_in_words() -> None:
     report = radio_listen.packet_report(PACKET, at=1_700_000_000.5)
     assert radio_listen.line(report) == (
-        "22:13:20.500Z  868.100 MHz SF7/125  -80 dBm    8.5 dB  CRC ok  30 bytes"
+        "22:13:20.500  868.100 MHz SF7/125  -80 dBm    8.5 dB  CRC ok  30 bytes"
         f"  UnconfirmedDataUp 26011bda FCnt 0  {DATA}"
     )
     damaged = replace(PACKET, crc=Crc.BAD, modulation=Modulation.FSK, bit_rate=50_000, snr=None)

@@ -122,7 +122,7 @@ async def test_status_of_each_packet_is_told_and_failure_is_1(
     assert await run(on_bench, wish, as_json=False) == 1
     first, second, end = capsys.readouterr().out.splitlines()
     assert "TX_POWER (the board cannot send as weakly" in first
-    assert "OK: 869.525 MHz, 2 dBm, 1200.0 ms; 357.6 s of airtime left" in second
+    assert "OK: 869.525 MHz, 2 dBm, 1\u00a0200.0 ms; 357.6 s of airtime left" in second
     assert end.startswith("1 of 2 sent.")
     assert "later runs do not know of this airtime" in end
 

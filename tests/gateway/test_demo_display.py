@@ -73,9 +73,9 @@ def test_without_utf8_all_is_ascii_and_readable() -> None:
 @pytest.mark.parametrize("style", STYLES, ids=str)
 def test_a_readings_columns_stand_under_their_names(style: Style) -> None:
     header = [bare(line) for line in display.header(style, 5, 3, outage=True)]
-    names = next(line for line in header if line.startswith("UTC"))
+    names = next(line for line in header if line.startswith("time"))
     line = bare(display.reading_line(style, reading(), "Warnow", late=False))
-    for name, begins in [("UTC", "11:19:07"), ("device", "gauge-03"), ("place", "Warnow")]:
+    for name, begins in [("time", "11:19:07"), ("device", "gauge-03"), ("place", "Warnow")]:
         assert line.index(begins) == names.index(name)
     assert line.index("level 1.66 m") == names.index("measured")
     assert line.endswith("-107 -11.5 live")
