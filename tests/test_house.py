@@ -128,3 +128,18 @@ def test_sql_stands_only_in_the_store() -> None:
     }
     assert speakers
     assert [path for path in speakers if not path.startswith("gateway/store/")] == []
+
+
+def test_the_sides_of_the_daemon_are_built_by_it_alone() -> None:
+    """Nothing else knows what it is part of; and a side knows only those before it."""
+    order = ["ground", "keeping", "air", "renewing", "city", "technician"]
+    known = {path.stem for path in sources("gateway/sides")} - {"__init__"}
+    assert known == set(order)
+    for path in sources("gateway"):
+        found = {n.split(".")[2] for n in imports(path) if n.startswith("gateway.sides.")}
+        if path.parent.name == "sides":
+            assert (
+                found <= set(order[: order.index(path.stem)]) if path.stem in known else not found
+            )
+        else:
+            assert not found or path == HOUSE / "gateway/daemon.py", path

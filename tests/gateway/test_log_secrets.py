@@ -25,7 +25,7 @@ SUSPECT = re.compile(
 )
 """What may hold a key, or what a packet, a codec or a stranger says: not to be named in a call."""
 LOOKED_THROUGH = {
-    "gateway/daemon.py": {"self._settings.region.silence"},  # a sentence of ours
+    "gateway/daemon.py": {"self._ground.settings.region.silence"},  # a sentence of ours
     "gateway/diagnostics/telling.py": {"reading.device"},  # a DevEUI
 }
 
