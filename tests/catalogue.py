@@ -1,7 +1,12 @@
-"""The sentences that the command line says, read from its source, and the German that is there."""
+"""The sentences that the command line says, read from its source, and the German that is there.
+
+Sentences of others (gateway.cli.heard) are known by their skeleton: their fixed words, in order.
+"""
 
 import argparse
 import ast
+import errno
+import os
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -56,6 +61,98 @@ def _helps(parser: argparse.ArgumentParser) -> Iterator[str]:
                 parser._actions if not inner or action.option_strings)  # fmt: skip
     for one in inner.values():
         yield from _helps(one)
+
+
+Skeleton = tuple[str, ...]
+
+FAULTS = {"GatewayError", "DriverError", "MqttError", "PermissionError", "ArgumentTypeError"}
+"""Those below them too: their sentences reach whoever sits at the terminal."""
+UNHEARD = ("drivers/emulator", "gateway/demo", "gateway/simulation", "gateway/cli/report")
+"""Tools of ours, which nobody needs at the cabinet; and what speaks German by itself."""
+ARGPARSE = {
+    ("the following arguments are required: ", ""), ("unrecognized arguments: ", ""),
+    ("argument ", ": invalid choice: ", " (choose from ", ")"),
+    ("argument ", ": expected one argument"),
+    ("argument ", ": not allowed with argument ", ""), ("one of the arguments ", " is required"),
+    ("argument ", ": expected at least one argument"), ("argument ", ": ", ""),
+    ("argument ", ": invalid ", " value: ", ""),
+}  # fmt: skip
+"""argparse's own, of Python 3.11 to 3.13."""
+COMPOSED = {
+    ("the codec cannot be loaded: ", ""),
+    ("", " gave no answer: ", ""), ("", " closed the connection without an answer: ", ""),
+    ("", " answered what is not MQTT: ", ""), ("is it an MQTT port?",),
+    ("is it an MQTT port, and does it want mqtts://?",),
+    ("[Errno ", "] ", ""), ("[Errno ", "] ", ": ", ""),
+}  # fmt: skip
+"""What is put together of parts, in gateway/northbound/broker.py, codecs/javascript.py, by Python."""
+SYSTEM = {(os.strerror(code),) for code in errno.errorcode}
+
+
+def skeleton(node: ast.expr) -> Skeleton:
+    """(): it is no sentence."""
+    match node:
+        case ast.Constant(str(value)):
+            return (value,)
+        case ast.JoinedStr(values):
+            words = [""]
+            for part in values:
+                if isinstance(part, ast.Constant):
+                    words[-1] += str(part.value)
+                else:
+                    words.append("")
+            return tuple(words)
+    return ()
+
+
+def others(*rooms: str) -> Iterator[tuple[Path, ast.AST]]:
+    """Every node of every source that may speak to a technician."""
+    for room in rooms:
+        for path in sorted((HOUSE / room).rglob("*.py")):
+            if not path.relative_to(HOUSE).as_posix().startswith(UNHEARD):
+                yield from ((path, node) for node in ast.walk(ast.parse(path.read_text("utf-8"))))
+
+
+def all_skeletons() -> set[Skeleton]:
+    """Of all text there is in our sources."""
+    nodes = (node for _, node in others("gateway", "drivers") if isinstance(node, ast.expr))
+    return {found for node in nodes if (found := skeleton(node))}
+
+
+def raised() -> dict[Skeleton, Path]:
+    """What errors say, and what the daemon answers as an "error"; at least three words of it."""
+    found: dict[Skeleton, Path] = {}
+    names = _faults()
+    for path, node in others("gateway", "drivers"):
+        for one in _sentences_of(node, names):
+            if len(" ".join(one).split()) > 2:
+                found[one] = path
+    return found
+
+
+def _sentences_of(node: ast.AST, names: set[str]) -> Iterator[Skeleton]:
+    match node:
+        case ast.Call(func=ast.Name(name), args=args) if name in names:
+            yield from (skeleton(arg) for arg in args)
+        case ast.Call(func=ast.Attribute(attr=name), args=args) if name in names:
+            yield from (skeleton(arg) for arg in args)
+        case ast.Dict(keys=keys, values=values):
+            for key, value in zip(keys, values, strict=True):
+                if isinstance(key, ast.Constant) and key.value == "error":
+                    yield skeleton(value)
+
+
+def _faults() -> set[str]:
+    below = {
+        node.name: {base.id for base in node.bases if isinstance(base, ast.Name)}
+        for _, node in others("gateway", "drivers")
+        if isinstance(node, ast.ClassDef)
+    }
+    found, before = set(FAULTS), set[str]()
+    while found != before:
+        before = set(found)
+        found |= {name for name, bases in below.items() if bases & found}
+    return found
 
 
 def german() -> Catalogue:

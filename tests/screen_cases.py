@@ -59,8 +59,11 @@ STATUS: dict[str, Any] = {
                 "given_up": 0, "damaged": 0, "replays": 0},
 }  # fmt: skip
 UNREACHABLE = f"{URL} cannot be reached: [Errno 111] Connection refused"
-NO_PORT = f"cannot open {PORT}: No such file or directory; is the cable in?"
-BAD_CODEC = "it has ended its process three times"
+NO_PORT = f"cannot open {PORT}: there is no such port; plug the board in, or name its port"
+BAD_CODEC = (
+    "the codec is disabled, it was stopped 3 times, the last time: it used up the processor and"
+    " could not be interrupted"
+)
 
 
 def machine(case: str) -> Machine:

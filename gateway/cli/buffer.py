@@ -111,7 +111,7 @@ def _export(args: argparse.Namespace) -> int:
     except OSError as error:
         if isinstance(error, BrokenPipeError) or error.errno is None:
             raise
-        told = _("{file} cannot be written: {why}", file=args.file, why=error.strerror)
+        told = _("{file} cannot be written: {why}", file=args.file, why=heard(error.strerror or ""))
         return complain(told, EX_PERMISSION if isinstance(error, PermissionError) else EX_FAILED)
     _say(args, done)
     return EX_FAILED if done["damaged"] or done["gone"] else 0

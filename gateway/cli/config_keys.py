@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway.cli import EX_UNAVAILABLE
+from gateway.cli.heard import heard
 from gateway.cli.language import _
 from gateway.cli.status import socket_path
 from gateway.errors import ControlError, GatewayError
@@ -131,7 +132,7 @@ def _differences(
         usual = _("default {value}", value=value(one["default"]))
         yield f"  {one['key']} = {value(one['value'])}  ({usual})"
     if "keys" not in daemon:
-        yield _("The daemon was not asked: {reason}", reason=daemon["reason"])
+        yield _("The daemon was not asked: {reason}", reason=heard(daemon["reason"]))
     elif not pending:
         yield _("The daemon uses what the file says.")
     else:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from gateway.cli import EX_FAILED, EX_USAGE
 from gateway.cli.devices_known import catalogue_of, device_file_of, lines
+from gateway.cli.heard import heard
 from gateway.cli.language import _, plural
 from gateway.errors import ControlError, GatewayError
 
@@ -64,7 +65,7 @@ def _qr(args: argparse.Namespace) -> int:
     try:
         code = device_qr.parse(text)
     except device_qr.NotTr005 as error:
-        print(f"kogge: {error}", file=sys.stderr)
+        print(f"kogge: {heard(str(error))}", file=sys.stderr)
         return EX_USAGE
     device = _described(args, {"dev_eui": code.dev_eui, "join_eui": code.join_eui})
     return _bring(args, [device])
@@ -189,7 +190,7 @@ def _words(file: Path, done: dict[str, list[str]], applied: bool, reason: str) -
     if applied:
         yield _("The daemon has taken it: no restart is needed.")
     else:
-        yield _("The daemon does not know it yet: {reason}", reason=reason)
+        yield _("The daemon does not know it yet: {reason}", reason=heard(reason))
     if applied and "added" in done:
         yield _("Switch the device on; kogge why DEVEUI says what keeps it away.")
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, moment, number, plural, span
 
 Line = dict[str, Any]
@@ -96,7 +97,7 @@ def _facts(device: Line) -> Iterator[tuple[str, str]]:
     if device.get("adr"):
         yield "ADR", device["adr"]
     if device.get("codec_errors"):
-        yield _("not decoded"), f"{device['codec_errors']}: {device['codec_error']}"
+        yield _("not decoded"), f"{device['codec_errors']}: {heard(device['codec_error'])}"
 
 
 def _device(device: Line) -> str:

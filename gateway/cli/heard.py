@@ -3,8 +3,8 @@
 - Whoever raises an error, and the daemon, which its journal and JSON quote, speak English. The
   sentence is found again by its fixed words: a field of the msgid stands for whatever was there.
   That with the most fixed words is tried first.
-- `{why}` and `{what}` are sentences themselves; other fields are taken as they are, a plain number
-  as it is written here, and hold no "; ", which parts sentences.
+- `{why}`, `{why_2}` and `{what}` are sentences themselves; other fields are taken as they are, a
+  plain number as it is written here, and hold no "; ", which parts sentences.
 - What nobody knows stays English.
 """
 
@@ -43,9 +43,10 @@ def taken_apart(template: Template, text: str) -> dict[str, str] | None:
     if len(ends) < len(words) or ends[-1][0] < ends[-2][1]:
         return None
     held = [text[before[1] : after[0]] for before, after in pairwise(ends)]
-    if any("; " in value for name, value in zip(names, held, strict=True) if name not in SENTENCES):
+    values = dict(zip(names, held, strict=True))
+    if any("; " in value for name, value in values.items() if not _is_sentence(name)):
         return None
-    return dict(zip(names, held, strict=True))
+    return values
 
 
 def _ends(words: tuple[str, ...], text: str) -> Iterator[tuple[int, int]]:
@@ -67,14 +68,18 @@ def parsed(message: str) -> Template:
 
 @lru_cache(maxsize=1)
 def _templates(messages: tuple[str, ...]) -> list[Template]:
-    found = [parsed(message) for message in messages if "{" in message]
+    found = [one for one in map(parsed, messages) if one[2]]
     return sorted(found, key=lambda one: -sum(map(len, one[1])))
 
 
 def _said(values: Mapping[str, str]) -> dict[str, str]:
     return {
-        name: heard(held) if name in SENTENCES else _local(held) for name, held in values.items()
+        name: heard(held) if _is_sentence(name) else _local(held) for name, held in values.items()
     }
+
+
+def _is_sentence(name: str) -> bool:
+    return name.rstrip("_2") in SENTENCES
 
 
 def _local(held: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway import VERSION
 from gateway.cli import EX_FAILED, EX_USAGE, complain
+from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, size
 from gateway.cli.screen import Level, Row, Style
 from gateway.cli.status import arguments_for_the_socket, socket_path
@@ -53,7 +54,9 @@ def run(args: argparse.Namespace) -> int:
     except PermissionError:
         raise PermissionError(_("{file} may not be written by this user", file=args.file)) from None
     except OSError as error:
-        cannot = _("{file} cannot be written: {why}", file=args.file, why=error.strerror)
+        cannot = _(
+            "{file} cannot be written: {why}", file=args.file, why=heard(error.strerror or "")
+        )
         return complain(GatewayError(cannot), EX_FAILED)
     absent = scrubber.value(parts.absent)
     print(_told(args, sorted(files), absent, written))
@@ -67,7 +70,7 @@ def _told(args: argparse.Namespace, files: list[str], absent: dict[str, str], wr
     lines = [
         _("{file}: {size}, readable by its owner alone.", file=args.file, size=size(written)),
         _("Names, places and DevEUIs are in it; keys, passwords and payloads are not."),
-        *(_("Not in it: {name}: {why}", name=name, why=why) for name, why in absent.items()),
+        *(_("Not in it: {name}: {why}", name=name, why=heard(why)) for name, why in absent.items()),
     ]
     return "\n".join(lines)
 

@@ -8,6 +8,7 @@ the broker is not reached, are shown in its own English.
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, moment, number, plural, size, span
 from gateway.cli.screen import Level, Row, Style, heading, rows, worst
 from gateway.cli.status_verdict import FULL, NEARLY_FULL, disk_fails, used_percent, verdict
@@ -68,7 +69,7 @@ def _radio(status: dict[str, Any]) -> Row:
     if radio["faults"]:
         more.append(_faults(radio))
     if status["silence"]:
-        more.append(_("SILENT: {why}", why=status["silence"]))
+        more.append(_("SILENT: {why}", why=heard(status["silence"])))
     return Row("note" if level == "ok" and status["silence"] else level, _("Radio"), said, (*more,))
 
 
@@ -102,7 +103,7 @@ def _faults(radio: dict[str, Any]) -> str:
     if radio["reason"]:
         return told
     at = "" if radio["last_fault_at"] is None else f" {moment(radio['last_fault_at'])}"
-    return told + _("; last{at}: {reason}", at=at, reason=radio["last_reason"])
+    return told + _("; last{at}: {reason}", at=at, reason=heard(radio["last_reason"]))
 
 
 def _lorawan(status: dict[str, Any]) -> Row:
@@ -151,10 +152,10 @@ def _codecs(status: dict[str, Any]) -> Iterator[str]:
     """The JavaScript codecs, where there is something to say of them."""
     worker = status["codec_worker"]
     for name, reason in sorted(worker["disabled"].items()):
-        yield _("CODEC {name}: {reason}; its readings go on raw", name=name, reason=reason)
+        yield _("CODEC {name}: {reason}; its readings go on raw", name=name, reason=heard(reason))
     if worker["faults"] and not worker["disabled"]:
         faults = plural("{n} fault", "{n} faults", worker["faults"])
-        yield _("codecs: {faults}; last: {reason}", faults=faults, reason=worker["reason"])
+        yield _("codecs: {faults}; last: {reason}", faults=faults, reason=heard(worker["reason"]))
 
 
 def _buffer(status: dict[str, Any]) -> Row:
@@ -169,7 +170,7 @@ def _buffer(status: dict[str, Any]) -> Row:
     more = [_archive(archive)] if any(archive.values()) else []
     if disk_fails(status):
         level = "bad"
-        said += _("; the disk is failing: {reason}", reason=status["store"]["reason"])
+        said += _("; the disk is failing: {reason}", reason=heard(status["store"]["reason"]))
         more.append(_failing(status["store"]))
     if kept := ", ".join(status.get("store", {}).get("quarantined", ())):
         more.append(_("damaged databases are kept in gateway.state_dir: {kept}", kept=kept))
@@ -291,4 +292,4 @@ def _softer(level: Level) -> Level:
 
 
 def _because(part: dict[str, Any]) -> str:
-    return f": {part['reason']}" if part["reason"] else ""
+    return f": {heard(part['reason'])}" if part["reason"] else ""

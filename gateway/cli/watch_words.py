@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, Final
 
+from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, number
 from gateway.cli.watch_model import Row, Told
 from gateway.one_line import one_line
@@ -121,7 +122,7 @@ def shown(value: float | bool | str) -> str:
 def _heard(row: Row) -> str:
     if row.reading is not None:
         said, error = ", ".join(measured(row.reading)), row.reading["error"]
-        fault = _("not decoded: {error}", error=one_line(error)) if error else _("no value")
+        fault = _("not decoded: {error}", error=heard(one_line(error))) if error else _("no value")
         return said or fault
     if row.told.get("repeated"):
         return _("the same once more")
@@ -148,7 +149,7 @@ def _sent(told: Told) -> str:
 
 
 def _news(told: Told) -> str:
-    why = f": {one_line(told['reason'])}" if told.get("reason") else ""
+    why = f": {heard(one_line(told['reason']))}" if told.get("reason") else ""
     match told["event"]:
         case "downlink":
             order = told.get("correlation") or ""

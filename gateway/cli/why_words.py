@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.cli.devices_words import LOSSY, LOW, WEAK, lost
+from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, moment, number, span
 
 Line = dict[str, Any]
@@ -122,7 +123,7 @@ def _not_decoded(device: Line) -> Iterator[Reason]:
     if when:
         yield Reason(
             "codec", _("its codec {codec} does not understand it: {error}",
-                       codec=device["codec"], error=device["codec_error"]),
+                       codec=device["codec"], error=heard(device["codec_error"])),
             _("is it the right codec for this model and its firmware? kogge codec list; until then"
               " its readings go out raw, none is lost"),
             when["age_s"], device["codec_errors"],
@@ -165,7 +166,7 @@ def _radio(status: Line) -> Iterator[Reason]:
     radio = status.get("radio", {})
     if radio and radio["state"] != "receiving":
         text = _("the gateway's radio does not receive: {state}", state=radio["state"])
-        yield Reason("radio", f"{text} {radio['reason']}".rstrip(), _("kogge doctor"))
+        yield Reason("radio", f"{text} {heard(radio['reason'])}".rstrip(), _("kogge doctor"))
 
 
 def _weak(device: Line) -> Iterator[Reason]:

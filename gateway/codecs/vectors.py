@@ -93,8 +93,8 @@ class Difference(NamedTuple):
         return {"field": self.where, **{k: v for k, v in sides.items() if v is not ABSENT}}
 
     def __str__(self) -> str:
-        sides = f"expected {_shown(self.expected)}, got {_shown(self.got)}"
-        return one_line(f"{self.where}: {sides}")
+        expected, got = _shown(self.expected), _shown(self.got)
+        return one_line(f"{self.where}: expected {expected}, got {got}")
 
 
 def read(file: Path) -> list[Vector]:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from gateway import RELEASED
+from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, moment, number, plural
 from gateway.config import Mqtt
 from gateway.doctor.finding import Check, Finding, Group, Known
@@ -125,7 +126,7 @@ def dns(known: Known, facts: Line) -> Finding:
     if facts.dns_problem == "":
         addresses = ", ".join(facts.addresses[:2])
         return Finding("ok", _("{host} is {addresses}", host=facts.host, addresses=addresses))
-    what = _("{host} is not found: {why}", host=facts.host, why=facts.dns_problem)
+    what = _("{host} is not found: {why}", host=facts.host, why=heard(facts.dns_problem))
     means = _("no name server answers, or mqtt.url is mistyped")
     return Finding("bad", what, means, _("is there a network? ip address; ping 9.9.9.9;"
                                          " cat /etc/resolv.conf"))  # fmt: skip
@@ -137,7 +138,7 @@ def tcp(known: Known, facts: Line) -> Finding:
     place = f"{facts.host}:{facts.port}"
     if facts.tcp_problem == "":
         return Finding("ok", _("{place} takes the connection", place=place))
-    what = _("{place} cannot be reached: {why}", place=place, why=facts.tcp_problem)
+    what = _("{place} cannot be reached: {why}", place=place, why=heard(facts.tcp_problem))
     means = _("the line is cut, a firewall is in between, or the broker does not run")
     return Finding("bad", what, means, _("ping its host; ask who runs the broker; mqtt.url's port"))
 
@@ -150,8 +151,8 @@ def tls(known: Known, facts: Line) -> Finding:
         return _not_so_far()
     if facts.tls_problem:
         means = _("the broker is not the one that mqtt.ca_file vouches for, or a clock is wrong")
-        return Finding("bad", facts.tls_problem, means, _("mqtt.ca_file, the name in mqtt.url, and"
-                                                          " this gateway's clock"))  # fmt: skip
+        do = _("mqtt.ca_file, the name in mqtt.url, and this gateway's clock")
+        return Finding("bad", heard(facts.tls_problem), means, do)
     if facts.expires is None or known.at is None:
         return Finding("ok", _("the certificate is good; its dates are not known"))
     return _validity(facts.expires, (facts.expires - known.at) / DAY)
@@ -178,12 +179,12 @@ def login(known: Known, facts: Line) -> Finding:
     if facts.trial.login:
         means = _("the broker is there, and does not let this gateway in")
         do = _("mqtt.username, mqtt.password_file, and the broker's access list")
-        return Finding("bad", facts.trial.login, means, do)
+        return Finding("bad", heard(facts.trial.login), means, do)
     version = facts.trial.protocol
     if known.status is None:
         return Finding("ok", _("the broker lets this gateway in, MQTT {version}", version=version))
     what = _("the broker lets this check in, and the daemon is not connected:"
-             " {why}", why=known.status["city"]["reason"])  # fmt: skip
+             " {why}", why=heard(known.status["city"]["reason"]))  # fmt: skip
     return Finding("note", what, _("it connects within a minute, if that goes on"), "kogge status")
 
 
@@ -195,7 +196,7 @@ def publish(known: Known, facts: Line) -> Finding:
         return _untried(facts)
     if not facts.trial.publish:
         return Finding("ok", _("a message to …/{topic} was acknowledged", topic=TOPIC))
-    what = _("a message to …/{topic} was not: {why}", topic=TOPIC, why=facts.trial.publish)
+    what = _("a message to …/{topic} was not: {why}", topic=TOPIC, why=heard(facts.trial.publish))
     if facts.trial.refused:
         means = _("this check's own topic is forbidden; that says nothing about readings")
         return Finding("note", what, means, _("allow it, or start the daemon and look again"))

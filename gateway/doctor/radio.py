@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from drivers.concentrator import ConcentratorStatus, DriverError
 from drivers.sx1302.firmware import KNOWN, digest
 from gateway import hardware
+from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, number, plural, span
 from gateway.doctor.finding import Check, Finding, Group, Known
 
@@ -145,11 +146,11 @@ def board_answers(known: Known, facts: Radio) -> Finding:
         means = _("nothing is received; the daemon tries again every few seconds")
         if radio["state"] == "starting":
             return Finding("note", _("the radio is starting"), means)
-        return Finding("bad", radio["reason"], means, do)
+        return Finding("bad", heard(radio["reason"]), means, do)
     if facts.chip is not None:
         return Finding("ok", _("it was started, and answers"))
     if facts.chip_problem:
-        return Finding("bad", facts.chip_problem, _("nothing can be received"), do)
+        return Finding("bad", heard(facts.chip_problem), _("nothing can be received"), do)
     return Finding("unknown", _("there is no board to ask"))
 
 

@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, number, plural, span
 from gateway.doctor.finding import Check, Finding, Group, Known
 from gateway.doctor.programs import kernel, said
@@ -31,7 +32,7 @@ def configuration(known: Known, _facts: None) -> Finding:
     if known.settings is None:
         means = _("the daemon does not start with it")
         do = _("correct it, then: kogge config check")
-        return Finding("bad", known.config_problem, means, do)
+        return Finding("bad", heard(known.config_problem), means, do)
     if known.config_warnings:
         more = "; ".join(known.config_warnings)
         return Finding("note", more, _("it works, and should not stay so"), "kogge config check")
@@ -46,14 +47,16 @@ def codecs(known: Known, _facts: None) -> Finding:
         return Finding("ok", _("every codec that a device names is there"))
     worker = known.status["codec_worker"]
     if worker["disabled"]:
-        broken = "; ".join(f"{name}: {why}" for name, why in sorted(worker["disabled"].items()))
+        broken = "; ".join(
+            f"{name}: {heard(why)}" for name, why in sorted(worker["disabled"].items())
+        )
         means = _("readings of its devices go on raw, undecoded; none is lost")
         do = _("correct the codec's file, then: kogge codec test; kogge codec add")
         return Finding("bad", broken, means, do)
     if worker["faults"]:
         faults = plural("{n} fault", "{n} faults", worker["faults"])
         what = _("{faults} of the codecs' process; last: {reason}", faults=faults,
-                 reason=worker["reason"])  # fmt: skip
+                 reason=heard(worker["reason"]))  # fmt: skip
         return Finding("note", what, _("it was started anew by itself"), "journalctl -u kogge")
     return Finding("ok", _("no codec is broken"))
 
@@ -62,7 +65,7 @@ def state(known: Known, facts: Unit) -> Finding:
     if known.status is not None:
         return _running(known, facts)
     if facts is None:
-        return Finding("bad", known.status_problem, _("nothing is received"),
+        return Finding("bad", heard(known.status_problem), _("nothing is received"),
                        _("start it: sudo systemctl start kogge"))  # fmt: skip
     what = _("the service is {active} ({sub}), result {result}", active=facts["ActiveState"],
              sub=facts["SubState"], result=facts["Result"])  # fmt: skip

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, number, plural, size
 from gateway.doctor.finding import Check, Finding, Group, Known
 from gateway.doctor.programs import kernel
@@ -63,7 +64,7 @@ def health(known: Known, facts: Storage) -> Finding:
     if store["state"] != "well":
         what = plural("the disk is failing, {n} reading is in memory only: {reason}",
                       "the disk is failing, {n} readings are in memory only: {reason}",
-                      store["memory_records"], reason=store["reason"])  # fmt: skip
+                      store["memory_records"], reason=heard(store["reason"]))  # fmt: skip
         return Finding("bad", what, means, do)
     if facts.errors is None:
         return Finding("unknown", _("this user may not read the kernel's words"), "",

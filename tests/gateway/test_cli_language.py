@@ -6,9 +6,12 @@ from collections.abc import Iterator
 
 import catalogue
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from kogge import kogge
 
 from gateway.cli import language
+from gateway.cli.heard import heard, parsed
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +45,29 @@ def test_german_sentences_take_the_same_values() -> None:
         if message in said:
             english = said[message] if form else message
             assert fields(german) == fields(english), english
+
+
+def test_every_sentence_of_an_error_has_a_german_one() -> None:
+    known = set(heard_skeletons())
+    raised = catalogue.raised()
+    assert len(raised) > 200
+    assert {one: path for one, path in raised.items() if one not in known} == {}
+
+
+def test_no_sentence_of_others_is_stale() -> None:
+    there = catalogue.all_skeletons() | catalogue.ARGPARSE | catalogue.COMPOSED | catalogue.SYSTEM
+    assert {one for one in heard_skeletons() if one not in there} == set()
+
+
+def test_a_sentence_of_others_keeps_its_values_and_has_words_to_be_known_by() -> None:
+    for message, german in catalogue.german().heard.items():
+        _, words, names = parsed(message)
+        assert fields(german) <= set(names), message
+        assert len("".join(words).strip(" :;()")) > 1 or names == ("where", "why"), message
+
+
+def heard_skeletons() -> Iterator[tuple[str, ...]]:
+    return (parsed(message)[1] for message in catalogue.german().heard)
 
 
 def fields(sentence: str) -> set[str | None]:
@@ -120,3 +146,35 @@ def test_span_is_told_in_its_two_largest_units(seconds: float, said: str) -> Non
 )  # fmt: skip
 def test_size_is_told_as_a_person_says_it(count: float, said: str) -> None:
     assert language.size(count).replace("\u00a0", " ") == said
+
+
+@pytest.mark.parametrize(
+    ("said", "german"),
+    [
+        ("/x/kogge.toml: mqtt.url is 'a b'; there is no such key; did you mean 'mqtt.urls'?",
+         "/x/kogge.toml: mqtt.url ist 'a b'; diesen Schlüssel gibt es nicht; gemeint ist vielleicht"
+         " 'mqtt.urls'"),
+        ("cannot open /dev/x: there is no such port; plug the board in, or name its port",
+         "/dev/x lässt sich nicht öffnen: diesen Anschluss gibt es nicht; die Platine einstecken"
+         " oder ihren Anschluss nennen"),
+        ("the chip's counter went on by 0.123 s in 2.5 s",
+         "der Zähler des Chips ging in 2,5 s um 0,123 s weiter"),
+        ("the daemon refused: minutes are for opening",
+         "der Dienst lehnt ab: Minuten sind zum Öffnen da"),
+        ("argument --sf: invalid choice: 3 (choose from 5, 6)",
+         "--sf: 3 gibt es hier nicht (möglich: 5, 6)"),
+        ("nobody has ever said this", "nobody has ever said this"),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_sentence_of_others_is_found_again(said: str, german: str) -> None:
+    assert heard(said) == said
+    language.speak("de")
+    assert heard(said) == german
+
+
+@given(st.text(max_size=60))
+def test_no_text_of_others_breaks_anything(text: str) -> None:
+    language.speak("de")
+    assert isinstance(heard(text), str)
+    assert heard(f"the daemon refused: {text}").endswith(heard(text))
