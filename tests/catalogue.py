@@ -85,7 +85,7 @@ COMPOSED = {
     ("is it an MQTT port, and does it want mqtts://?",),
     ("[Errno ", "] ", ""), ("[Errno ", "] ", ": ", ""),
 }  # fmt: skip
-"""What is put together of parts, in gateway/northbound/broker.py, codecs/javascript.py, by Python."""
+"""Put together of parts, in gateway/northbound/broker.py, codecs/javascript.py and by Python."""
 SYSTEM = {(os.strerror(code),) for code in errno.errorcode}
 
 

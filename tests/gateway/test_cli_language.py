@@ -39,6 +39,13 @@ def test_every_help_has_a_german_one() -> None:
     assert {one for one in helps if (one, 0) not in there} == set()
 
 
+def test_each_sentence_stands_on_one_line_and_once() -> None:
+    """What it is read by wants it so."""
+    text, there = (language.LOCALE / "de.po").read_text(encoding="utf-8"), catalogue.german()
+    read = sum(form == 0 for _, form in there.sentences) + len(there.heard)
+    assert text.count('\nmsgid "') == read + 1  # the file's own head
+
+
 def test_german_sentences_take_the_same_values() -> None:
     said = catalogue.said()
     for (message, form), german in catalogue.german().sentences.items():
