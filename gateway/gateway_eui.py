@@ -1,9 +1,11 @@
 """The gateway's EUI: the configured one, else the chip's as it was when it last answered.
 
-The first EUI that is known stays ours for this run; the next begins with the chip's.
+The first EUI that is known stays ours for this run; the next begins with the chip's. A note that is
+none (the card has changed it) counts as none.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -11,6 +13,7 @@ Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
 
 NAME: Final = "gateway_eui"  # in the store
 BEAT_EVERY: Final = 10.0  # seconds
+_EUI: Final = re.compile("[0-9a-f]{16}")
 
 
 class Memory(Protocol):
@@ -34,8 +37,8 @@ class GatewayEui:
         return self._known.result() if self._known.done() else ""
 
     async def recall(self) -> None:
-        eui = self._configured or await self._memory.recall(NAME)
-        if eui:
+        eui = self._configured or await self._memory.recall(NAME) or ""
+        if _EUI.fullmatch(eui):
             self._known.set_result(eui)
 
     def learn(self, chip: int | None) -> None:

@@ -8,8 +8,8 @@ The rules of pseudonyms:
   maker's has (IEEE Std 802, universally or locally administered). It stands for the name, too.
 - The session and the reading's id are hidden likewise: both can be made of a DevEUI and what is to
   be heard on the air. So is the DevAddr: it is left out.
-- All else that is text loses the names of our devices and whatever looks like an EUI. They get no
-  pseudonym: a sentence may repeat what the city has said, and would tell it whose that is.
+- All other text of events loses the names of our devices and whatever looks like an EUI. They get
+  no pseudonym: a sentence may repeat what the city has said, and would tell it whose that is.
 - The city says the pseudonym where it means the device. The DevEUI itself is none.
 """
 
@@ -98,10 +98,9 @@ class Names:
         return hmac.digest(self._key, "/".join(said).encode(), "sha256")
 
     def _without_names(self, text: str) -> str:
-        for device in self._devices.values():
-            if device.name and device.name in text:
-                whole = rf"(?<!\w){re.escape(device.name)}(?!\w)"
-                text = re.sub(whole, HIDDEN, text)
+        found = {one.name for one in self._devices.values() if one.name and one.name in text}
+        for name in sorted(found, key=len, reverse=True):  # one may begin with another
+            text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", HIDDEN, text)
         return _EUI.sub(HIDDEN, text)
 
 

@@ -158,7 +158,8 @@ class Buffer:
         rows: list[tables.Segment] = []
         if lanes.unread and not lanes.late:
             await self._store.read_segments(0, 1, rows.extend)
-        memory = next((entry.record for entry in lanes.late or lanes.live), None)
+        heads = (lane[0].record for lane in (lanes.late, lanes.overdue, lanes.live) if lane)
+        memory = next(heads, None)
         oldest = rows[0].records[0] if rows else memory
         return 0.0 if oldest is None else age(oldest.moment, self._clock.now())
 

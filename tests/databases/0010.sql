@@ -1,4 +1,4 @@
--- A database of schema 9: one joined session, its keys sealed under the key 00 01 … 1f; two readings,
+-- A database of schema 10: one joined session, its keys sealed under the key 00 01 … 1f; two readings,
 -- one event, one note, airtime, one downlink, an archived block of two readings, two commands,
 -- the counter of a quiet uplink.
 BEGIN TRANSACTION;

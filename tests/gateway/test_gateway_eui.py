@@ -54,6 +54,16 @@ async def test_first_eui_of_a_chip_is_ours_and_remembered() -> None:
     assert (one.text, memory.kept) == (TEXT, {NAME: TEXT})
 
 
+@pytest.mark.parametrize("noted", ["0016c001ff10a2#5", "0016c001ff10a23", "", "+" * 16])
+async def test_what_the_card_has_made_of_a_noted_eui_names_no_gateway(noted: str) -> None:
+    """An MQTT client raises at a topic with # or +: at each start."""
+    memory = Memory(noted)
+    one = await started(memory)
+    assert one.text == ""
+    one.learn(CHIP)
+    assert (one.text, memory.kept) == (TEXT, {NAME: TEXT})
+
+
 async def test_another_chip_is_for_the_next_run() -> None:
     memory = Memory(OTHER)
     one = await started(memory)

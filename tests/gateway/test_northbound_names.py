@@ -94,6 +94,12 @@ def test_what_a_later_event_says_loses_them_too_and_the_city_s_words_stay() -> N
     assert told == {"new_text": f"of {HIDDEN}", "correlation": READING.device, "count": 3}
 
 
+def test_name_that_begins_with_another_is_taken_away_whole() -> None:
+    devices = {n: Device(n, name) for n, name in enumerate(["bin", "bin-9 north", "bin-9"])}
+    said = Names(devices, b"k" * 32).event(event("store", {"reason": "bin-9 north, bin-9 and bin"}))
+    assert said.detail["reason"] == f"{HIDDEN}, {HIDDEN} and {HIDDEN}"
+
+
 def test_id_of_an_event_is_not_made_of_the_dev_eui() -> None:
     """Else the DevEUI could be found by trying all there are."""
     one = event(*EVENTS[0])

@@ -43,6 +43,18 @@ async def test_what_waited_long_behind_a_dead_disk_is_historical_and_goes_after_
         await buffer.restore(Changes)
 
 
+async def test_what_waited_long_behind_a_dead_disk_is_the_oldest_that_waits(world: World) -> None:
+    async with world.buffer() as buffer:
+        with sick():
+            await heard(buffer, world, range(2))
+            buffer.add(reading(2, moment=world.clock().now()))
+            buffer.delivered(await next_batch(buffer))
+            assert await buffer.waits_for() == world.time - 12.5
+            buffer.delivered(await next_batch(buffer))
+            assert await buffer.waits_for() == 0.0
+        await buffer.restore(Changes)
+
+
 async def test_what_waited_long_in_memory_keeps_the_backlog_s_pace(world: World) -> None:
     async with world.buffer() as buffer:
         with sick():

@@ -55,6 +55,20 @@ async def test_secret_that_no_key_opens_is_made_anew_and_said(
     assert await asked(world) == second
 
 
+@pytest.mark.parametrize("bit", range(8))
+async def test_secret_of_which_the_card_has_flipped_a_bit_is_made_anew_and_keeps_no_start_up(
+    world: World, bit: int
+) -> None:
+    first = await asked(world)
+    with closing(sqlite3.connect(world.path)) as card, card:
+        (note,) = card.execute("SELECT value FROM note WHERE name = ?", (NAME,)).fetchone()
+        hurt = note[:5] + chr(ord(note[5]) ^ 1 << bit) + note[6:]
+        card.execute("UPDATE note SET value = ? WHERE name = ?", (hurt, NAME))
+    second = await asked(world)
+    assert second == await asked(world)
+    assert (second == first) == (hurt.lower() == note)
+
+
 async def test_two_secrets_are_bound_to_their_names(world: World) -> None:
     await asked(world)
     with closing(sqlite3.connect(world.path)) as connection, connection:
