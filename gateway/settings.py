@@ -7,9 +7,10 @@ from pathlib import Path
 
 from drivers.sx1302.settings import Channel
 from drivers.sx1302.settings import Settings as RadioSettings
-from gateway import config, device_file, files, radio_plan
+from gateway import config, files, radio_plan
 from gateway.codecs.catalogue import Catalogue, Codec
 from gateway.config import Config, Mqtt
+from gateway.devices import devices_toml
 from gateway.errors import ConfigError
 from gateway.lorawan.device import Device
 from gateway.lorawan.mac_state import RxParams
@@ -57,7 +58,7 @@ def load(file: Path) -> Settings:
 def of(found: Config, file: Path) -> Settings:
     """With all that this configuration names; raises ConfigError."""
     catalogue = Catalogue.load(files.shipped(), Path(found.gateway.codecs))
-    devices = device_file.load(Path(found.gateway.devices), catalogue)
+    devices = devices_toml.load(Path(found.gateway.devices), catalogue)
     region = region_of(found, file)
     return Settings(
         found,
@@ -73,7 +74,7 @@ def of(found: Config, file: Path) -> Settings:
 def with_devices_anew(found: Settings) -> Settings:
     """With devices.toml as it is now, and the codecs that it names; raises ConfigError."""
     catalogue = Catalogue.load(files.shipped(), Path(found.config.gateway.codecs))
-    devices = device_file.load(Path(found.config.gateway.devices), catalogue)
+    devices = devices_toml.load(Path(found.config.gateway.devices), catalogue)
     return replace(found, devices=devices, codecs=_codecs(catalogue, devices))
 
 

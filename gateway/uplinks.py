@@ -17,7 +17,7 @@ from drivers.concentrator import RxPacket
 from gateway.clock import Clock
 from gateway.codecs.catalogue import Codec
 from gateway.decoding import NO_CODEC
-from gateway.device_facts import DeviceFacts
+from gateway.devices.facts import DeviceFacts
 from gateway.diagnostics import telling
 from gateway.diagnostics.watch import Watch
 from gateway.downlinks import lorawan_moment

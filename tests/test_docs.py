@@ -12,10 +12,11 @@ import msgspec
 import pytest
 from kogge import HOUSE, kogge
 
-from gateway import cli, device_facts, files, join_refusals
+from gateway import cli, files, join_refusals
 from gateway.cli import VERBS, main
 from gateway.config import Config
-from gateway.device_file import Entry
+from gateway.devices import facts
+from gateway.devices.devices_toml import Entry
 from gateway.diagnostics import frames
 from gateway.live_config import LIVE
 from gateway.lorawan.outcome import DropReason
@@ -214,7 +215,7 @@ def test_periods_that_both_privacy_pages_promise_are_the_defaults_and_bounds() -
         assert {name: str(tables["store"][name]) for name in promised} == promised
         assert f"{frames.FRAMES // 1000} {frames.FRAMES % 1000:03}" in page
         assert f"{frames.BYTES >> 10} KiB" in page
-        assert {str(device_facts.UPLINKS), str(device_facts.STRANGERS)} <= set(page.split())
+        assert {str(facts.UPLINKS), str(facts.STRANGERS)} <= set(page.split())
         assert str(join_refusals.AT_MOST) in page.split()
     english, german = (set(re.findall(r"`(test_\w+|[a-z_]+\.[a-z_]+)`", page)) for page in pages)
     assert english == german, "what one says the other says"

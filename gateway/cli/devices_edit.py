@@ -41,17 +41,17 @@ def run(args: argparse.Namespace) -> int:
 
 def entries(args: argparse.Namespace) -> list[Fields]:
     """The tables of devices.toml, keys included; it has been checked."""
-    from gateway import device_file
+    from gateway.devices import devices_toml
     from gateway.files import read_toml
 
     file = device_file_of(args)
-    device_file.load(file, catalogue_of(args))
+    devices_toml.load(file, catalogue_of(args))
     found: list[Fields] = read_toml(file).get("device", [])
     return found
 
 
 def _add(args: argparse.Namespace) -> int:
-    from gateway.device_table import plain_hex
+    from gateway.devices.spreadsheet import plain_hex
 
     way = "join_eui" if args.join_eui else "dev_addr"
     address = plain_hex(getattr(args, way))
@@ -59,12 +59,12 @@ def _add(args: argparse.Namespace) -> int:
 
 
 def _qr(args: argparse.Namespace) -> int:
-    from gateway import device_qr
+    from gateway.devices import qr
 
     text = sys.stdin.readline() if args.text == "-" else args.text
     try:
-        code = device_qr.parse(text)
-    except device_qr.NotTr005 as error:
+        code = qr.parse(text)
+    except qr.NotTr005 as error:
         print(f"kogge: {heard(str(error))}", file=sys.stderr)
         return EX_USAGE
     device = _described(args, {"dev_eui": code.dev_eui, "join_eui": code.join_eui})
@@ -72,16 +72,16 @@ def _qr(args: argparse.Namespace) -> int:
 
 
 def _import(args: argparse.Namespace) -> int:
-    from gateway import device_file, device_table
+    from gateway.devices import devices_toml, spreadsheet
     from gateway.files import read_toml
 
     if args.file.suffix.lower() == ".toml":
         tables = read_toml(args.file)
-        device_file.check(tables, args.file, catalogue_of(args))
+        devices_toml.check(tables, args.file, catalogue_of(args))
         devices: list[Fields] = tables.get("device", [])
     else:
-        devices = device_table.load(args.file)
-        device_file.check({"device": devices}, args.file, catalogue_of(args))
+        devices = spreadsheet.load(args.file)
+        devices_toml.check({"device": devices}, args.file, catalogue_of(args))
     if not devices:
         print(f"kogge: {args.file} has no device in it", file=sys.stderr)
         return EX_FAILED
@@ -89,18 +89,18 @@ def _import(args: argparse.Namespace) -> int:
 
 
 def _bring(args: argparse.Namespace, devices: list[Fields]) -> int:
-    from gateway import device_edit
+    from gateway.devices import editing
 
     file = device_file_of(args)
-    device_edit.add(file, devices, catalogue_of(args))
+    editing.add(file, devices, catalogue_of(args))
     return _applied(args, file, added=[str(one["dev_eui"]) for one in devices])
 
 
 def _remove(args: argparse.Namespace) -> int:
-    from gateway import device_edit
+    from gateway.devices import editing
 
     file = device_file_of(args)
-    device_edit.remove(file, args.dev_eui, catalogue_of(args))
+    editing.remove(file, args.dev_eui, catalogue_of(args))
     return _applied(args, file, removed=[args.dev_eui])
 
 
@@ -126,17 +126,17 @@ def _refuse_known(args: argparse.Namespace, dev_eui: str) -> None:
 
 def _keys(args: argparse.Namespace, device: Fields) -> Fields:
     """Raises ConfigError, NoKey."""
-    from gateway import device_file, device_table
+    from gateway.devices import devices_toml, spreadsheet
 
-    wanted = device_file.keys_wanted(device.get("lorawan", ""), otaa="join_eui" in device)
+    wanted = devices_toml.keys_wanted(device.get("lorawan", ""), otaa="join_eui" in device)
     if args.keys is not None:
-        found = device_table.keys_of(args.keys, device["dev_eui"])
+        found = spreadsheet.keys_of(args.keys, device["dev_eui"])
         return {name: found[name] for name in wanted if name in found}
     return {name: _asked(LABELS[name], device["dev_eui"]) for name in wanted}
 
 
 def _asked(label: str, dev_eui: str) -> str:
-    from gateway.device_table import plain_hex
+    from gateway.devices.spreadsheet import plain_hex
 
     for _again in range(TRIES):
         key = plain_hex(_typed(label, dev_eui))
@@ -219,11 +219,11 @@ def _without_keys(device: Fields) -> Fields:
 
 
 def _text(file: str, devices: list[Fields]) -> str:
-    from gateway import device_edit, device_table
+    from gateway.devices import editing, spreadsheet
 
     if file.lower().endswith(".toml"):
-        return "\n".join(device_edit.table(one) for one in devices)
-    return device_table.text_of(devices)
+        return "\n".join(editing.table(one) for one in devices)
+    return spreadsheet.text_of(devices)
 
 
 def _write(file: Path, text: str) -> None:

@@ -93,9 +93,9 @@ def _of_files(args: argparse.Namespace, dev_eui: str | None) -> Known:
 
 def described_in(args: argparse.Namespace) -> Any:
     """The devices of devices.toml. Raises ConfigError, PermissionError."""
-    from gateway import device_file
+    from gateway.devices import devices_toml
 
-    return device_file.load(device_file_of(args), catalogue_of(args))
+    return devices_toml.load(device_file_of(args), catalogue_of(args))
 
 
 def device_file_of(args: argparse.Namespace) -> Path:
@@ -136,7 +136,7 @@ def _add_rows(devices: list[Line], database: Path) -> None:
 
 def dev_eui(text: str) -> str:
     """As an argument: with or without what stands between its digits."""
-    from gateway.device_table import plain_hex
+    from gateway.devices.spreadsheet import plain_hex
 
     found = plain_hex(text)
     if len(found) != 16 or set(found) - set("0123456789abcdef"):

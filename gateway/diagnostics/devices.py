@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.clock import Clock
-from gateway.device_facts import DeviceFacts, Heard, Refusal
+from gateway.devices.facts import DeviceFacts, Heard, Refusal
 from gateway.lorawan.activations import Activation
 from gateway.lorawan.adr import Link
 from gateway.lorawan.device import Device

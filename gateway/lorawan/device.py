@@ -2,7 +2,7 @@
 
 A device is either OTAA: `join_eui` and `app_key`, in 1.1 `nwk_key` too; or ABP: `dev_addr`,
 `app_s_key` and its network keys, one up to 1.0.4 (`nwk_s_key`), three in 1.1.
-`gateway.device_file` sees to it. EUIs and addresses are integers, keys 16 bytes.
+`gateway.devices.devices_toml` sees to it. EUIs and addresses are integers, keys 16 bytes.
 """
 
 from dataclasses import dataclass, field

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.device_facts import UPLINKS
+from gateway.devices.facts import UPLINKS
 from gateway.history import History, Sample
 from gateway.records import Reading
 from gateway.store import archive_tables, at_rest, history

@@ -4,10 +4,10 @@ import random
 from functools import partial
 
 from gateway import gateway_eui
+from gateway.devices.locked_sessions import LockedSessions
 from gateway.diagnostics import telling
 from gateway.disk import Disk
 from gateway.gateway_eui import GatewayEui
-from gateway.locked_sessions import LockedSessions
 from gateway.records import Event
 from gateway.sides.ground import Ground
 from gateway.store.bounds import DAY, Bounds

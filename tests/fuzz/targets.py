@@ -31,8 +31,7 @@ from drivers.emulator.json_lines import Client, Json, MessageError
 from drivers.semtech_udp.frames import Frame
 from drivers.semtech_udp.packets import read_push, read_tx_ack
 from drivers.sx1302 import mcu, receive, spi
-from gateway import cli, config, device_qr, device_table, files
-from gateway import device_file as device_files
+from gateway import cli, config, files
 from gateway.backup import sealed
 from gateway.clock import Clock
 from gateway.codecs.catalogue import Catalogue, Codec
@@ -43,7 +42,9 @@ from gateway.codecs.process import LONGEST_ANSWER, Answers, Nonsense
 from gateway.codecs.profiles import lenient_json, yaml_core
 from gateway.decoding import LARGEST_PAYLOAD, NotEncoded, downlink_of
 from gateway.demo.recorder import Connection, Recorder
-from gateway.device_facts import DeviceFacts
+from gateway.devices import devices_toml as device_files
+from gateway.devices import qr, spreadsheet
+from gateway.devices.facts import DeviceFacts
 from gateway.diagnostics import buffering, control, copying, forwarding, joining
 from gateway.diagnostics.devices import Devices
 from gateway.diagnostics.frames import Frames
@@ -362,20 +363,20 @@ def vendor_yaml(data: bytes) -> None:
 
 
 def qr_text(data: bytes) -> None:
-    """gateway/device_qr.py: a sticker that anybody may have put there."""
+    """gateway/devices/qr.py: a sticker that anybody may have put there."""
     with contextlib.suppress(GatewayError):
-        device_qr.parse(data.decode("utf-8", "replace"))
+        qr.parse(data.decode("utf-8", "replace"))
 
 
 def device_file(data: bytes) -> None:
-    """gateway/device_table.py and gateway/files.py, with what checks the content: tables of
+    """gateway/devices/spreadsheet.py and gateway/files.py, with what checks the content: tables of
     devices, and both configuration files.
     """
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "file"
         file.write_bytes(data)
         with contextlib.suppress(ConfigError):
-            device_files.check({"device": device_table.load(file)}, file, CATALOGUE)
+            device_files.check({"device": spreadsheet.load(file)}, file, CATALOGUE)
         with contextlib.suppress(ConfigError):
             device_files.load(file, CATALOGUE)
         with contextlib.suppress(ConfigError):

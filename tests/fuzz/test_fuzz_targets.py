@@ -113,13 +113,13 @@ PARSERS: dict[str, tuple[str, str]] = {
         "vendor_yaml",
         "gateway/test_codecs_profiles.py::test_what_pyyaml_writes_is_read_back",
     ),
-    "gateway/device_qr.py": (
+    "gateway/devices/qr.py": (
         "qr_text",
-        "gateway/test_device_qr.py::test_strangers_text_is_read_or_refused",
+        "gateway/test_devices_qr.py::test_strangers_text_is_read_or_refused",
     ),
-    "gateway/device_table.py": (
+    "gateway/devices/spreadsheet.py": (
         "device_file",
-        "gateway/test_device_table.py::test_strangers_bytes_are_a_table_or_refused",
+        "gateway/test_devices_spreadsheet.py::test_strangers_bytes_are_a_table_or_refused",
     ),
     "gateway/files.py": (
         "device_file",
@@ -189,7 +189,7 @@ OWN = {
     "gateway/demo/judge.py": "judges our own messages, and may raise",
     "gateway/demo/subscriber.py": "the same",
     "gateway/demo/end_device/commands.py": "the demo's device hears our own network",
-    "gateway/device_edit.py": "a file that the operator writes; it has Hypothesis tests",
+    "gateway/devices/editing.py": "a file that the operator writes; it has Hypothesis tests",
     "gateway/config_edit.py": "the same",
     "gateway/file_edit.py": "the same",
     "gateway/diagnostics/client.py": "hears our own daemon",

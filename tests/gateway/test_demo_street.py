@@ -6,10 +6,11 @@ from random import Random
 import pytest
 
 from drivers.emulator.airtime import lora_us
-from gateway import config, device_file, files
+from gateway import config, files
 from gateway.codecs.catalogue import Catalogue
 from gateway.demo.cabinet import FIRMWARE_BYTES, FIRMWARE_FILES, write_files
 from gateway.demo.street import Resident, residents
+from gateway.devices import devices_toml
 
 
 def test_eight_devices_of_which_four_or_more_join_and_one_wants_acks() -> None:
@@ -34,7 +35,7 @@ def test_the_gateway_reads_the_cabinets_files(tmp_path: Path) -> None:
     found = config.load(write_files(tmp_path, "/dev/pts/7", 1883, city))
     assert found.concentrator.port == "/dev/pts/7"
     assert found.mqtt.url == "mqtt://127.0.0.1:1883"
-    devices = device_file.load(Path(found.gateway.devices), Catalogue.load(files.shipped()))
+    devices = devices_toml.load(Path(found.gateway.devices), Catalogue.load(files.shipped()))
     assert [(d.dev_eui, d.name, d.place, d.app_key or b"", d.dev_addr or 0) for d in devices] == [
         (r.keys.dev_eui, r.name, r.place, r.keys.app_key, r.keys.dev_addr) for r in city
     ]

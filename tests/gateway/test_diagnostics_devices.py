@@ -8,7 +8,7 @@ from lorawan_network import ABP, ABP_EUI, AIR, APP_KEY, DEV_EUI, JOIN_EUI, netwo
 from lorawan_oracle import join_request
 
 from gateway.clock import Clock
-from gateway.device_facts import DeviceFacts, Heard
+from gateway.devices.facts import DeviceFacts, Heard
 from gateway.diagnostics import devices
 from gateway.diagnostics.devices import Devices, Line, battery, loss, margin, overdue
 from gateway.errors import ConfigError

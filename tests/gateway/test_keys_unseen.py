@@ -12,7 +12,7 @@ import pytest
 from store_tools import session
 
 import gateway
-from gateway.device_file import DeviceFile, Entry
+from gateway.devices.devices_toml import DeviceFile, Entry
 from gateway.lorawan.activations import Activations
 from gateway.lorawan.device import Device
 from gateway.lorawan.session import Changes, KnownState, Session
@@ -22,7 +22,7 @@ from gateway.store.tables import Write
 KEY = b"a key of 16 byte"
 NAMED_KEY = re.compile(r"(^|_)keys?$")
 ROOMS = ("gateway.lorawan", "gateway.store")
-MODULES = ("gateway.device_file", "gateway.settings", "gateway.config")
+MODULES = ("gateway.devices.devices_toml", "gateway.settings", "gateway.config")
 
 
 def classes() -> Iterator[type[Any]]:

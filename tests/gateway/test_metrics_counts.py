@@ -13,7 +13,7 @@ from store_tools import MOMENT, World
 from uplinks_bench import GAUGE, Bench
 
 from gateway import clock
-from gateway.device_facts import DeviceFacts
+from gateway.devices.facts import DeviceFacts
 from gateway.diagnostics.heard import Heard
 from gateway.errors import DiskFault
 from gateway.records import Moment

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import device_edit, device_file
 from gateway.codecs.catalogue import Catalogue
+from gateway.devices import devices_toml, editing
 from gateway.errors import ConfigError
 from gateway.files import shipped
 
@@ -51,49 +51,49 @@ def file(tmp_path: Path) -> Path:
 
 
 def euis(file: Path) -> list[str]:
-    return [f"{one.dev_eui:016x}" for one in device_file.load(file, CATALOGUE)]
+    return [f"{one.dev_eui:016x}" for one in devices_toml.load(file, CATALOGUE)]
 
 
 def test_added_device_stands_at_the_end_and_all_else_as_it_was(file: Path) -> None:
-    device_edit.add(file, [NEW], CATALOGUE)
+    editing.add(file, [NEW], CATALOGUE)
     text = file.read_text(encoding="utf-8")
     assert text.startswith(TEXT)
     assert tomllib.loads(text)["device"][2] == NEW
 
 
 def test_removed_device_takes_its_own_comment_with_it(file: Path) -> None:
-    device_edit.remove(file, "70b3d57ed0000002", CATALOGUE)
+    editing.remove(file, "70b3d57ed0000002", CATALOGUE)
     assert file.read_text(encoding="utf-8") == TEXT[: TEXT.index("# beside the tree")]
 
 
 def test_removed_first_device_leaves_the_others_and_the_head(file: Path) -> None:
-    device_edit.remove(file, "70b3d57ed0000001", CATALOGUE)
+    editing.remove(file, "70b3d57ed0000001", CATALOGUE)
     text = file.read_text(encoding="utf-8")
     assert text == "# our street\n\n" + TEXT[TEXT.index("# beside the tree") :]
 
 
 def test_head_right_above_the_first_device_stays(file: Path) -> None:
     file.write_text(TEXT.replace("our street\n\n", "our street\n"), encoding="utf-8")
-    device_edit.remove(file, "70b3d57ed0000001", CATALOGUE)
+    editing.remove(file, "70b3d57ed0000001", CATALOGUE)
     assert file.read_text(encoding="utf-8").startswith("# our street\n")
 
 
 def test_add_and_remove_is_nothing_but_a_line(file: Path) -> None:
-    device_edit.add(file, [NEW], CATALOGUE)
-    device_edit.remove(file, NEW["dev_eui"], CATALOGUE)
+    editing.add(file, [NEW], CATALOGUE)
+    editing.remove(file, NEW["dev_eui"], CATALOGUE)
     assert file.read_text(encoding="utf-8").strip() == TEXT.strip()
 
 
 def test_line_endings_of_others_stay(file: Path) -> None:
     file.write_bytes(TEXT.replace("\n", "\r\n").encode())
-    device_edit.add(file, [NEW], CATALOGUE)
+    editing.add(file, [NEW], CATALOGUE)
     assert file.read_bytes().startswith(TEXT.replace("\n", "\r\n").encode())
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640])
 def test_mode_stays_as_it_was(file: Path, mode: int) -> None:
     file.chmod(mode)
-    device_edit.add(file, [NEW], CATALOGUE)
+    editing.add(file, [NEW], CATALOGUE)
     assert stat.S_IMODE(file.stat().st_mode) == mode
     assert list(file.parent.iterdir()) == [file]
 
@@ -101,7 +101,7 @@ def test_mode_stays_as_it_was(file: Path, mode: int) -> None:
 def test_link_stays_a_link(file: Path, tmp_path: Path) -> None:
     link = tmp_path / "link.toml"
     link.symlink_to(file)
-    device_edit.add(link, [NEW], CATALOGUE)
+    editing.add(link, [NEW], CATALOGUE)
     assert link.is_symlink()
     assert NEW["dev_eui"] in euis(file)
 
@@ -119,7 +119,7 @@ def test_link_stays_a_link(file: Path, tmp_path: Path) -> None:
 )
 def test_what_is_refused_changes_nothing(file: Path, change: dict[str, str], says: str) -> None:
     with pytest.raises(ConfigError, match=says) as error:
-        device_edit.add(file, [NEW | change], CATALOGUE)
+        editing.add(file, [NEW | change], CATALOGUE)
     assert KEY not in str(error.value)
     assert file.read_text(encoding="utf-8") == TEXT
 
@@ -130,9 +130,9 @@ def test_file_that_cannot_be_cut_is_left_to_its_author(file: Path) -> None:
     text = f"device = [{{{inline}}}]\n"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match="by hand"):
-        device_edit.remove(file, "70b3d57ed0000001", CATALOGUE)
+        editing.remove(file, "70b3d57ed0000001", CATALOGUE)
     with pytest.raises(ConfigError, match="by hand"):
-        device_edit.add(file, [NEW], CATALOGUE)
+        editing.add(file, [NEW], CATALOGUE)
     assert file.read_text(encoding="utf-8") == text
 
 
@@ -140,18 +140,18 @@ def test_header_inside_a_text_is_none(file: Path) -> None:
     text = TEXT.replace('name = "corner"', 'name = """\n[[device]]\n"""')
     file.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match="by hand"):
-        device_edit.remove(file, "70b3d57ed0000002", CATALOGUE)
+        editing.remove(file, "70b3d57ed0000002", CATALOGUE)
     assert file.read_text(encoding="utf-8") == text
 
 
 def test_removing_what_is_not_there_is_refused(file: Path) -> None:
     with pytest.raises(ConfigError, match="no device in it has this DevEUI"):
-        device_edit.remove(file, "70b3d57ed0000003", CATALOGUE)
+        editing.remove(file, "70b3d57ed0000003", CATALOGUE)
 
 
 def test_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no such file"):
-        device_edit.add(tmp_path / "devices.toml", [NEW], CATALOGUE)
+        editing.add(tmp_path / "devices.toml", [NEW], CATALOGUE)
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -160,4 +160,4 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 @given(TEXTS, TEXTS, st.floats(0.001, 1e6), st.booleans())
 def test_any_text_becomes_toml(name: str, place: str, depth: float, adr: bool) -> None:
     device = {"dev_eui": "0" * 16, "name": name, "place": place, "depth": depth, "adr": adr}
-    assert tomllib.loads(device_edit.table(device)) == {"device": [device]}
+    assert tomllib.loads(editing.table(device)) == {"device": [device]}

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway import device_file, files
+from gateway import files
 from gateway.codecs.catalogue import Catalogue
+from gateway.devices import devices_toml
 from gateway.errors import ConfigError
 from gateway.lorawan.device import Device
 
@@ -50,7 +51,7 @@ def table(entry: dict[str, Any]) -> str:
 def load(directory: Path, *entries: dict[str, Any]) -> tuple[Device, ...]:
     file = directory / "devices.toml"
     file.write_text("".join(map(table, entries)), encoding="utf-8")
-    return device_file.load(file, CATALOGUE)
+    return devices_toml.load(file, CATALOGUE)
 
 
 def refused(directory: Path, *entries: dict[str, Any]) -> ConfigError:
@@ -185,7 +186,7 @@ def test_no_message_shows_a_key(tmp_path: Path, key: str, value: Any) -> None:
     file.write_text(f"{table(entry)}{key} = {written}\n", encoding="utf-8")
     assert tomllib.loads(file.read_text(encoding="utf-8"))
     with pytest.raises(ConfigError) as caught:
-        device_file.load(file, CATALOGUE)
+        devices_toml.load(file, CATALOGUE)
     said = str(caught.value).lower()
     assert f"device[1].{key}" in said
     for secret in (KEY, KEY[:8], "99999999", "1234567890123456"):

@@ -7,7 +7,7 @@ from math import inf, nan
 import pytest
 from lorawan_network import packet
 
-from gateway.device_facts import OURS, STRANGERS, UPLINKS, DeviceFacts
+from gateway.devices.facts import OURS, STRANGERS, UPLINKS, DeviceFacts
 from gateway.lorawan.outcome import Drop, DropReason
 
 EUI = 0x70B3D57ED0000001

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.device_file import NAMES
+from gateway.devices.devices_toml import NAMES
 from gateway.errors import ConfigError
 
 LARGEST: Final = 4 << 20  # bytes: ten thousand devices with keys take two thirds of it

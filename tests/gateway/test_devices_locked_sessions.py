@@ -3,7 +3,7 @@
 import pytest
 from messages import MOMENT
 
-from gateway.locked_sessions import SHOWN, LockedSessions
+from gateway.devices.locked_sessions import SHOWN, LockedSessions
 from gateway.lorawan.device import Device
 from gateway.records import Event
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.device_qr import NotTr005, QrCode, crc16, parse
+from gateway.devices.qr import NotTr005, QrCode, crc16, parse
 
 SHORT = "LW:D0:1122334455667788:AABBCCDDEEFF0011:AABB1122"
 # the example of TR005 1.0 with all of its extensions

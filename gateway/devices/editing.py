@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from gateway import device_file, file_edit
+from gateway import file_edit
 from gateway.codecs.catalogue import Catalogue
+from gateway.devices import devices_toml
 from gateway.errors import ConfigError
 from gateway.files import read_toml
 
@@ -56,7 +57,7 @@ def appended(text: str, devices: Iterable[Fields]) -> str:
 def table(device: Fields) -> str:
     """One [[device]] as text."""
     lines = [
-        f"{name} = {file_edit.value(device[name])}" for name in device_file.NAMES if name in device
+        f"{name} = {file_edit.value(device[name])}" for name in devices_toml.NAMES if name in device
     ]
     return "\n".join(["[[device]]", *lines]) + "\n"
 
@@ -89,11 +90,11 @@ def _edit(
     expected: Callable[[Tables], Tables],
 ) -> None:
     with file_edit.alone(file) as real:
-        device_file.load(file, catalogue)
+        devices_toml.load(file, catalogue)
         before = read_toml(file).get("device", [])
         text = change(real.read_bytes().decode())
         tables = file_edit.tables(text, file)
-        device_file.check(tables, file, catalogue)
+        devices_toml.check(tables, file, catalogue)
         if tables.get("device", []) != expected(before):
             raise file_edit.by_hand(file)
         file_edit.write(real, text)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway import device_file, device_table
 from gateway.codecs.catalogue import Catalogue
+from gateway.devices import devices_toml, spreadsheet
 from gateway.errors import ConfigError
 from gateway.files import shipped
 
@@ -45,13 +45,13 @@ def written(directory: Path, data: bytes) -> Path:
     ids=["plain", "utf-16 with tabs", "excel utf-8", "excel ansi", "empty line first"],
 )
 def test_table_of_any_spreadsheet_is_read(tmp_path: Path, data: bytes) -> None:
-    assert device_table.load(written(tmp_path, data)) == [DEVICE]
+    assert spreadsheet.load(written(tmp_path, data)) == [DEVICE]
 
 
 def test_umlauts_survive_both_codings(tmp_path: Path) -> None:
     text = "dev_eui;name\n70b3d57ed0000001;Müll am Großen Tor\n"
     for coding in ("utf-8", "utf-8-sig", "cp1252", "utf-16"):
-        (one,) = device_table.load(written(tmp_path, text.encode(coding)))
+        (one,) = spreadsheet.load(written(tmp_path, text.encode(coding)))
         assert one["name"] == "Müll am Großen Tor", coding
 
 
@@ -69,15 +69,15 @@ def test_umlauts_survive_both_codings(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_said_in_words(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        device_table.load(written(tmp_path, text.encode()))
+        spreadsheet.load(written(tmp_path, text.encode()))
 
 
 def test_keys_are_found_by_dev_eui_whatever_else_stands_there(tmp_path: Path) -> None:
     text = f"Serial;Dev EUI;App Key;Price\n17;70B3D57ED0000001;{KEY.upper()};9,90\n"
     file = written(tmp_path, text.encode())
-    assert device_table.keys_of(file, "70b3d57ed0000001") == {"app_key": KEY}
+    assert spreadsheet.keys_of(file, "70b3d57ed0000001") == {"app_key": KEY}
     with pytest.raises(ConfigError, match="no line with keys for the device 70b3d57ed0000002"):
-        device_table.keys_of(file, "70b3d57ed0000002")
+        spreadsheet.keys_of(file, "70b3d57ed0000002")
 
 
 NAME = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=20)
@@ -90,8 +90,8 @@ def test_what_is_written_is_read_again(tmp_path: Path, found: list[tuple[str, fl
         {"dev_eui": f"{n:016x}", "name": name, "depth": depth, "adr": False}
         for n, (name, depth) in enumerate(found)
     ]
-    text = device_table.text_of(devices)
-    assert device_table.load(written(tmp_path, text.encode())) == devices
+    text = spreadsheet.text_of(devices)
+    assert spreadsheet.load(written(tmp_path, text.encode())) == devices
 
 
 CATALOGUE = Catalogue.load(shipped())
@@ -108,12 +108,12 @@ STRANGE = st.one_of(
 def test_strangers_bytes_are_a_table_or_refused(tmp_path: Path, data: bytes) -> None:
     file = written(tmp_path, data)
     with suppress(ConfigError):
-        device_file.check({"device": device_table.load(file)}, file, CATALOGUE)
+        devices_toml.check({"device": spreadsheet.load(file)}, file, CATALOGUE)
 
 
 def test_field_larger_than_csv_takes_is_refused(tmp_path: Path) -> None:
     file = written(tmp_path, b"dev_eui,name\n1," + b"x" * (csv.field_size_limit() + 1))
     with pytest.raises(ConfigError, match="is no table"):
-        device_table.load(file)
+        spreadsheet.load(file)
     with pytest.raises(ConfigError, match="larger than 4 MiB"):
-        device_table.load(written(tmp_path, b" " * (device_table.LARGEST + 1)))
+        spreadsheet.load(written(tmp_path, b" " * (spreadsheet.LARGEST + 1)))
