@@ -135,7 +135,7 @@ def make(new: sqlite3.Connection, scripts: Sequence[str], version: int) -> Table
 def tables_of(connection: sqlite3.Connection) -> Tables:
     """Names and columns. Raises sqlite3.Error."""
     names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
-    return {name: _columns(connection, name) for (name,) in connection.execute(names).fetchall()}
+    return {name: columns_of(connection, name) for (name,) in connection.execute(names).fetchall()}
 
 
 def version_of(connection: sqlite3.Connection, scripts: Sequence[str]) -> int | None:
@@ -174,7 +174,7 @@ def _complaints(connection: sqlite3.Connection, table: str, columns: Columns) ->
         yield f"{rows} rows hold what cannot be"
 
 
-def _columns(connection: sqlite3.Connection, table: str) -> Columns:
+def columns_of(connection: sqlite3.Connection, table: str) -> Columns:
     return [row[1] for row in connection.execute(f'PRAGMA table_info("{table}")')]
 
 

@@ -7,10 +7,12 @@
 import fcntl
 import os
 import sqlite3
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gateway.errors import StoreError
 from gateway.store import wal
+from gateway.store.damage import Damaged
 
 # page_size comes before the first table; small pages spare the card (docs/performance.md);
 # cache_size (256 KiB; the kernel has the pages too) opens the file: after locking_mode, or there is
@@ -23,6 +25,9 @@ PRAGMAS = (
     f"PRAGMA wal_autocheckpoint = {wal.PAGES}",
     "PRAGMA cache_size = -256",
 )
+TO_READ = ("PRAGMA locking_mode = EXCLUSIVE", "PRAGMA cell_size_check = ON")
+SCHEMA = ("SELECT 1 FROM sqlite_schema LIMIT 1",)  # it is read, and complained of, now
+TORN_SCHEMA = ("PRAGMA writable_schema = ON",)  # what is wrong in it is passed over
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -31,16 +36,13 @@ def connect(path: Path) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     wal.write_anew(path)
     connection = sqlite3.connect(path, isolation_level=None)
-    try:
-        for pragma in PRAGMAS:
-            connection.execute(pragma).fetchall()
-    except sqlite3.Error:
-        connection.close()
-        raise
+    _begin(connection, PRAGMAS)
     return connection
 
 
-def connect_to_read(path: Path, *, log: bool = True) -> sqlite3.Connection:
+def connect_to_read(
+    path: Path, *, log: bool = True, pragmas: Sequence[str] = SCHEMA
+) -> sqlite3.Connection:
     """What is there, with its log or as it was without, and nothing is changed, made or locked:
     others are kept away by the lock beside it. Raises sqlite3.Error, OSError.
     """
@@ -50,13 +52,20 @@ def connect_to_read(path: Path, *, log: bool = True) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None
     )
+    _begin(connection, (*TO_READ, *pragmas))
+    return connection
+
+
+def _begin(connection: sqlite3.Connection, statements: Iterable[str]) -> None:
     try:
-        connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
-        connection.execute("PRAGMA cell_size_check = ON").fetchall()
+        for statement in statements:
+            connection.execute(statement).fetchall()
     except sqlite3.Error:
         connection.close()
         raise
-    return connection
+    except UnicodeDecodeError as error:  # SQLite quotes a schema that it does not understand
+        connection.close()
+        raise Damaged("its schema is no text") from error
 
 
 def take_lock(path: Path) -> int:

@@ -2,6 +2,7 @@
 
 - What cannot be lost goes first: counters, sessions and nonces; then the rest, what waits for the
   city before what it has already.
+- A table whose line in the schema is damaged is passed over; the others are read.
 - A table is read by ranges of its key. A range in which SQLite stumbles is halved, wide ones first,
   TRIES times: so what lies around a damaged page is found.
 - A row with a value that cannot be is left out. One of which only the blob is gone keeps its place:
@@ -16,9 +17,9 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
-from gateway.store.damage import Columns, Tables, make, of_version, serve, tables_of, well_formed
+from gateway.store.damage import Columns, Tables, columns_of, make, of_version, serve, well_formed
 from gateway.store.faults import is_disk
-from gateway.store.opening import connect_to_read
+from gateway.store.opening import TORN_SCHEMA, connect_to_read
 from gateway.store.raising import NOTE
 from gateway.store.ranges import key_of, read_around
 from gateway.store.wal import PAGE
@@ -61,7 +62,7 @@ def salvage(damaged: Path, new: Path, scripts: Sequence[str]) -> Salvaged:
 
 
 def _fill(target: sqlite3.Connection, damaged: Path, scripts: Sequence[str]) -> Salvaged:
-    source, there = _open(damaged)
+    source, there = _open(damaged, scripts)
     version = _version(there, scripts)
     for pragma in (f"page_size = {PAGE}", "journal_mode = OFF", "synchronous = OFF"):
         target.execute(f"PRAGMA {pragma}").fetchall()
@@ -83,16 +84,16 @@ def _fill(target: sqlite3.Connection, damaged: Path, scripts: Sequence[str]) -> 
     return Salvaged(rows, torn)
 
 
-def _open(damaged: Path) -> tuple[sqlite3.Connection | None, Tables]:
+def _open(damaged: Path, scripts: Sequence[str]) -> tuple[sqlite3.Connection | None, Tables]:
     """None where SQLite can make nothing of it, not even without its log. Raises sqlite3.Error when
     that is the disk's fault, which may pass.
     """
     for log in (True, False):
         try:
-            source = connect_to_read(damaged, log=log)
+            source = connect_to_read(damaged, log=log, pragmas=TORN_SCHEMA)
             try:
                 serve(source)
-                return source, tables_of(source)
+                return source, _tables(source, scripts)
             except sqlite3.Error:
                 source.close()
                 raise
@@ -100,6 +101,13 @@ def _open(damaged: Path) -> tuple[sqlite3.Connection | None, Tables]:
             if not log and is_disk(error):
                 raise
     return None, {}
+
+
+def _tables(source: sqlite3.Connection, scripts: Sequence[str]) -> Tables:
+    """Those of ours of which the schema says still what they are."""
+    ours = of_version(scripts, len(scripts))
+    found = {name: columns_of(source, name) for name in ours}
+    return {name: columns for name, columns in found.items() if columns}
 
 
 def _version(there: Tables, scripts: Sequence[str]) -> int:

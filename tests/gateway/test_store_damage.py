@@ -133,6 +133,45 @@ async def test_salvaged_is_all_that_a_damaged_page_does_not_hold(
         assert sorted(await drain(buffer, limit=1000)) == list(range(RECORDS))
 
 
+@pytest.mark.parametrize(
+    ("written", "read", "lost"),
+    [
+        (b"CREATE TABLE airtime", b"CRESTE TABLE airtime", "airtime"),
+        (b"CREATE TABLE airtime", b"CRE\xc1TE TABLE airtime", "airtime"),
+        (b"tableairtimeairtime", b"tableaistimeairtime", ""),
+        (b"tableairtimeairtime", b"tableai\xf2timeairtime", ""),
+    ],
+    ids=["sql", "sql that is no text", "name", "name that is no text"],
+)
+async def test_bit_of_the_schema_costs_one_table_and_not_all(
+    filled: Path, tmp_path: Path, written: bytes, read: bytes, lost: str
+) -> None:
+    """Python cannot even say what SQLite says of one that is no text."""
+    world = taken(filled, tmp_path)
+    hurt(world.path, lambda content: content.replace(written, read, 1))
+    assert read in world.path.read_bytes()
+    async with world.store() as store:
+        (said,) = store.salvages
+        assert said.partition("not all could be read of ")[2] == lost
+        known = await store.load()
+        assert (await store.stock()).records == RECORDS
+    assert [one.id for one in known.sessions] == [one.id for one in WHOLE]
+    assert len(known.joins) == len(JOINS)
+
+
+async def test_schema_of_an_older_version_is_read_but_for_the_table_that_is_damaged(
+    world: World,
+) -> None:
+    old = Path(__file__).parents[1] / "databases" / "0010.sql"
+    with closing(sqlite3.connect(world.path)) as card:
+        card.executescript(old.read_text(encoding="utf-8"))
+    world.key_file.write_text(bytes(range(32)).hex())
+    hurt(world.path, lambda content: content.replace(b"TABLE airtime", b"TABHE airtime", 1))
+    async with world.store() as store:
+        assert [one.f_cnt_up for one in (await store.load()).sessions] == [4712]
+        assert store.quarantined == ["kogge.db.damaged-1"]
+
+
 async def test_numbers_go_on_far_above_all_that_may_have_been_used(
     filled: Path, tmp_path: Path
 ) -> None:
