@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from gateway.board.radio_plan_text import quoted
 from gateway.errors import ConfigError
 from gateway.files import read_toml
-from gateway.radio_plan_text import quoted
 
 
 def value(found: object) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from drivers.sx1302.settings import Channel
 from drivers.sx1302.settings import Settings as RadioSettings
-from gateway import config, files, radio_plan
+from gateway import config, files
+from gateway.board import radio_plan
 from gateway.codecs.catalogue import Catalogue, Codec
 from gateway.config import Config, Mqtt
 from gateway.devices import devices_toml

@@ -14,7 +14,8 @@ from drivers.emulator import Running
 from drivers.link import open_link
 from drivers.sx1302.concentrator import Sx1302
 from drivers.sx1302.firmware import Firmware
-from gateway import config, radio_plan
+from gateway import config
+from gateway.board import radio_plan
 from gateway.cli.radio_bench import Bench
 from gateway.demo.cabinet import FIRMWARE_BYTES, FIRMWARE_FILES
 from gateway.settings import region_of

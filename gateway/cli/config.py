@@ -87,7 +87,7 @@ def _check(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _import(args: argparse.Namespace) -> dict[str, Any]:
-    from gateway import semtech_import
+    from gateway.board import semtech_import
 
     found = semtech_import.read(args.file, args.region)
     board, plan = semtech_import.write(found, args.file, args.output, args.force)
@@ -102,7 +102,7 @@ def _tell(
     board: Path, plan: Path, left_out: tuple[tuple[str, str], ...], keys: dict[str, str | float]
 ) -> None:
     """What was written, what was not, and, last, what to put into kogge.toml."""
-    from gateway.radio_plan_text import quoted
+    from gateway.board.radio_plan_text import quoted
 
     print(f"written: {board}\nwritten: {plan}")
     for key, why in left_out:

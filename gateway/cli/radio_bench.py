@@ -20,7 +20,8 @@ from typing import Any
 
 from drivers.concentrator import Concentrator, DriverError
 from drivers.sx1302.settings import Settings
-from gateway import config, files, hardware, radio_plan
+from gateway import config, files
+from gateway.board import hardware, radio_plan
 from gateway.cli import EX_FAILED, EX_PERMISSION, EX_UNAVAILABLE
 from gateway.cli.heard import heard
 from gateway.cli.language import _

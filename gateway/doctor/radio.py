@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from drivers.concentrator import ConcentratorStatus, DriverError
 from drivers.sx1302.firmware import KNOWN, digest
-from gateway import hardware
+from gateway.board import hardware
 from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, number, plural, span
 from gateway.doctor.finding import Check, Finding, Group, Known

@@ -3,7 +3,7 @@
 import random
 from functools import partial
 
-from gateway import hardware
+from gateway.board import hardware
 from gateway.codecs.javascript import JavaScript
 from gateway.codecs.worker import Worker
 from gateway.decoding import Decoding

@@ -23,7 +23,7 @@ class Radio:
         self._air: AirServer | None = None
 
     def concentrator(self, wanted: config.Concentrator, settings: Settings) -> Concentrator:
-        """In place of gateway.hardware's."""
+        """In place of gateway.board.hardware's."""
         return Sx1302(settings, self._open_link, lambda: IMAGES, self._pause)
 
     async def _open_link(self) -> Link:

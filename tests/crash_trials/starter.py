@@ -87,7 +87,8 @@ def _run(air_port: int, order: dict[str, Any]) -> int:
 def _daemon(air_port: int, config: Path) -> int:
     from crash_trials.radio import Radio
 
-    from gateway import cli, hardware
+    from gateway import cli
+    from gateway.board import hardware
 
     hardware.concentrator = Radio(air_port, pause).concentrator
     return cli.main(["run", "--config", str(config)])

@@ -203,7 +203,7 @@ OWN = {
     "gateway/lorawan/activations.py": "hands frames on to native/",
     "gateway/lorawan/requests.py": "reads requests that it has written itself",
     "gateway/lorawan/mac_state.py": "reads a column that it has written itself",
-    "gateway/semtech_import.py": "a file that the operator names; it has Hypothesis tests",
+    "gateway/board/semtech_import.py": "a file that the operator names; it has Hypothesis tests",
     "drivers/sx1302/chip.py": "hands payloads on to mcu.py",
     "drivers/semtech_udp/udp.py": "hands datagrams on to frames.py",
 }

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.board.radio_plan_text import quoted
 from gateway.codecs.profiles.folder import Unusable, entries, table
 from gateway.codecs.vectors import MOST_BYTES, Vector
-from gateway.radio_plan_text import quoted
 
 VERSIONS: Final = {"1.0": "1.0.0", "1.1": "1.1.0"}
 KNOWN: Final = ("1.0.0", "1.0.1", "1.0.2", "1.0.3", "1.0.4", "1.1.0")

@@ -6,7 +6,7 @@ import pytest
 
 from drivers.semtech_udp.udp import SemtechUdp
 from drivers.sx1302.concentrator import Sx1302
-from gateway import hardware, radio_plan
+from gateway.board import hardware, radio_plan
 from gateway.config import Concentrator
 
 

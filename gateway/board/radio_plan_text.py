@@ -1,6 +1,6 @@
 """The driver's settings as the text of a board profile and of a channel plan (TOML).
 
-What `gateway.radio_plan` makes of both files, with antenna gain and fine timestamps in kogge.toml,
+What `radio_plan.py` makes of both files, with antenna gain and fine timestamps in kogge.toml,
 are the same settings again.
 """
 

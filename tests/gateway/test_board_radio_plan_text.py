@@ -16,7 +16,7 @@ from drivers.sx1302.settings import (
     Service,
     Settings,
 )
-from gateway import radio_plan, radio_plan_text
+from gateway.board import radio_plan, radio_plan_text
 from gateway.config import Concentrator
 
 BANDS = [(430, 440), (470, 510), (779, 787), (863, 870), (902, 928)]

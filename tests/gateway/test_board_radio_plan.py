@@ -10,7 +10,8 @@ import pytest
 
 from drivers.sx1302 import semtech
 from drivers.sx1302.settings import FineTimestamps, Settings
-from gateway import files, radio_plan
+from gateway import files
+from gateway.board import radio_plan
 from gateway.config import Concentrator
 from gateway.errors import ConfigError
 from gateway.lorawan.regions import REGIONS as REGIONS_OF_LORAWAN

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from drivers.sx1302 import semtech
 from drivers.sx1302.settings import SettingError, Settings
-from gateway import radio_plan, radio_plan_text
+from gateway.board import radio_plan, radio_plan_text
 from gateway.errors import ConfigError, GatewayError
 
 CONF = "SX130x_conf"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.sx1302 import semtech
-from gateway import radio_plan, semtech_import
+from gateway.board import radio_plan, semtech_import
 from gateway.config import Concentrator
 from gateway.errors import ConfigError, GatewayError
 

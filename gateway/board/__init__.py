@@ -1,0 +1,1 @@
+"""The radio board and its channels: profiles and plans are read, written, imported and applied."""
