@@ -38,15 +38,20 @@ def find(path: Path, known: Mapping[str, str] = KNOWN) -> dict[str, bytes]:
 
 
 def install(images: Mapping[str, bytes], directory: Path) -> None:
-    """Write each image so that a power cut leaves the old one or the new one, never half of one."""
+    """Write each image so that a power cut leaves the old one or the new one, never half of one;
+    nor does Ctrl-C leave anything beside them.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     for name, content in images.items():
         draft = directory / f".{name}.new"
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(directory / name)
+        try:
+            with draft.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(directory / name)
+        finally:
+            draft.unlink(missing_ok=True)
     handle = os.open(directory, os.O_RDONLY)
     os.fsync(handle)
     os.close(handle)

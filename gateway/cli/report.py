@@ -11,6 +11,7 @@ from gateway import VERSION
 from gateway.cli import EX_FAILED, EX_USAGE, complain
 from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, size
+from gateway.cli.progress import Progress
 from gateway.cli.screen import Level, Row, Style
 from gateway.cli.status import arguments_for_the_socket, socket_path
 from gateway.errors import GatewayError
@@ -46,9 +47,10 @@ def run(args: argparse.Namespace) -> int:
     file = args.config or DEFAULT_FILE
     if not args.json:
         print(_("Looking around: ten seconds at most …"), file=sys.stderr)
-    parts = report_parts.collected(args, file, socket_path(args))
-    scrubber = scrubbing.Scrubber(secrets.known(file))
-    files = dict(texts(parts, scrubber))
+    with Progress(_("collecting")):
+        parts = report_parts.collected(args, file, socket_path(args))
+        scrubber = scrubbing.Scrubber(secrets.known(file))
+        files = dict(texts(parts, scrubber))
     try:
         written = archive.write(args.file, files, parts.at, archive.owner())
     except PermissionError:

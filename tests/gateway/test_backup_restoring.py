@@ -67,6 +67,19 @@ def test_backup_is_private_and_shows_no_key(old: Path, capsys: pytest.CaptureFix
     assert "credential of systemd's" in out
 
 
+def test_ctrl_c_leaves_the_backup_of_yesterday_and_nothing_else(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    assert run("backup", old) == 0
+    before = {one: one.read_bytes() for one in tmp_path.rglob("*") if one.is_file()}
+    monkeypatch.setattr(sealed.Sealer, "close", interrupted)
+    assert run("backup", old) == 130
+    assert {one: one.read_bytes() for one in tmp_path.rglob("*") if one.is_file()} == before
+
+
 def test_restore_puts_all_in_place_and_keeps_the_eui(old: Path, tmp_path: Path) -> None:
     assert run("backup", old) == 0
     new = tmp_path / "new" / "kogge.toml"

@@ -19,6 +19,18 @@ def test_import_without_the_images_says_where_they_are(
     assert list((tmp_path / "installed").iterdir()) == []
 
 
+def test_ctrl_c_leaves_no_half_of_an_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    found = {AGC_FILE: bytes(IMAGE_SIZE)}
+    monkeypatch.setattr("drivers.sx1302.firmware_source.find", lambda _: found)
+    monkeypatch.setattr("drivers.sx1302.firmware_source.os.fsync", interrupted)
+    there = tmp_path / "installed"
+    assert main(["firmware", "import", str(tmp_path), "--dir", str(there)]) == 130
+    assert list(there.iterdir()) == []
+
+
 def test_import_of_a_path_that_is_not_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -46,6 +46,19 @@ def test_what_is_absent_is_told_with_its_reason(
     assert 'lang="de"' in target.read_text(encoding="utf-8")
 
 
+def test_ctrl_c_leaves_the_report_of_yesterday_and_nothing_else(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    (config.parent / "x.zip").write_text("of yesterday", encoding="utf-8")
+    before = {one.name: one.read_bytes() for one in config.parent.iterdir()}
+    monkeypatch.setattr("gateway.report.archive._fill", interrupted)
+    assert main(["report", str(config.parent / "x.zip"), "--config", str(config)]) == 130
+    assert {one.name: one.read_bytes() for one in config.parent.iterdir()} == before
+
+
 def test_json_is_the_last_line(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = config.parent / "x.tgz"
     assert main(["report", str(target), "--config", str(config), "--json"]) == 0

@@ -71,4 +71,4 @@ def test_name_of_a_device_is_a_name_and_no_script(seen: chromium.Seen) -> None:
 
 def test_page_speaks_german(seen: chromium.Seen) -> None:
     assert '<html lang="de">' in seen.dom
-    assert "Hinsehen: Broker seit" in seen.dom.replace("\u00a0", " ").replace("&nbsp;", " ")
+    assert "Bitte prüfen: Broker seit" in seen.dom.replace("\u00a0", " ").replace("&nbsp;", " ")
