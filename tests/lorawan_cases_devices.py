@@ -13,7 +13,7 @@ REGIONS = "gateway/test_lorawan_regions.py"
 REJOIN = "gateway/test_lorawan_rejoin.py"
 THIS = "gateway/test_lorawan_test_plan.py"
 UPLINK = "gateway/test_lorawan_uplink.py"
-UPLINKS = "gateway/test_uplinks.py"
+UPLINKS = "gateway/test_air_uplinks.py"
 WINDOWS = "gateway/test_lorawan_windows.py"
 
 DEVICE_CASES = (

@@ -12,7 +12,8 @@ import msgspec
 import pytest
 from kogge import HOUSE, kogge
 
-from gateway import cli, files, join_refusals
+from gateway import cli, files
+from gateway.air import join_refusals
 from gateway.cli import VERBS, main
 from gateway.config import Config
 from gateway.devices import facts

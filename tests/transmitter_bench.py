@@ -9,13 +9,13 @@ from concentrator_standin import FakeConcentrator
 from lorawan_network import packet
 
 from drivers.concentrator import TxStatus
-from gateway.duty_cycle import DutyCycle
+from gateway.air.duty_cycle import DutyCycle
+from gateway.air.transmitter import Transmitter
 from gateway.lorawan.downlink import Answer, Window
 from gateway.lorawan.duty_cycle import Spent
 from gateway.lorawan.region import SubBand
 from gateway.lorawan.regions.europe import EU868
 from gateway.records import Moment
-from gateway.transmitter import Transmitter
 
 SECOND = 1_000_000
 RX1 = Window(1, SECOND, 868_300_000, 9, 125_000, 14)

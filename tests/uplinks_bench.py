@@ -9,17 +9,17 @@ from lorawan_network import ABP, AIR, network, otaa
 
 from drivers.concentrator import RxPacket
 from gateway import files
+from gateway.air.downlinks import result_event
+from gateway.air.rhythm import Rhythm
+from gateway.air.uplinks import Uplinks
 from gateway.clock import Clock
 from gateway.codecs.catalogue import Catalogue
 from gateway.diagnostics.watch import Watch
-from gateway.downlinks import result_event
 from gateway.errors import StoreError
 from gateway.lorawan.device import Device
 from gateway.lorawan.downlink import Answer
 from gateway.lorawan.session import Changes, Session
 from gateway.records import Reading, Record
-from gateway.rhythm import Rhythm
-from gateway.uplinks import Uplinks
 
 LEVEL = "dingtek/df702"
 CODECS = {LEVEL: Catalogue.load(files.shipped()).codec(LEVEL)}
@@ -95,7 +95,7 @@ class Bench:
         )
 
     def begin(self, reading: Reading) -> None:
-        """In the place of gateway.decoding."""
+        """In the place of gateway.air.decoding."""
         self.undecoded.append(reading)
 
     async def send(self, answer: Answer, uplink: RxPacket) -> None:

@@ -19,13 +19,13 @@ from typing import Any, TypeAlias
 
 from drivers.concentrator import Concentrator, TxPacket, TxStatus
 from drivers.sx1302.transmit import time_on_air_us
+from gateway.air.duty_cycle import DutyCycle
 from gateway.cli import EX_FAILED
 from gateway.cli.language import _, mark, number
 from gateway.cli.quantities import shown
 from gateway.cli.radio_bench import Bench, started, until_stopped
 from gateway.cli.radio_limits import Wish, allowed, demand_airtime, seconds_left
 from gateway.clock import Clock
-from gateway.duty_cycle import DutyCycle
 from gateway.errors import StoreError
 from gateway.files import DATABASE
 from gateway.lorawan.duty_cycle import Spent

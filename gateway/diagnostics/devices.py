@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from gateway.air.rhythm import SLACK, Rhythm
 from gateway.clock import Clock
 from gateway.devices.facts import DeviceFacts, Heard, Refusal
 from gateway.lorawan.activations import Activation
@@ -25,7 +26,6 @@ from gateway.lorawan.mac_state import Mac
 from gateway.lorawan.mac_uplink import DevStatusAns
 from gateway.lorawan.network import Network
 from gateway.northbound.names import PLAIN, Names
-from gateway.rhythm import SLACK, Rhythm
 
 Line = dict[str, Any]
 

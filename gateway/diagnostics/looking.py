@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from drivers.concentrator import Concentrator
+from gateway.air.uplinks import Uplinks
 from gateway.clock import Clock
 from gateway.diagnostics import machine
 from gateway.diagnostics.sampling import Now
@@ -12,7 +13,6 @@ from gateway.records import Moment
 from gateway.store.buffer import Buffer
 from gateway.store.database import Store
 from gateway.store.tables import Segment
-from gateway.uplinks import Uplinks
 
 
 async def look(

@@ -8,18 +8,18 @@ import msgspec
 
 from drivers.concentrator import ConcentratorStatus
 from gateway import VERSION
+from gateway.air.duty_cycle import band_name
+from gateway.air.radio import Radio
+from gateway.air.uplinks import Uplinks
 from gateway.disk import Disk
-from gateway.duty_cycle import band_name
 from gateway.lorawan.duty_cycle import HOUR
 from gateway.lorawan.region import SubBand
 from gateway.northbound.formats.json import RadioState
 from gateway.northbound.state import State
-from gateway.radio import Radio
 from gateway.records import Moment
 from gateway.settings import Settings
 from gateway.store.archive import Archive
 from gateway.store.replays import Replays
-from gateway.uplinks import Uplinks
 
 NO_EUI = "the gateway's EUI is not known yet: set gateway.eui, or wait for the radio's first start"
 

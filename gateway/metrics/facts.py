@@ -8,18 +8,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from gateway.air.downlinks import Downlinks
+from gateway.air.radio import Radio
+from gateway.air.uplinks import Uplinks
 from gateway.clock import Clock, kernel_offset
 from gateway.diagnostics import machine
 from gateway.diagnostics.log import Log
 from gateway.diagnostics.machine import Machine
-from gateway.downlinks import Downlinks
 from gateway.errors import DiskFault
 from gateway.metrics.histogram import Histogram
-from gateway.radio import Radio
 from gateway.store.bounds import Reason, Room
 from gateway.store.buffer import Buffer
 from gateway.store.database import Store
-from gateway.uplinks import Uplinks
 
 
 class Said(NamedTuple):

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias, get_args
 
 from drivers.concentrator import TxStatus
+from gateway.air.radio import KINDS
 from gateway.lorawan.outcome import DropReason
 from gateway.metrics.exposition import Metric as AnyMetric
 from gateway.metrics.exposition import Values
 from gateway.metrics.facts import Facts
-from gateway.radio import KINDS
 from gateway.store.bounds import Reason
 
 Metric: TypeAlias = AnyMetric[Facts]

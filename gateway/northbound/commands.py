@@ -25,8 +25,8 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Protocol, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from gateway.decoding import NotEncoded
-from gateway.downlinks import downlink_event
+from gateway.air.decoding import NotEncoded
+from gateway.air.downlinks import downlink_event
 from gateway.errors import DiskFault
 from gateway.lorawan.order import Order, Verdict
 from gateway.northbound.client import Received

@@ -9,7 +9,7 @@ from gateway.records import Event, Record
 from gateway.store.buffer import Batch
 
 Finished: TypeAlias = Callable[[Sequence[Record]], Awaitable[Sequence[Record]]]
-"""Records as they go out: decoded (gateway.decoding)."""
+"""Records as they go out: decoded (gateway.air.decoding)."""
 
 
 async def as_they_are(records: Sequence[Record]) -> Sequence[Record]:

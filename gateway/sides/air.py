@@ -3,21 +3,21 @@
 import random
 from functools import partial
 
+from gateway.air.decoding import Decoding
+from gateway.air.downlinks import Downlinks
+from gateway.air.duty_cycle import DutyCycle
+from gateway.air.radio import Radio
+from gateway.air.rhythm import Rhythm
+from gateway.air.transmitter import Transmitter
+from gateway.air.uplinks import Uplinks
 from gateway.board import hardware
 from gateway.codecs.javascript import JavaScript
 from gateway.codecs.worker import Worker
-from gateway.decoding import Decoding
 from gateway.diagnostics import telling
 from gateway.diagnostics.frames import Frames
-from gateway.downlinks import Downlinks
-from gateway.duty_cycle import DutyCycle
-from gateway.radio import Radio
 from gateway.records import Event
-from gateway.rhythm import Rhythm
 from gateway.sides.ground import Ground
 from gateway.sides.keeping import Keeping
-from gateway.transmitter import Transmitter
-from gateway.uplinks import Uplinks
 
 
 class Air:

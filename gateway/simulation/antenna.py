@@ -1,4 +1,4 @@
-"""The way to the chip in one life of the gateway: what `gateway.transmitter` does, in virtual time.
+"""The way to the chip in one life of the gateway: `gateway.air.transmitter`, in virtual time.
 
 Each packet claims its airtime on disk, and then it is programmed just in time. What became of each
 answer is told once: OK when the chip has it, or why it never left.
@@ -11,7 +11,7 @@ from typing import Any
 
 from drivers.concentrator import COUNTER_MODULUS, TxPacket, TxStatus
 from gateway import records
-from gateway.duty_cycle import Claim, DutyCycle
+from gateway.air.duty_cycle import Claim, DutyCycle
 from gateway.lorawan.airtime import airtime_us
 from gateway.lorawan.downlink import Answer, Window
 from gateway.lorawan.duty_cycle import Spent

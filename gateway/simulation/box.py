@@ -1,7 +1,7 @@
 """One life of the gateway, from its start to its kill: the only place that knows the network's API.
 
-It does in virtual time what `gateway.uplinks` and `gateway.downlinks` do in real time: commit, then
-answer (D1a); keep an order, then acknowledge it; send a class C device what waits for it.
+It does in virtual time what uplinks.py and downlinks.py of `gateway.air` do in real time: commit,
+then answer (D1a); keep an order, then acknowledge it; send a class C device what waits for it.
 """
 
 from collections.abc import Callable, Iterable
@@ -74,7 +74,7 @@ class Box:
         return (at - self._started) % COUNTER_MODULUS
 
     def heard(self, packet: RxPacket, ended: int, said: Said) -> Outcome:
-        """Take a packet that ended at `ended` all the way, as `gateway.uplinks` does."""
+        """Take a packet that ended at `ended` all the way, as `gateway.air.uplinks` does."""
         packet = replace(packet, counter_us=self.counter(ended), chip_session=self._chip_session)
         outcome = self._network.receive(packet, self._moment(ended))
         match outcome:

@@ -16,10 +16,10 @@ from statistics import median, quantiles
 
 from drivers.concentrator import RxPacket
 from gateway import process, settings
+from gateway.air.transmitter import Transmitter
 from gateway.demo.device import Device
 from gateway.diagnostics import log
 from gateway.lorawan.downlink import Answer
-from gateway.transmitter import Transmitter
 
 from .antenna import antenna
 from .load import F_PORT, MEASURED, SIZE, Shot, devices

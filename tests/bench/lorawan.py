@@ -22,6 +22,8 @@ from statistics import median, quantiles
 from time import perf_counter
 
 from drivers.concentrator import Crc, RxPacket
+from gateway.air.rhythm import Rhythm
+from gateway.air.uplinks import Uplinks
 from gateway.clock import Clock
 from gateway.diagnostics.watch import Watch
 from gateway.lorawan.device import Device
@@ -31,10 +33,8 @@ from gateway.lorawan.outcome import Uplink
 from gateway.lorawan.regions.europe import EU868
 from gateway.lorawan.session import KnownState
 from gateway.records import Reading
-from gateway.rhythm import Rhythm
 from gateway.store.buffer import Buffer
 from gateway.store.database import Store
-from gateway.uplinks import Uplinks
 
 from .load import MEASURED, devices
 from .process import resident_mib
@@ -154,7 +154,7 @@ def _receive(network: Network, speaking: int, turn: int) -> float:
 
 
 class _NoScripts:
-    """In the place of gateway.decoding: nothing is undecoded."""
+    """In the place of gateway.air.decoding: nothing is undecoded."""
 
     def begin(self, reading: Reading) -> None:
         raise AssertionError(reading)

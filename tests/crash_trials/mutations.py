@@ -10,7 +10,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
 from drivers.concentrator import RxPacket
-from gateway import uplinks
+from gateway.air import uplinks
 from gateway.errors import StoreError
 from gateway.lorawan import session
 from gateway.lorawan.downlink import Answer

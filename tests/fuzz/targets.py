@@ -32,6 +32,8 @@ from drivers.semtech_udp.frames import Frame
 from drivers.semtech_udp.packets import read_push, read_tx_ack
 from drivers.sx1302 import mcu, receive, spi
 from gateway import cli, config, files
+from gateway.air.decoding import LARGEST_PAYLOAD, NotEncoded, downlink_of
+from gateway.air.rhythm import Rhythm
 from gateway.backup import sealed
 from gateway.clock import Clock
 from gateway.codecs.catalogue import Catalogue, Codec
@@ -40,7 +42,6 @@ from gateway.codecs.javascript import Script, output_of
 from gateway.codecs.mapping import Rows
 from gateway.codecs.process import LONGEST_ANSWER, Answers, Nonsense
 from gateway.codecs.profiles import lenient_json, yaml_core
-from gateway.decoding import LARGEST_PAYLOAD, NotEncoded, downlink_of
 from gateway.demo.recorder import Connection, Recorder
 from gateway.devices import devices_toml as device_files
 from gateway.devices import qr, spreadsheet
@@ -61,7 +62,6 @@ from gateway.northbound.commands import Commands
 from gateway.northbound.formats import json
 from gateway.records import Event, Moment, Radio, Reading
 from gateway.replay import Command
-from gateway.rhythm import Rhythm
 from gateway.store import segments
 from native import frames, frames_1_1, join, join_1_1
 

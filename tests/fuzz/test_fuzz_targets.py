@@ -93,9 +93,9 @@ PARSERS: dict[str, tuple[str, str]] = {
         "authentic_uplinks_1_1",
         "gateway/test_lorawan_rejoin.py::test_damaged_rejoin_never_passes",
     ),
-    "gateway/uplinks.py": (
+    "gateway/air/uplinks.py": (
         "packet_off_the_air",
-        "gateway/test_uplinks_strangers.py::test_strangers_bytes_never_raise",
+        "gateway/test_air_uplinks_strangers.py::test_strangers_bytes_never_raise",
     ),
     "gateway/northbound/commands.py": (
         "city_command",
@@ -199,7 +199,7 @@ OWN = {
     "gateway/codecs/profiles/folder.py": "hands files on to lenient_json.py and yaml_core.py",
     "gateway/codecs/sandbox.py": "hears our own daemon",
     "gateway/codecs/vectors.py": "a file that the operator names; it has Hypothesis tests",
-    "gateway/decoding.py": "reads a payload that it has written itself",
+    "gateway/air/decoding.py": "reads a payload that it has written itself",
     "gateway/lorawan/activations.py": "hands frames on to native/",
     "gateway/lorawan/requests.py": "reads requests that it has written itself",
     "gateway/lorawan/mac_state.py": "reads a column that it has written itself",

@@ -7,6 +7,7 @@ import pytest
 from lorawan_network import ABP, ABP_EUI, AIR, APP_KEY, DEV_EUI, JOIN_EUI, network, otaa, packet
 from lorawan_oracle import join_request
 
+from gateway.air.rhythm import Rhythm
 from gateway.clock import Clock
 from gateway.devices.facts import DeviceFacts, Heard
 from gateway.diagnostics import devices
@@ -14,13 +15,12 @@ from gateway.diagnostics.devices import Devices, Line, battery, loss, margin, ov
 from gateway.errors import ConfigError
 from gateway.lorawan.mac_state import Mac
 from gateway.lorawan.outcome import Drop, Joined, Uplink
-from gateway.rhythm import Rhythm
 
 EVERY = 600.0
 
 
 class Street:
-    """A network whose packets are noted as gateway.uplinks does it."""
+    """A network whose packets are noted as gateway.air.uplinks does it."""
 
     def __init__(self) -> None:
         self.now = 10_000.0

@@ -16,12 +16,12 @@ from lorawan_device import join_request
 from lorawan_network import ABP, AIR, APP_KEY, DEV_EUI, JOIN_EUI, network, otaa
 
 from drivers.concentrator import Crc, RxPacket, TxPacket, TxStatus
+from gateway.air.downlinks import lorawan_moment
 from gateway.cli import main
 from gateway.diagnostics import frames, pcap
 from gateway.diagnostics.control import Control
 from gateway.diagnostics.frames import Frames
 from gateway.diagnostics.watch import Watch
-from gateway.downlinks import lorawan_moment
 from gateway.lorawan.downlink import Answer, Window
 from gateway.lorawan.outcome import Drop, DropReason
 from gateway.records import Moment

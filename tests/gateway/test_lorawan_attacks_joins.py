@@ -38,7 +38,7 @@ from lorawan_oracle import data_frame
 from store_tools import World
 from uplinks_bench import GAUGE, Bench
 
-from gateway import join_refusals
+from gateway.air import join_refusals
 from gateway.lorawan import join
 from gateway.lorawan.outcome import Drop, DropReason
 from gateway.lorawan.session import Changes, Join, KnownState

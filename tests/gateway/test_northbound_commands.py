@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from messages import EUI, MOMENT, check
 
-from gateway.decoding import NotEncoded
+from gateway.air.decoding import NotEncoded
 from gateway.lorawan.device import Device
 from gateway.lorawan.order import Order
 from gateway.northbound.client import Received

@@ -14,6 +14,9 @@ from store_tools import World
 from uplinks_bench import GAUGE
 
 from drivers.concentrator import ConcentratorStatus, TxStatus
+from gateway.air.radio import Fault, Radio
+from gateway.air.rhythm import Rhythm
+from gateway.air.uplinks import Uplinks
 from gateway.cli import status as verb
 from gateway.cli.screen import Style
 from gateway.cli.status_screen import screen
@@ -24,10 +27,7 @@ from gateway.lorawan.plan import factory_rx
 from gateway.lorawan.regions.asia import KR920
 from gateway.lorawan.regions.europe import EU868
 from gateway.northbound.state import State
-from gateway.radio import Fault, Radio
-from gateway.rhythm import Rhythm
 from gateway.settings import Settings
-from gateway.uplinks import Uplinks
 
 
 class Counted:

@@ -9,8 +9,8 @@ import pytest
 from _pytest.monkeypatch import MonkeyPatch
 
 from drivers.concentrator import TxPacket
+from gateway.air.duty_cycle import DutyCycle
 from gateway.cli.simulate import REGIONS as REGION_NAMES
-from gateway.duty_cycle import DutyCycle
 from gateway.lorawan import queue, uplink
 from gateway.lorawan.order import NOTHING, State, Step, Verdict
 from gateway.lorawan.queue import DownlinkQueue

@@ -48,7 +48,7 @@ class Buffer(Protocol):
 
 
 class Transmitter(Protocol):
-    """What a downlink asks of gateway.transmitter."""
+    """What a downlink asks of gateway.air.transmitter."""
 
     async def send_now(self, answer: Answer) -> None: ...
 

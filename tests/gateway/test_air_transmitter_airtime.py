@@ -8,7 +8,7 @@ from concentrator_standin import FakeConcentrator
 from transmitter_bench import ANSWER, DUE, RX1, RX2, SECOND, UPLINK, Bench, transmitting
 
 from drivers.concentrator import LinkLost, TxStatus
-from gateway import transmitter
+from gateway.air import transmitter
 from gateway.lorawan.duty_cycle import Spent
 from gateway.lorawan.region import SubBand
 from gateway.lorawan.regions.europe import EU868

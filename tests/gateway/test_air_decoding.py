@@ -10,10 +10,10 @@ from lorawan_network import packet
 from store_tools import World, event, next_batch, reading
 from uplinks_bench import GAUGE, Bench, data
 
+from gateway.air.decoding import NO_CODEC, Decoding, NotEncoded
 from gateway.codecs.catalogue import Catalogue, Codec
 from gateway.codecs.javascript import JavaScript
 from gateway.codecs.worker import Down, Worker
-from gateway.decoding import NO_CODEC, Decoding, NotEncoded
 from gateway.files import shipped
 from gateway.records import Reading
 

@@ -7,7 +7,7 @@ The rules:
   a new chip session. The last fault is remembered, also once all is well again.
 - The back-off begins anew once the chip has been listened to, not with its mere start.
 - Each verb of the concentrator has a deadline here, whatever the deadlines of its requests are.
-- Reception that is silent though known devices must have spoken is a fault (`gateway.rhythm`).
+- Reception that is silent though known devices must have spoken is a fault (`gateway.air.rhythm`).
 - A fault that stays is told and counted once: what its sentence says after a colon may differ from
   try to try (the bytes of a GPS that is no concentrator).
 """
@@ -27,9 +27,9 @@ from drivers.concentrator import (
     McuError,
     RxPacket,
 )
+from gateway.air.rhythm import Rhythm
 from gateway.diagnostics.heard import Heard
 from gateway.records import Moment
-from gateway.rhythm import Rhythm
 
 log = logging.getLogger(__name__)
 

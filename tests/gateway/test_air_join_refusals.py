@@ -1,6 +1,6 @@
 """Refused joins: each device once a minute, a flood bounded, and nobody hidden by it."""
 
-from gateway.join_refusals import AT_MOST, JoinRefusals
+from gateway.air.join_refusals import AT_MOST, JoinRefusals
 from gateway.lorawan.outcome import DropReason
 
 STRANGER, FORGED, OURS = (

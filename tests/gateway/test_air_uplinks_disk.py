@@ -9,7 +9,7 @@ from lorawan_device import join_request
 from lorawan_network import APP_KEY, DEV_EUI, JOIN_EUI, packet
 from uplinks_bench import GAUGE, Bench, data, idle
 
-from gateway import uplinks
+from gateway.air import uplinks
 from gateway.lorawan.device import Device
 from gateway.lorawan.session import RESERVED_AHEAD
 

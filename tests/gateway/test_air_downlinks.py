@@ -11,11 +11,11 @@ from lorawan_network import ABP, AIR, network, packet
 from messages import EUI, check
 
 from drivers.concentrator import RxPacket, TxStatus
-from gateway import downlinks
+from gateway.air import downlinks
+from gateway.air.downlinks import Downlinks, lorawan_moment
 from gateway.clock import Clock
 from gateway.diagnostics.log import LogLevel
 from gateway.diagnostics.watch import Watch
-from gateway.downlinks import Downlinks, lorawan_moment
 from gateway.errors import DiskFault
 from gateway.lorawan.airtime import airtime_us
 from gateway.lorawan.downlink import Answer

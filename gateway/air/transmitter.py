@@ -31,7 +31,7 @@ from drivers.concentrator import (
     TxPacket,
     TxStatus,
 )
-from gateway.duty_cycle import Claim, DutyCycle
+from gateway.air.duty_cycle import Claim, DutyCycle
 from gateway.lorawan.airtime import airtime_us
 from gateway.lorawan.downlink import Answer, Window
 from gateway.lorawan.scheduler import NOW_AT_MOST_US, Placement, Planned, Scheduler, packet_of

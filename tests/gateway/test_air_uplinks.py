@@ -10,7 +10,7 @@ from lorawan_device import hears_join_accept, join_request
 from lorawan_network import AIR, APP_KEY, DEV_EUI, JOIN_EUI, packet
 from uplinks_bench import GAUGE, LEVEL_PAYLOAD, Bench, data, idle
 
-from gateway.decoding import NO_CODEC
+from gateway.air.decoding import NO_CODEC
 from gateway.errors import StoreError
 from gateway.lorawan.frame import FCtrl
 from gateway.northbound.formats import json

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.rhythm import DUE, INTERVALS, REMEMBERED, SILENCE, Rhythm
+from gateway.air.rhythm import DUE, INTERVALS, REMEMBERED, SILENCE, Rhythm
 
 DAY, HOUR = 86_400.0, 3600.0
 LEARNT = INTERVALS + 1

@@ -14,14 +14,15 @@ from contextlib import suppress
 from typing import Any, Protocol, TypeAlias
 
 from drivers.concentrator import RxPacket
+from gateway.air.decoding import NO_CODEC
+from gateway.air.downlinks import lorawan_moment
+from gateway.air.join_refusals import JoinRefusals
+from gateway.air.rhythm import Rhythm
 from gateway.clock import Clock
 from gateway.codecs.catalogue import Codec
-from gateway.decoding import NO_CODEC
 from gateway.devices.facts import DeviceFacts
 from gateway.diagnostics import telling
 from gateway.diagnostics.watch import Watch
-from gateway.downlinks import lorawan_moment
-from gateway.join_refusals import JoinRefusals
 from gateway.lorawan.device import Device
 from gateway.lorawan.downlink import Answer
 from gateway.lorawan.mac_uplink import DevStatusAns
@@ -31,7 +32,6 @@ from gateway.lorawan.outcome import Drop, Joined, Uplink
 from gateway.lorawan.session import Changes, Session
 from gateway.lorawan.uplink import MAX_RESETS
 from gateway.records import Event, Moment, Radio, Reading, Record, Value
-from gateway.rhythm import Rhythm
 
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
 Send: TypeAlias = Callable[[Answer, RxPacket], Awaitable[None]]
@@ -52,7 +52,7 @@ def _nobody_looks(*_: object) -> None:
 
 
 class Decoding(Protocol):
-    """What an uplink asks of gateway.decoding."""
+    """What an uplink asks of gateway.air.decoding."""
 
     def begin(self, reading: Reading) -> None: ...
 

@@ -9,7 +9,7 @@ from lorawan_network import packet
 from transmitter_bench import ANSWER, DUE, LATER, RX1, SECOND, UPLINK, Bench, transmitting
 
 from drivers.concentrator import COUNTER_MODULUS, LinkLost, TxStatus
-from gateway import transmitter
+from gateway.air import transmitter
 from gateway.lorawan.downlink import Answer
 
 

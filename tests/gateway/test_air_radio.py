@@ -12,9 +12,9 @@ from lorawan_network import packet
 from messages import MOMENT
 
 from drivers.concentrator import ChipError, Crc, DriverError, LinkLost, McuError, RxPacket
-from gateway import radio as supervision
-from gateway.radio import BACK_OFF, Radio
-from gateway.rhythm import Rhythm
+from gateway.air import radio as supervision
+from gateway.air.radio import BACK_OFF, Radio
+from gateway.air.rhythm import Rhythm
 
 
 class Bench:

@@ -3,8 +3,8 @@
 import pytest
 from store_tools import World
 
+from gateway.air.duty_cycle import DutyCycle
 from gateway.clock import Quality
-from gateway.duty_cycle import DutyCycle
 from gateway.lorawan.duty_cycle import HOUR, Spent
 from gateway.lorawan.regions import REGIONS
 from gateway.lorawan.regions.europe import EU868
