@@ -1,6 +1,6 @@
 # The commands of this project. Each sets up what it needs first; a second run sets up nothing.
 .POSIX:
-.PHONY: demo test test-faults power-cuts crash-trials fuzz check audit sbom bench commands configuration deb wheel lock clean
+.PHONY: demo test test-faults power-cuts crash-trials fuzz check audit sbom bench commands configuration deb wheel lock test-system clean
 
 PYTHON = python3
 N = 1000
@@ -12,7 +12,7 @@ demo: .venv/ready-for-demo
 	@$(IN_VENV) gateway demo
 
 test: .venv/ready-for-test
-	@$(IN_VENV) pytest -n 2 --dist loadgroup -q
+	@$(IN_VENV) pytest -n 2 --dist loadgroup -q -m "not system or smoke"
 
 test-faults: .venv/ready-for-test
 	@$(IN_VENV) pytest -q tests/end_to_end/test_faults.py
@@ -51,6 +51,9 @@ deb:
 	@.ci/setup deb
 	@.ci/deb
 	@lintian --fail-on error dist/kogge_*_$$(dpkg --print-architecture).deb
+
+test-system: .venv/ready-for-test
+	@$(IN_VENV) pytest -q -m system tests/system
 
 wheel: .venv/ready-for-demo
 	@.ci/wheel .venv/bin/python dist

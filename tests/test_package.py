@@ -1,14 +1,19 @@
 """The package for Debian, without building it: its lock, its scripts, its service's walls."""
 
+import importlib.util
 import re
 import shutil
 import sqlite3
 import subprocess
 import tomllib
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
+
+from gateway.store import raising
 
 TOP = Path(__file__).parent.parent
 SERVICE = TOP / "systemd" / "kogge.service"
@@ -111,6 +116,62 @@ def test_package_refuses_a_newer_database_alone(tmp_path: Path, schema: int, cod
     assert done.returncode == code
     assert bool(code) == (f"has schema {schema}" in done.stderr)
     assert database.read_bytes() == before
+
+
+WELL = {"health": "healthy", "radio": {"state": "receiving"}}
+DEAF = {"health": "degraded", "radio": {"state": "fault"}}
+NO_CITY = {"health": "degraded", "radio": {"state": "receiving"}}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "goes_back"),
+    [
+        (WELL, WELL, False),
+        (WELL, DEAF, True),
+        (WELL, NO_CITY, True),
+        (WELL, {}, True),
+        (NO_CITY, WELL, False),
+        (NO_CITY, NO_CITY, False),
+        (NO_CITY, DEAF, True),
+        (DEAF, DEAF, False),
+        (DEAF, {"health": "down"}, True),
+        ({}, DEAF, False),
+    ],
+)
+def test_upgrade_goes_back_where_it_is_worse(
+    before: dict[str, Any], now: dict[str, Any], goes_back: bool
+) -> None:
+    assert bool(upgrade_check().worse(before, now)) == goes_back
+
+
+def upgrade_check() -> ModuleType:
+    path = TOP / "systemd" / "package" / "upgrade_check.py"
+    spec = importlib.util.spec_from_file_location("upgrade_check", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_database_taken_back_is_the_copy_and_uses_no_number_again(tmp_path: Path) -> None:
+    """The migrated one stays beside it; only a copy that the upgrade made counts."""
+    for name in ("kogge.db", "kogge.db.v8.bak"):
+        with sqlite3.connect(tmp_path / name) as connection:
+            connection.execute("CREATE TABLE note (name TEXT PRIMARY KEY, value TEXT) STRICT")
+            connection.execute("INSERT INTO note VALUES ('is', ?)", (name,))
+        connection.close()
+    copy = tmp_path / "kogge.db.v8.bak"
+    made = copy.stat().st_mtime
+    check = upgrade_check()
+    assert check.copy_from_before(tmp_path, made + 1) is None
+    assert check.copy_from_before(tmp_path, made) == copy
+    check.put_back(tmp_path, copy)
+    with sqlite3.connect(tmp_path / "kogge.db") as connection:
+        notes = dict(connection.execute("SELECT name, value FROM note"))
+    connection.close()
+    assert notes == {"is": "kogge.db.v8.bak", raising.NOTE: "taken back"}
+    assert (tmp_path / "kogge.db.taken-back").exists()
 
 
 def test_package_goes_where_no_database_is(tmp_path: Path) -> None:

@@ -1,0 +1,118 @@
+#!/usr/bin/python3 -I
+"""Two minutes after an upgrade: is the gateway as well as before? If not it goes back.
+
+Needs nothing of Kogge's own but its answer, as Kogge may be what is broken. In ROOM the version
+before has left itself (prerm): previous.deb, and before.json, what `kogge status --json` said.
+A database that the upgrade has migrated goes aside as kogge.db.taken-back, and the copy from before
+the migration takes its place: with `salvaged` noted in it Kogge goes on far above every number that
+it may have used since (gateway/store/raising.py).
+"""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+ROOM = Path("/var/lib/kogge-upgrade")
+STATE = Path("/var/lib/kogge")
+GOING_BACK = Path("/run/kogge-going-back")
+RANK = {"healthy": 0, "degraded": 1, "broken": 2}
+DOWN = 3
+STATUS = ("kogge", "status", "--json")
+OF_A_DATABASE = ("", "-wal", "-shm")
+
+
+def rank(status: dict[str, Any]) -> int:
+    return RANK.get(status.get("health", ""), DOWN)
+
+
+def receives(status: dict[str, Any]) -> bool:
+    return bool(status.get("radio", {}).get("state") == "receiving")
+
+
+def worse(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """In words, or nothing."""
+    if receives(before) and not receives(now):
+        return "it received, and does not any more"
+    if rank(now) > rank(before):
+        return f"it was {before['health']}, and is {now.get('health', 'down')}"
+    return ""
+
+
+def asked() -> dict[str, Any]:
+    """What Kogge says of itself; {} where it says nothing."""
+    try:
+        done = subprocess.run([*STATUS], capture_output=True, timeout=60, check=False)
+        status: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    except (OSError, subprocess.TimeoutExpired, ValueError, IndexError):
+        return {}
+    return status
+
+
+def copy_from_before(state: Path, since: float) -> Path | None:
+    """The database as it was before the upgrade migrated it; None where it did not."""
+    copies = [copy for copy in state.glob("kogge.db.v*.bak") if copy.stat().st_mtime >= since]
+    return max(copies, key=lambda copy: copy.stat().st_mtime, default=None)
+
+
+def put_back(state: Path, copy: Path) -> None:
+    database = state / "kogge.db"
+    owner = database.stat()
+    for end in OF_A_DATABASE:
+        if (file := state / f"kogge.db{end}").exists():
+            file.replace(state / f"kogge.db.taken-back{end}")
+    new = state / "kogge.db.new"
+    shutil.copyfile(copy, new)
+    with closing(sqlite3.connect(new)) as connection, connection:
+        if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'note'").fetchone():
+            connection.execute("INSERT OR REPLACE INTO note VALUES ('salvaged', 'taken back')")
+    new.chmod(0o600)
+    os.chown(new, owner.st_uid, owner.st_gid)
+    new.replace(database)
+
+
+def go_back() -> None:
+    subprocess.run(["systemctl", "stop", "kogge"], check=True)
+    copy = copy_from_before(STATE, (ROOM / "before.json").stat().st_mtime)
+    if copy is not None:
+        put_back(STATE, copy)
+    GOING_BACK.touch()
+    try:
+        subprocess.run(
+            [
+                "apt-get",
+                "install",
+                "-y",
+                "--allow-downgrades",
+                "-o",
+                "DPkg::Lock::Timeout=600",
+                ROOM / "previous.deb",
+            ],
+            check=True,
+            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        )
+    finally:
+        GOING_BACK.unlink()
+        subprocess.run(["systemctl", "start", "--no-block", "kogge"], check=True)
+
+
+def main() -> int:
+    subprocess.run(["systemctl", "disable", "--quiet", "kogge-upgrade-check.timer"], check=True)
+    before = json.loads((ROOM / "before.json").read_text() or "{}")
+    reason = worse(before, asked())
+    if not reason:
+        print("the new version is as well as the one before")
+        return 0
+    print(f"<3>the new version is worse than the one before ({reason}): that comes back")
+    go_back()
+    print("<4>the version before runs again; report what the journal says of the newer one")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

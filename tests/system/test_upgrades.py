@@ -1,0 +1,104 @@
+"""Another version over the one that runs: up with its data, down refused, and back by itself."""
+
+from pathlib import Path
+
+import pytest
+from installed import Installed, variant
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
+NEW_SCHEMA = "CREATE TABLE later (anything TEXT) STRICT;\n"
+
+
+def as_it_is(_gateway: Path) -> None:
+    """The same program under another version's name."""
+
+
+def with_a_new_schema(gateway: Path) -> None:
+    schemas = sorted((gateway / "store" / "schema").glob("*.sql"))
+    (schemas[-1].parent / f"{len(schemas) + 1:04}.sql").write_text(NEW_SCHEMA)
+    preinst = gateway.parents[4].parent / "DEBIAN" / "preinst"
+    text = preinst.read_text()
+    known = f"known={len(schemas)}"
+    assert known in text
+    preinst.write_text(text.replace(known, f"known={len(schemas) + 1}"))
+
+
+def with_a_new_schema_and_deaf(gateway: Path) -> None:
+    """It starts, answers, and hears nothing."""
+    with_a_new_schema(gateway)
+    link = gateway.parent / "drivers" / "link.py"
+    text = link.read_text()
+    broken = text.replace("async def open_link(", "async def open_link_that_worked(")
+    assert broken != text
+    broken += '\n\nasync def open_link(url: str, deadline: float = 1.0) -> "SerialLink":\n'
+    link.write_text(broken + '    raise LinkLost("this version cannot open ports")\n')
+
+
+def test_upgrade_keeps_what_waits_and_the_operators_files(
+    gateway: Installed, package: Path, tmp_path: Path
+) -> None:
+    older = variant(package, tmp_path, "0.0.1", as_it_is)
+    gateway.install(older)
+    gateway.configure()
+    gateway.machine.run("systemctl", "stop", "mosquitto")
+    gateway.send()
+    gateway.until(lambda status: status["counts"]["readings"] == 1)
+    files = ("sha256sum", "/etc/kogge/kogge.toml", "/etc/kogge/devices.toml")
+    before = gateway.machine.says(*files)
+    assert "systemctl enable" not in gateway.install(package)
+    gateway.receiving()
+    assert gateway.machine.says(*files) == before
+    gateway.machine.run("systemctl", "start", "mosquitto")
+    gateway.send()
+    gateway.all_arrived()
+
+
+def test_older_version_is_refused_where_the_database_is_newer(
+    gateway: Installed, package: Path, tmp_path: Path
+) -> None:
+    newer = variant(package, tmp_path, "99.0.0", with_a_new_schema)
+    gateway.install(newer)
+    gateway.configure()
+    said = gateway.install(package, "--allow-downgrades", check=False)
+    assert "older than the database" in said
+    assert version(gateway) == "99.0.0 installed"
+    gateway.receiving()
+    gateway.send()
+    gateway.all_arrived()
+
+
+def test_upgrade_that_hears_nothing_goes_back_by_itself(
+    gateway: Installed, package: Path, tmp_path: Path
+) -> None:
+    """With its migrated database: what the city has not had before the upgrade still comes."""
+    worse = variant(package, tmp_path, "99.0.0", with_a_new_schema_and_deaf)
+    gateway.install(package)
+    gateway.configure()
+    gateway.machine.run("systemctl", "stop", "mosquitto")
+    gateway.send()
+    gateway.until(lambda status: status["counts"]["readings"] == 1)
+    gateway.install(worse)
+    gateway.until(lambda status: status["radio"]["state"] == "fault")
+    assert version(gateway) == "99.0.0 installed"
+    assert gateway.show("ActiveState", "kogge-upgrade-check.timer") == "active"
+    gateway.machine.run("systemctl", "start", "kogge-upgrade-check")  # as the timer does
+    assert version(gateway) != "99.0.0 installed"
+    gateway.receiving()
+    gateway.machine.run("systemctl", "start", "mosquitto")
+    gateway.send()
+    gateway.all_arrived()
+    assert gateway.show("ActiveState", "kogge-upgrade-check.timer") == "inactive"
+
+
+def test_upgrade_that_is_as_well_stays(gateway: Installed, package: Path, tmp_path: Path) -> None:
+    gateway.install(package)
+    gateway.configure()
+    gateway.install(variant(package, tmp_path, "99.0.0", as_it_is))
+    gateway.receiving()
+    gateway.machine.run("systemctl", "start", "kogge-upgrade-check")
+    assert version(gateway) == "99.0.0 installed"
+    gateway.receiving()
+
+
+def version(gateway: Installed) -> str:
+    return gateway.machine.says("dpkg-query", "-W", "-f", "${Version} ${db:Status-Status}", "kogge")
