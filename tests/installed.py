@@ -89,8 +89,8 @@ def variant(package: Path, room: Path, version: str, change: Callable[[Path], No
     control.write_text("\n".join([*lines, ""]))
     (gateway,) = files.glob("opt/kogge/lib/python*/site-packages/gateway")
     change(gateway)
-    for room in (gateway, gateway.parent / "drivers"):  # compiled before, and not looked at again
-        for stale in room.rglob("__pycache__"):
+    for changed in (gateway, gateway.parent / "drivers"):  # compiled before, never looked at again
+        for stale in changed.rglob("__pycache__"):
             shutil.rmtree(stale)
     made = room / f"kogge_{version}.deb"
     subprocess.run(
