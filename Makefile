@@ -12,7 +12,7 @@ demo: .venv/ready-for-demo
 	@$(IN_VENV) gateway demo
 
 test: .venv/ready-for-test
-	@$(IN_VENV) pytest -n 2 --dist loadgroup -q -m "not system or smoke"
+	@$(IN_VENV) pytest -n 2 --dist loadgroup -q -m "not system"
 
 test-faults: .venv/ready-for-test
 	@$(IN_VENV) pytest -q tests/end_to_end/test_faults.py

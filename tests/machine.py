@@ -14,6 +14,7 @@ from typing import Final
 
 HOUSE: Final = Path(__file__).parents[1]
 REBOOT: Final = 133
+BOOTS: Final = 3  # nspawn on a busy machine ended once before the container had begun
 PATIENCE: Final = 120.0  # seconds; what a slow and busy machine may need for one thing
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 BOOT: Final = """
@@ -39,6 +40,15 @@ class Machine:
     def boot(self) -> None:
         """Returns when systemd says that it has started all there is to start."""
         (self._room / "upper").mkdir(parents=True, exist_ok=True)
+        for left in reversed(range(BOOTS)):
+            self._start()
+            try:
+                return self.until(self._is_up)
+            except CannotBoot:
+                if not left:
+                    raise
+
+    def _start(self) -> None:
         name = f"kogge-{os.getpid()}-{time.monotonic_ns() % 10**6}"
         where = map(str, (self._room, self._root))
         words = ["unshare", "--mount", "sh", "-euc", BOOT, "sh", *where, name]
@@ -46,7 +56,6 @@ class Machine:
             self._nspawn = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=console, stderr=console
             )
-        self.until(self._is_up)
 
     def off(self) -> None:
         """As when the mains fail: nothing is told."""
@@ -84,7 +93,8 @@ class Machine:
         end = time.monotonic() + PATIENCE
         while not holds():
             if self._nspawn is None or self._nspawn.poll() is not None:
-                raise CannotBoot(self.console())
+                ended = self._nspawn.poll() if self._nspawn else None
+                raise CannotBoot(f"nspawn ended with {ended}\n{self.console()}")
             assert time.monotonic() < end, f"it never came to this\n{self.console()}"
             time.sleep(0.1)
 

@@ -30,5 +30,8 @@ def bare_machine_boots(tmp_path_factory: pytest.TempPathFactory) -> None:
 def gateway(bare_machine_boots: None, tmp_path: Path) -> Iterator[Installed]:
     """A machine that runs, without Kogge."""
     with machine(tmp_path) as one:
-        one.boot()
+        try:
+            one.boot()
+        except CannotBoot as why:
+            pytest.skip(f"no container boots here: {why}")
         yield Installed(one)

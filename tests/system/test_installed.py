@@ -10,7 +10,6 @@ CODEC = "function decodeUplink(input) { return { data: { temperature: input.byte
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 
-@pytest.mark.smoke
 def test_package_is_installed_runs_and_goes_without_a_trace(
     gateway: Installed, package: Path
 ) -> None:
