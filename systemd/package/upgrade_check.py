@@ -23,6 +23,7 @@ STATE = Path("/var/lib/kogge")
 GOING_BACK = Path("/run/kogge-going-back")
 RANK = {"healthy": 0, "degraded": 1, "broken": 2}
 DOWN = 3
+TIMER = "kogge-upgrade-check.timer"
 STATUS = ("kogge", "status", "--json")
 OF_A_DATABASE = ("", "-wal", "-shm")
 
@@ -102,7 +103,7 @@ def go_back() -> None:
 
 
 def main() -> int:
-    subprocess.run(["systemctl", "disable", "--quiet", "kogge-upgrade-check.timer"], check=True)
+    subprocess.run(["systemctl", "disable", "--now", "--quiet", TIMER], check=True)
     before = json.loads((ROOM / "before.json").read_text() or "{}")
     reason = worse(before, asked())
     if not reason:
