@@ -199,7 +199,7 @@ async def test_a_downlink_that_waited_is_not_sent_and_the_city_is_told(
         await street.speaks(device)
         await down(broker, device, "valve")
         await one.until(lambda status: status["downlinks"] == 1)
-        assert "1 downlinks waiting" in (await ran("backup", old)).stdout
+        assert "1 downlink waiting" in (await ran("backup", old)).stdout
         await street.speaks(device)
         assert device.received == [(10, b"open")]
     assert (await ran("restore", new)).returncode == 0
