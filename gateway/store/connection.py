@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 from gateway.errors import ConfigError, DiskFault, StoreError
 from gateway.store import counts, damage, faults, plain_keys, sessions, tables, wal
 from gateway.store.bounds import Room
-from gateway.store.migrations import migrate, schema
+from gateway.store.migrations import migrate, remove_old_copies, schema
 from gateway.store.opening import connect, connect_to_read, take_lock
 from gateway.store.quarantine import finish, quarantine, quarantined
 from gateway.store.raising import raise_numbers
@@ -78,7 +78,7 @@ class Connection:
         self.quarantined = quarantined(self._path)
 
     def _open_checked(self, owed: Write) -> None:
-        plain_keys.remove_old_copies(self._path)
+        remove_old_copies(self._path, schema())
         self._connection = connection = connect(self._path)
         damage.check_version(connection, schema())
         self._unlock(connection)

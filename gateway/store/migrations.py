@@ -2,15 +2,21 @@
 
 - The version is `PRAGMA user_version`; 0 is an empty database.
 - All pending versions are one transaction: a failure leaves the database as it was.
-- Before an existing database is touched it is copied beside itself, as `NAME.vN.bak`.
+- Before an existing database is touched it is copied beside itself, as `NAME.vN.bak`. That is the
+  way back to the older Kogge; the first start that finds the database in use for a week longer
+  deletes it: it may be as large as all that is buffered, and holds readings of its time.
 - A database from a newer version is refused, and not touched.
 """
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Sequence
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Final
 
 from gateway.errors import StoreError
+
+KEPT: Final = 7 * 24 * 3600.0  # seconds
 
 
 def schema() -> list[str]:
@@ -43,11 +49,30 @@ def backup_path(path: Path, version: int) -> Path:
 
 
 def back_up(connection: sqlite3.Connection, target: Path) -> None:
-    """A consistent copy, readable by its owner only: it holds session keys."""
+    """A consistent copy, readable by its owner only: it holds session keys. None, or all of it."""
     target.unlink(missing_ok=True)
     target.touch(mode=0o600)
-    with closing(sqlite3.connect(target)) as copy:
-        connection.backup(copy)
+    try:
+        with closing(sqlite3.connect(target)) as copy:
+            connection.backup(copy)
+    except sqlite3.Error:
+        target.unlink()
+        raise
+
+
+def remove_old_copies(path: Path, scripts: Sequence[str]) -> None:
+    """Before the database is opened, which writes to it."""
+    last = max(_written(path), _written(Path(f"{path}-wal")))
+    for version in range(1, len(scripts)):
+        copy = backup_path(path, version)
+        if last - _written(copy, last) > KEPT:
+            copy.unlink()
+
+
+def _written(file: Path, absent: float = 0.0) -> float:
+    with suppress(FileNotFoundError):
+        return file.stat().st_mtime
+    return absent
 
 
 def _apply(connection: sqlite3.Connection, scripts: list[str], version: int) -> None:

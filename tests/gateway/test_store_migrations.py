@@ -1,5 +1,6 @@
 """From every older version to this one; all or nothing; never from a newer one."""
 
+import os
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -124,6 +125,44 @@ async def test_database_is_copied_before_it_is_migrated(
     assert (version(copy), version(world.path)) == (NOW, NOW + 1)
     assert tables_of(world.path) - tables_of(copy) == {"added"}
     assert copy.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("old", ["0002", f"{NOW - 1:04}"])
+@pytest.mark.parametrize(("days", "kept"), [(0, True), (6.9, True), (7.1, False)])
+async def test_copy_is_kept_for_a_week_of_use(
+    world: World, old: str, days: float, *, kept: bool
+) -> None:
+    """Nobody deletes it otherwise, and it may be as large as all that is buffered (D3)."""
+    restore(DATABASES / f"{old}.sql", world.path)
+    world.key_file.write_text(OLD_KEY.hex())
+    async with world.store():
+        pass
+    copy = backup_path(world.path, int(old))
+    written = world.path.stat().st_mtime
+    os.utime(copy, (written - days * 86400,) * 2)
+    async with world.store() as store:
+        assert (await store.load()).sessions
+    assert copy.exists() == kept
+
+
+async def test_copy_for_which_there_is_no_room_is_none_and_the_database_as_it_was(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restore(DATABASES / f"{NOW - 1:04}.sql", world.path)
+    connect = sqlite3.connect
+
+    def full(database: Any, **more: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(database, **more)
+        if str(database).endswith(".bak"):
+            connection.execute("PRAGMA max_page_count = 2")
+        return connection
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite3, "connect", full)
+        with pytest.raises(StoreError, match="full"):
+            await Store.open(world.path)
+    assert version(world.path) == NOW - 1
+    assert list(world.path.parent.glob("*.bak")) == []
 
 
 async def test_migration_that_fails_leaves_the_database_as_it_was(

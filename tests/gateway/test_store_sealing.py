@@ -337,28 +337,6 @@ async def test_writing_anew_that_fails_is_told_and_done_by_the_next_start(
     assert_no_plain_key(world.path.parent, PLAIN)
 
 
-@pytest.mark.parametrize(("days", "kept"), [(0, True), (6.9, True), (7.1, False)])
-async def test_copy_with_plain_keys_is_kept_for_a_week_of_use(
-    world: World, days: float, kept: bool
-) -> None:
-    old_database(world.path)
-    await known(world)
-    copy = backup_path(world.path, 2)
-    written = world.path.stat().st_mtime
-    os.utime(copy, (written - days * 86400,) * 2)
-    await known(world)
-    assert copy.exists() == kept
-
-
-async def test_copy_of_later_versions_holds_sealed_keys_and_stays(world: World) -> None:
-    await keep(world, joined())
-    copy = backup_path(world.path, 3)
-    copy.write_bytes(b"")
-    os.utime(copy, (0, 0))
-    await known(world)
-    assert copy.exists()
-
-
 # never shown
 
 
