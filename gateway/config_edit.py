@@ -21,6 +21,7 @@ import msgspec
 from gateway import config, file_edit, settings
 from gateway.config import Config
 from gateway.errors import ConfigError
+from gateway.files import read_toml, toml_of
 
 Tables = dict[str, Any]
 
@@ -49,7 +50,7 @@ def change(file: Path, wanted: Mapping[str, str]) -> list[Set]:
     found = {key: typed(key, text, file) for key, text in wanted.items()}
     with file_edit.alone(file) as real:
         text = before = real.read_bytes().decode()
-        was = tomllib.loads(before)
+        was = read_toml(real)
         for key, value in found.items():
             table, _, name = key.partition(".")
             text = with_key(text, table, name, value)
@@ -69,7 +70,7 @@ def typed(key: str, text: str, file: Path) -> Any:
     shape = shape_of(key, file)
     readings: list[Any] = [text]
     with suppress(tomllib.TOMLDecodeError):
-        readings.append(tomllib.loads(f"x = {text}")["x"])
+        readings.append(toml_of(f"x = {text}")["x"])
     for reading in readings:
         try:
             msgspec.convert(reading, shape)
@@ -154,7 +155,7 @@ def _with_value(body: str, value: str) -> str:
 
 def _is_toml(lines: list[str]) -> bool:
     try:
-        tomllib.loads("".join(lines))
+        toml_of("".join(lines))
     except tomllib.TOMLDecodeError:
         return False
     return True

@@ -15,7 +15,7 @@ from typing import Any
 
 from gateway.board.radio_plan_text import quoted
 from gateway.errors import ConfigError
-from gateway.files import read_toml
+from gateway.files import read_toml, toml_of
 
 
 def value(found: object) -> str:
@@ -30,7 +30,7 @@ def value(found: object) -> str:
 def tables(text: str, file: Path) -> dict[str, Any]:
     """Of a text that has been edited. Raises ConfigError."""
     try:
-        return tomllib.loads(text)
+        return toml_of(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(
             file, "", None, f"would not be valid TOML any more ({error}): edit it by hand"

@@ -28,10 +28,18 @@ def shipped() -> Path:
     raise ConfigError(candidates[0], "", None, "Kogge's own data is missing: install it again")
 
 
+def toml_of(text: str) -> dict[str, Any]:
+    """A text's tables. Raises TOMLDecodeError, also for brackets that would use up the stack."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise tomllib.TOMLDecodeError("nested too deep") from None
+
+
 def read_toml(file: Path) -> dict[str, Any]:
     """The file's tables; ConfigError or PermissionError in plain words."""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return toml_of(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(
             file, "", None, f"there is no such file; start from the examples in {shipped()}"
@@ -47,8 +55,6 @@ def read_toml(file: Path) -> dict[str, Any]:
         raise ConfigError(file, "", None, f"is not UTF-8 text (byte {error.start})") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(file, "", None, f"is not valid TOML: {error}") from None
-    except RecursionError:
-        raise ConfigError(file, "", None, "is nested too deep to be a configuration") from None
 
 
 def is_public(file: Path) -> bool:

@@ -19,7 +19,7 @@ from drivers.sx1302.firmware import KNOWN
 from gateway import config
 from gateway.config import Config
 from gateway.errors import BackupError
-from gateway.files import DATABASE
+from gateway.files import DATABASE, toml_of
 from gateway.store import sealing
 
 MANIFEST: Final = "manifest.json"
@@ -188,7 +188,7 @@ def with_eui(content: bytes, eui: str) -> bytes:
 
 def _tables(content: bytes) -> dict[str, Any]:
     try:
-        return tomllib.loads(content.decode())
+        return toml_of(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BackupError(f"a configuration file of the backup is not TOML: {error}") from error
 

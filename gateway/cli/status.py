@@ -25,8 +25,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     arguments_for_the_socket(parser)
     parser.add_argument("--watch", action="store_true", help="again every 2 s, until Ctrl-C")
     parser.add_argument("--plain", action="store_true", help="no colours, one line a part")
-    parser.add_argument("--json", action="store_true", help="one object as the last line")
-    parser.add_argument("--metrics", action="store_true", help="the metrics as Prometheus has them")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one object as the last line")
+    form.add_argument("--metrics", action="store_true", help="the metrics as Prometheus has them")
 
 
 def arguments_for_the_socket(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,6 @@
 """
 
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +18,7 @@ from gateway import file_edit
 from gateway.codecs.catalogue import Catalogue
 from gateway.devices import devices_toml
 from gateway.errors import ConfigError
-from gateway.files import read_toml
+from gateway.files import read_toml, toml_of
 
 Fields = Mapping[str, Any]
 Tables = list[dict[str, Any]]
@@ -41,7 +40,7 @@ def remove(file: Path, dev_eui: str, catalogue: Catalogue) -> None:
         return [one for one in before if one.get("dev_eui") != dev_eui]
 
     def cut(text: str) -> str:
-        euis = [one.get("dev_eui") for one in tomllib.loads(text).get("device", [])]
+        euis = [one.get("dev_eui") for one in toml_of(text).get("device", [])]
         if dev_eui not in euis:
             raise ConfigError(file, "dev_eui", dev_eui, "no device in it has this DevEUI")
         return without(text, euis.index(dev_eui))

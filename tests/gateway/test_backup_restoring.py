@@ -14,6 +14,7 @@ from lamp_post import APP_KEY, write_files
 
 from gateway.backup import contents, sealed
 from gateway.cli import main
+from gateway.errors import BackupError
 from gateway.northbound import names
 from gateway.store import copying
 from gateway.store import secret as sealed_note
@@ -186,3 +187,8 @@ def test_copy_of_ten_thousand_sessions_is_quick_enough_for_the_stores_thread(old
         image = copying.copy(database)
         assert time.process_time() - began < 0.5
         assert copying.held(image).sessions == 10_000
+
+
+def test_configuration_of_brackets_without_end_is_refused() -> None:
+    with pytest.raises(BackupError, match="nested too deep"):
+        contents.with_eui(b"a = " + b"[" * 100_000, EUI)

@@ -15,7 +15,7 @@ import socket_daemon
 from kogge import HOUSE, kogge
 from socket_daemon import Daemon
 
-from gateway.cli import main
+from gateway.cli import EX_USAGE, main
 from gateway.cli import status as verb
 from gateway.cli import watch as watch_verb
 from gateway.diagnostics import client
@@ -132,6 +132,13 @@ def test_status_without_a_daemon_is_69_and_tells_what_can_be_known(tmp_path: Pat
     assert found["port"] == {"name": "tty", "present": False}
     assert found["database"] == {"problem": "absent"}
     assert found["machine"]["disk"]["path"] == str(tmp_path)
+
+
+def test_metrics_are_no_json(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["status", "--metrics", "--json"])
+    assert left.value.code == EX_USAGE
+    assert "not allowed with" in capsys.readouterr().err
 
 
 def test_watching_status_ends_with_ctrl_c_and_its_exit_code(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import config, config_edit
+from gateway import config, config_edit, file_edit
 from gateway.config_edit import change, typed, with_key
 from gateway.errors import ConfigError
 
@@ -169,3 +169,15 @@ def test_every_key_of_the_shipped_file_is_set_to_what_it_is(tmp_path: Path) -> N
         table, _, name = key.partition(".")
         assert with_key(text, table, name, value) == text, key
         assert config_edit.shape_of(key, tmp_path)
+
+
+def test_brackets_without_end_are_refused_as_a_value_and_as_a_file(file: Path) -> None:
+    deep = "[" * 100_000
+    with pytest.raises(ConfigError):
+        change(file, {"mqtt.fallback_urls": deep})
+    assert file.read_text() == TEXT
+    file.write_text(f"{TEXT}x = {deep}")
+    with pytest.raises(ConfigError, match="nested too deep"):
+        change(file, {"gateway.name": "corner"})
+    with pytest.raises(ConfigError, match="nested too deep"):
+        file_edit.tables(f"x = {deep}", file)

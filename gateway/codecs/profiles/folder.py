@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from gateway.codecs.profiles import lenient_json
 from gateway.errors import GatewayError
+from gateway.files import toml_of
 
 LARGEST: Final = 1 << 20  # bytes of one file
 MOST_FILES: Final = 5000
@@ -58,8 +59,8 @@ class Folder:
 
     def toml(self, *parts: str) -> dict[str, Any]:
         try:
-            return tomllib.loads(self.text(*parts))
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
+            return toml_of(self.text(*parts))
+        except tomllib.TOMLDecodeError as error:
             raise Unusable(f"{'/'.join(parts)} is no TOML: {error}") from None
 
     def yaml(self, *parts: str) -> Any:
