@@ -7,6 +7,7 @@ import argparse
 import ast
 import errno
 import os
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from kogge import HOUSE
 
 from gateway.cli import VERBS
+from gateway.cli.heard import parsed
 from gateway.cli.language import LOCALE, Catalogue
 from gateway.cli.whole import below, summaries, whole
 
@@ -157,3 +159,46 @@ def _faults() -> set[str]:
 
 def german() -> Catalogue:
     return Catalogue((LOCALE / "de.po").read_text(encoding="utf-8"))
+
+
+TWO_WORDS = re.compile(r"[a-z]{2,} [a-z]{2,}")
+NO_SENTENCES = {
+    "command line", "not understood", "sudo systemctl restart kogge", "bold red",
+    "how long (…)", "how many (…)", "where the street is (…); US915 in sub-band 2, AU915 in 1",
+}  # fmt: skip
+"""What is compared, typed or drawn, and helps that are known whole."""
+MARKED = {"_", "mark", "plural", "add_argument", "add_parser", "_add", "ArgumentParser", "compile"}
+"""Whose arguments are translated, or are no sentence for people."""
+
+
+def unmarked() -> set[str]:
+    """Text of several words in gateway/cli that nobody translates: neither marked, nor a help, nor
+    an error's, nor a docstring.
+    """
+    known = {one for one, _ in german().sentences} | helps()
+    heard_words = {parsed(message)[1] for message in german().heard}
+    found = set()
+    for path, node in others("gateway/cli"):
+        for one in _loose(node):
+            words = skeleton(one)
+            shown = "…".join(words)
+            if not TWO_WORDS.search(shown) or "function " in shown or shown in NO_SENTENCES:
+                continue
+            if shown not in known and words not in heard_words:
+                found.add(f"{path.name}: {shown}")
+    return found
+
+
+def _loose(node: ast.AST) -> Iterator[ast.expr]:
+    """The texts right below a node, where it translates none of them."""
+    if isinstance(node, ast.Expr):
+        return
+    if isinstance(node, ast.Call):
+        name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        if name in MARKED:
+            return
+    if isinstance(node, ast.JoinedStr):
+        return
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Constant | ast.JoinedStr):
+            yield child

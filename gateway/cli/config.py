@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from gateway.cli.language import mark
+from gateway.cli.heard import heard
+from gateway.cli.language import _, mark
 from gateway.cli.status import arguments_for_the_socket
 from gateway.errors import ConfigError
 
@@ -104,9 +105,10 @@ def _tell(
     """What was written, what was not, and, last, what to put into kogge.toml."""
     from gateway.board.radio_plan_text import quoted
 
-    print(f"written: {board}\nwritten: {plan}")
+    for file in (board, plan):
+        print(_("written: {file}", file=file))
     for key, why in left_out:
-        print(f"left out: {key}: {why}")
-    print("\nPut this into kogge.toml, then: kogge config check\n\n[concentrator]")
+        print(_("left out: {key}: {why}", key=key, why=heard(why)))
+    print("\n" + _("Put this into kogge.toml, then: kogge config check") + "\n\n[concentrator]")
     for key, value in keys.items():
         print(f"{key} = {quoted(value) if isinstance(value, str) else value}")

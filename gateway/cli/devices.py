@@ -9,8 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from gateway.cli import EX_USAGE
+from gateway.cli import EX_USAGE, complain
 from gateway.cli.devices_known import Known, dev_eui, known, unknown
+from gateway.cli.language import _
 from gateway.cli.status import arguments_for_the_socket
 
 HELP = "The end devices: how each is heard; bring them in by QR code, table or hand, take them out."
@@ -125,8 +126,7 @@ def _keys(args: argparse.Namespace) -> dict[str, str]:
 def _watch(args: argparse.Namespace) -> int:
     """Its picture on a terminal, else a line for each uplink."""
     if args.keys:
-        print("kogge: --keys is not for watching", file=sys.stderr)
-        return EX_USAGE
+        return complain(_("--keys is not for watching"), EX_USAGE)
     from gateway.cli.devices_words import detail
 
     whole = sys.stdout.isatty() and not args.json

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.cli import EX_FAILED, EX_USAGE
+from gateway.cli import EX_FAILED, EX_USAGE, complain
 from gateway.cli.devices_known import catalogue_of, device_file_of, lines
 from gateway.cli.heard import heard
 from gateway.cli.language import _, plural
@@ -83,8 +83,7 @@ def _import(args: argparse.Namespace) -> int:
         devices = spreadsheet.load(args.file)
         devices_toml.check({"device": devices}, args.file, catalogue_of(args))
     if not devices:
-        print(f"kogge: {args.file} has no device in it", file=sys.stderr)
-        return EX_FAILED
+        return complain(_("{file} has no device in it", file=args.file), EX_FAILED)
     return _bring(args, devices)
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.cli import EX_FAILED, EX_UNAVAILABLE
+from gateway.cli import EX_FAILED, EX_UNAVAILABLE, complain
+from gateway.cli.language import _
 from gateway.cli.status import socket_path
 from gateway.errors import ControlError, GatewayError
 
@@ -145,9 +146,9 @@ def dev_eui(text: str) -> str:
 
 
 def unknown(dev_eui: str) -> int:
-    print(
-        f"kogge: no device in devices.toml has the DevEUI {dev_eui}; kogge devices list shows those"
-        f" that are there, kogge why {dev_eui} whether it was heard",
-        file=sys.stderr,
+    told = _(
+        "no device in devices.toml has the DevEUI {dev_eui}; kogge devices list shows those that"
+        " are there, kogge why {dev_eui} whether it was heard",
+        dev_eui=dev_eui,
     )
-    return EX_FAILED
+    return complain(told, EX_FAILED)

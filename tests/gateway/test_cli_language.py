@@ -32,6 +32,10 @@ def test_every_sentence_has_a_german_one_and_none_is_stale() -> None:
     assert there - wanted - {(one, 0) for one in helps} == set()
 
 
+def test_no_text_of_the_command_line_is_left_unmarked() -> None:
+    assert catalogue.unmarked() == set()
+
+
 def test_every_help_has_a_german_one() -> None:
     """Verbs, actions, arguments, options, and argparse's own headings."""
     helps, there = catalogue.helps(), set(catalogue.german().sentences)
