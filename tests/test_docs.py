@@ -1,15 +1,22 @@
 """The documents say what is: every verb, key, path and command in them exists or works."""
 
 import re
-import shlex
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import commands as commands_file
 import configuration as configuration_file
 import msgspec
 import pytest
+from documented import (
+    DOCUMENTS,
+    ELSEWHERE,
+    NOT_HERE,
+    SHELL,
+    commands,
+    kogge_commands,
+    text,
+)
 from kogge import HOUSE, kogge
 
 from gateway import cli, files
@@ -22,35 +29,7 @@ from gateway.diagnostics import frames
 from gateway.live_config import LIVE
 from gateway.lorawan.outcome import DropReason
 
-README = (HOUSE / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = [*sorted(HOUSE.glob("*.md")), *sorted((HOUSE / "docs").glob("*.md"))]
-SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
-
-
-def text(document: Path) -> str:
-    return document.read_text(encoding="utf-8")
-
-
-def commands(document: Path) -> Iterator[list[str]]:
-    """The words of each line in a document's shell blocks, without its comment."""
-    for block in SHELL.findall(text(document)):
-        for line in block.replace("\\\n", "").splitlines():
-            for command in re.split(r"&&|\|", line):
-                words = shlex.split(command, comments=True)
-                if words:
-                    yield words[1:] if words[0] == "sudo" else words
-
-
-def kogge_commands() -> list[list[str]]:
-    """What follows `kogge` in each such command of all documents."""
-    found = [
-        words[1:]
-        for document in DOCUMENTS
-        for words in commands(document)
-        if words[0].rpartition("/")[2] == "kogge"
-    ]
-    assert found
-    return found
+README = text(HOUSE / "README.md")
 
 
 def test_readme_shows_every_verb_and_no_other() -> None:
@@ -73,6 +52,12 @@ def test_every_kogge_command_of_the_documents_is_understood(
     """The parser takes it; what it does is another test's."""
     monkeypatch.setattr(f"gateway.cli.{words[0]}.run", lambda args: 0)
     assert main(words) == 0
+
+
+def test_whatever_else_the_documents_have_typed_is_known_where_it_runs() -> None:
+    typed = {words[0] for document in DOCUMENTS for words in commands(document)}
+    typed = {"kogge" if word.endswith("/kogge") else word for word in typed}
+    assert typed - ELSEWHERE.keys() == typed & NOT_HERE.keys()
 
 
 def test_reference_of_the_commands_is_what_the_parser_says() -> None:
