@@ -33,11 +33,12 @@ certificates stand in files, and their paths are here. The devices have
 """
 TABLES = {
     "gateway": "This gateway, and where its files are.",
-    "concentrator": "The radio board, its region and channels "
+    "concentrator": "The radio board ([hardware.md](hardware.md)), its region and channels "
     "([install.md](install.md#board-and-region)).",
     "lorawan": "The network that this gateway is to its devices ([lorawan.md](lorawan.md)).",
     "mqtt": "The line to the city ([mqtt.md](mqtt.md)).",
-    "store": "The buffer: how soon a reading is on disk, and how much of the disk it may have.",
+    "store": "The buffer: how soon a reading is on disk, and how much of the disk it may have "
+    "([capacity](operations.md#capacity-and-retention)).",
     "clock": "Whose time is trusted.",
     "metrics": "For Prometheus ([metrics.md](metrics.md)).",
     "log": "What the log may cost the card ([metrics.md](metrics.md#the-log)).",

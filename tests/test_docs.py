@@ -1,7 +1,9 @@
 """The documents say what is: every verb, key, path and command in them exists or works."""
 
+import ast
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import commands as commands_file
@@ -185,11 +187,49 @@ def test_every_key_of_a_device_is_shown_in_the_shipped_file() -> None:
     assert {name for name in names if f"# {name} = " not in example} == set()
 
 
-def test_drop_reasons_that_the_installation_guide_explains_exist() -> None:
-    guide = text(HOUSE / "docs" / "install.md")
-    explained = set(re.findall(r"dropped: `([a-z_]+)`", guide))
+TROUBLE = text(HOUSE / "docs" / "troubleshooting.md")
+
+
+def test_drop_reasons_that_are_explained_exist() -> None:
+    explained = set(re.findall(r"dropped: `([a-z_]+)`", TROUBLE))
     assert explained
     assert explained <= set(DropReason)
+
+
+def test_what_kogge_is_quoted_with_it_says() -> None:
+    """`…` in a quotation is what differs from time to time."""
+    parts = {
+        part.strip()
+        for words in re.findall(r'"([^"]+)"', re.sub(r"`[^`]*`", "", TROUBLE))
+        for part in words.split("…")
+        if len(part.strip()) > 2
+    }
+    assert len(parts) > 20
+    said = "\n".join(sentences())
+    assert {part for part in parts if part not in said} == set()
+
+
+def sentences() -> Iterator[str]:
+    """Every text in the sources; adjacent pieces are one."""
+    for room in ("gateway", "drivers"):
+        for source in (HOUSE / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(text(source))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield node.value
+
+
+def slug(heading: str) -> str:
+    """As GitHub makes an anchor of it."""
+    plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading)
+    return re.sub(r"[^\w\- ]", "", plain.strip().lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_into_a_page_find_their_heading(document: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#:]*\.md)?#([^)]+)\)", text(document)):
+        page = document.parent / target if target else document
+        headings = re.findall(r"^#+ (.+)$", text(page), re.MULTILINE)
+        assert anchor in map(slug, headings), f"{target}#{anchor}"
 
 
 def test_periods_that_both_privacy_pages_promise_are_the_defaults_and_bounds() -> None:

@@ -9,6 +9,7 @@ import asyncio
 import json
 import re
 import shlex
+import shutil
 import signal
 import socket
 import sys
@@ -37,6 +38,8 @@ INSTEAD = {
     "/media/stick/": "{place}/stick/",
     "/tmp/kogge-board": "{place}/another-board",
     "/tmp/kogge/": "{place}/",
+    "/var/backups/": "{place}/stick/",
+    "/root/kogge-passphrase": "{place}/pass",
     "/dev/ttyACM0": "{place}/tty",
     "127.0.0.1:4406": "127.0.0.1:0",
     f"{DEVICE} --watch": "70b3d57ed0000001 --watch",  # one that speaks
@@ -52,7 +55,7 @@ UNTIL_CTRL_C = (
 )  # fmt: skip
 AT_REST = ("run", "buffer repair", "radio start", "radio listen", "radio scan", "radio send",
            "restore")  # fmt: skip
-LAST = ("buffer purge", "config set mqtt.password", "devices remove", "backup", "restore")
+LAST = ("buffer purge", "devices remove", "backup", "restore")
 IN_A_PROCESS = ("radio", "restore", "backup")
 """They look after Ctrl-C: no thread may."""
 FIRST = dict.fromkeys(("devices qr", "devices add", "devices imp"), f"devices remove {DEVICE}")
@@ -108,12 +111,14 @@ class Typed:
         if words[0] in ("backup", "restore"):
             words += ["--passphrase-file", f"{self.place}/pass"]
         if "--config" not in words and WITH_CONFIG & {words[0], " ".join(words[:2])}:
-            words += ["--config", str(self.config(words[0]))]
+            words += ["--config", str(self.config(line))]
         return words
 
-    def config(self, verb: str) -> Path:
-        """Each restore finds a new box."""
-        if verb != "restore":
+    def config(self, line: str) -> Path:
+        """Each restore finds a new box; what is set, which may be another broker, is set aside."""
+        if line.startswith("config set"):
+            return self.place / "aside" / "kogge.toml"
+        if not line.startswith("restore"):
             return self.place / "kogge.toml"
         self.boxes += 1
         return self.place / f"box-{self.boxes}" / "kogge.toml"
@@ -178,6 +183,10 @@ def written(place: Path) -> None:
     (place / "global_conf.json").write_text(json.dumps({"SX130x_conf": conf, "gateway_conf": {}}))
 
 
+def all_but_toml(_: str, names: list[str]) -> list[str]:
+    return [name for name in names if name not in ("kogge.toml", "devices.toml")]
+
+
 @asynccontextmanager
 async def speaking(sky: Sky) -> AsyncIterator[None]:
     """A device that always has something to say."""
@@ -206,6 +215,7 @@ async def test_every_command_of_the_documents_runs(
     typed = Typed(tmp_path)
     async with mosquitto(tmp_path) as broker, board(tmp_path / "tty") as (_, sky):
         file = await asyncio.to_thread(write_files, tmp_path, broker.port)
+        await asyncio.to_thread(shutil.copytree, tmp_path, tmp_path / "aside", ignore=all_but_toml)
         async with daemon(file) as gateway:
             await gateway.receiving()
             async with speaking(sky):
