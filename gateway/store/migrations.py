@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.errors import StoreError
+from gateway.store.opening import rename
 
 KEPT: Final = 7 * 24 * 3600.0  # seconds
 
@@ -49,15 +50,19 @@ def backup_path(path: Path, version: int) -> Path:
 
 
 def back_up(connection: sqlite3.Connection, target: Path) -> None:
-    """A consistent copy, readable by its owner only: it holds session keys. None, or all of it."""
-    target.unlink(missing_ok=True)
-    target.touch(mode=0o600)
+    """A consistent copy, readable by its owner only: it holds session keys. It has its name when it
+    is whole and on disk: an upgrade that goes back puts it in the database's place.
+    """
+    new = target.with_name(f"{target.name}.new")
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600)
     try:
-        with closing(sqlite3.connect(target)) as copy:
+        with closing(sqlite3.connect(new)) as copy:
             connection.backup(copy)
     except sqlite3.Error:
-        target.unlink()
+        new.unlink()
         raise
+    rename(new, target)
 
 
 def remove_old_copies(path: Path, scripts: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""How the database's file is opened: for use, for reading only, and its lock.
+"""How the database's file is opened: for use, for reading only, and its lock; and renamed.
 
 - `NAME.lock` is held (flock) as long as the database is open: there is never a second connection,
   and SQLite is told so (`locking_mode=EXCLUSIVE`), so it needs no shared memory.
@@ -95,3 +95,13 @@ def _open_lock(file: Path) -> int:
         if not file.exists():
             raise
         return os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+
+
+def rename(old: Path, new: Path) -> None:
+    """On disk when this returns."""
+    old.rename(new)
+    directory = os.open(new.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -5,12 +5,12 @@
   the next: `finish`, at each start, ends what a power cut has interrupted.
 """
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from gateway.store.opening import rename
 from gateway.store.salvage import Salvaged, salvage
 
 KEPT: Final = 2
@@ -25,7 +25,7 @@ def quarantine(path: Path, scripts: Sequence[str]) -> tuple[Path, Salvaged]:
     found = salvage(path, new, scripts)
     numbers = _numbers(path)
     moved = _damaged(path, max(numbers, default=0) + 1)
-    _rename(path, moved)
+    rename(path, moved)
     _take_place(path, new, moved)
     for number in sorted(numbers)[: len(numbers) + 1 - KEPT]:
         _remove(_damaged(path, number))
@@ -52,23 +52,13 @@ def _take_place(path: Path, new: Path, moved: Path) -> None:
     for suffix in BESIDE:
         file = Path(f"{path}{suffix}")
         if file.exists():
-            _rename(file, Path(f"{moved}{suffix}"))
-    _rename(new, path)
+            rename(file, Path(f"{moved}{suffix}"))
+    rename(new, path)
 
 
 def _remove(damaged: Path) -> None:
     for suffix in ("", *BESIDE):
         Path(f"{damaged}{suffix}").unlink(missing_ok=True)
-
-
-def _rename(old: Path, new: Path) -> None:
-    """On disk when this returns."""
-    old.rename(new)
-    directory = os.open(new.parent, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def _new(path: Path) -> Path:

@@ -20,7 +20,7 @@ from gateway.errors import StoreError
 from gateway.lorawan.duty_cycle import Spent
 from gateway.lorawan.order import Order, Queued
 from gateway.lorawan.session import Changes, Join, Rejoin
-from gateway.store import quarantine, tables
+from gateway.store import opening, quarantine, tables
 from gateway.store.database import Store
 from gateway.store.numbers import BLOCK
 
@@ -425,7 +425,7 @@ async def test_power_cut_in_the_middle_of_it_loses_nothing(
         if steps == step:
             raise SystemExit
 
-    rename = quarantine._rename
+    rename = opening.rename
 
     def renamed(old: Path, new: Path) -> None:
         die()
@@ -433,7 +433,7 @@ async def test_power_cut_in_the_middle_of_it_loses_nothing(
         die()
 
     with monkeypatch.context() as patch:
-        patch.setattr(quarantine, "_rename", renamed)
+        patch.setattr(quarantine, "rename", renamed)
         try:
             await (await Store.open(world.path)).close()
         except StoreError:

@@ -153,7 +153,7 @@ async def test_copy_for_which_there_is_no_room_is_none_and_the_database_as_it_wa
 
     def full(database: Any, **more: Any) -> sqlite3.Connection:
         connection: sqlite3.Connection = connect(database, **more)
-        if str(database).endswith(".bak"):
+        if ".bak" in str(database):
             connection.execute("PRAGMA max_page_count = 2")
         return connection
 
@@ -162,7 +162,28 @@ async def test_copy_for_which_there_is_no_room_is_none_and_the_database_as_it_wa
         with pytest.raises(StoreError, match="full"):
             await Store.open(world.path)
     assert version(world.path) == NOW - 1
-    assert list(world.path.parent.glob("*.bak")) == []
+    assert list(world.path.parent.glob("*.bak*")) == []
+
+
+async def test_copy_has_its_name_only_when_it_is_whole(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upgrade that goes back meanwhile would put half of one in the database's place."""
+    restore(DATABASES / f"{NOW - 1:04}.sql", world.path)
+    connect, found = sqlite3.connect, list[bool]()
+
+    def look(database: Any, **more: Any) -> sqlite3.Connection:
+        if ".bak" in str(database):
+            found.append(backup_path(world.path, NOW - 1).exists())
+        connection: sqlite3.Connection = connect(database, **more)
+        return connection
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite3, "connect", look)
+        async with world.store():
+            pass
+    assert found == [False]
+    assert [copy.name for copy in world.path.parent.glob("*.bak*")] == [f"kogge.db.v{NOW - 1}.bak"]
 
 
 async def test_migration_that_fails_leaves_the_database_as_it_was(
