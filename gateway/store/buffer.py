@@ -23,6 +23,7 @@ Live records wait in memory for at most W; then they are on disk, leave memory, 
 backlog. A segment on disk is deleted, with a coming commit, when all of its records are delivered;
 a crash in between delivers them again. Times are seconds of `now`; wall time is the clock's.
 
+- taking_in.py: what comes in, also without the disk.
 - handing_out.py: whose turn it is, and what becomes of a batch.
 - rounds.py: what is written when. commits.py: what stands in one commit. reconciling.py: what the
   disk has when it is back.
@@ -32,13 +33,11 @@ a crash in between delivers them again. Times are seconds of `now`; wall time is
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from weakref import WeakValueDictionary
 
 from gateway.clock import Clock, age
-from gateway.errors import DiskFault, StoreError
 from gateway.lorawan.correlations import Correlations
-from gateway.lorawan.session import NO_CHANGES, Changes, Session
-from gateway.records import Event, Reading, Record
+from gateway.lorawan.session import Changes, Session
+from gateway.records import Reading, Record
 from gateway.replay import Command
 from gateway.store import tables
 from gateway.store.bounds import NO_BOUNDS, Bounds, Reason
@@ -47,10 +46,10 @@ from gateway.store.contents import Contents
 from gateway.store.database import Store
 from gateway.store.giving_up import GivingUp
 from gateway.store.handing_out import Batch, HandingOut
-from gateway.store.lanes import Entry, Segment
 from gateway.store.reconciling import reconcile
 from gateway.store.rounds import Rounds
-from gateway.store.unwritten import GIVEN_UP, Unwritten
+from gateway.store.taking_in import TakingIn
+from gateway.store.unwritten import Unwritten
 
 __all__ = ["Batch", "Buffer"]
 
@@ -60,6 +59,9 @@ UNTIMED = Clock(lambda: "unsynchronised", "")
 
 class Buffer:
     """For one forwarder: it calls `next_batch`, then one of `delivered`, `returned` and `park`."""
+
+    _giving_up: GivingUp
+    _rounds: Rounds
 
     def __init__(
         self,
@@ -85,7 +87,6 @@ class Buffer:
         self._clock = clock
         self._archive_seconds = archive
         self._correlations = correlations or Correlations()
-        self._undecoded: WeakValueDictionary[str, Entry] = WeakValueDictionary()
 
     async def open(self) -> None:
         """Learns how much is on disk from the runs before."""
@@ -99,22 +100,33 @@ class Buffer:
             archive_seconds=self._archive_seconds,
             correlations=self._correlations,
         )
-        self._lanes, self._out, self._arrived = has.lanes, has.out, has.arrived
-        self._sequence, self._chores = has.sequence, has.chores
+        self._lanes, self._sequence, self._chores = has.lanes, has.sequence, has.chores
         self.archive, self.replays, self.walks = has.archive, has.replays, has.walks
+        self._commits = Commits(has)
+        self._taking_in = TakingIn(
+            has,
+            self._commits,
+            make_room=lambda records: self._giving_up.make_room(records),
+            forgotten=lambda lost: self._giving_up.forgotten(lost),
+            hurry=lambda: self._rounds.hurry(),
+        )
         self._giving_up = GivingUp(
             self._store,
             self._lanes,
-            self._tell,
+            self._taking_in.tell,
             self._now,
             self.archive,
             bounds=self._bounds,
             clock=self._clock,
             first=self._sequence.next,
         )
-        self._commits = Commits(has)
         self._rounds = Rounds(
-            has, self._commits, self._giving_up, self._slack, keep=self.keep, kept=self._kept
+            has,
+            self._commits,
+            self._giving_up,
+            self._slack,
+            keep=self.keep,
+            kept=self._taking_in.kept,
         )
         self._handing_out = HandingOut(
             has,
@@ -182,25 +194,11 @@ class Buffer:
 
     def add(self, record: Record, session: Session | None = None) -> None:
         """A live record, to the forwarder at once, safe within W. `session` has changed with it."""
-        self._add([Entry(record, self._now())])
+        self._taking_in.add([record])
         if session is None:
             self._rounds.hurry()
         else:
             self.touch(session)
-
-    def _add(self, entries: Sequence[Entry]) -> None:
-        """Live, in memory alone."""
-        self._unwritten.add(entries)
-        self._enter(entries)
-        if self.failing and self._unwritten.too_many():
-            self._give_up_unwritten()
-
-    def _give_up_unwritten(self) -> None:
-        """D1c: of those that are in a batch none is given up."""
-        lost = self._lanes.give_up_unwritten(GIVEN_UP)
-        self._unwritten.wake()
-        if lost:
-            self._add([Entry(event, self._now()) for event in self._giving_up.forgotten(lost)])
 
     def touch(self, session: Session) -> None:
         """D1b: its f_cnt_up has changed, whether or not a record came with it."""
@@ -214,84 +212,17 @@ class Buffer:
         remembered of commands raises DiskFault. Then, as with any other StoreError, none of it has
         been taken in.
         """
-        may_go_on = not any(command.number or not command.done for command in commands)
-        entries = [Entry(record, self._now()) for record in records]
-        try:
-            await self._giving_up.make_room(len(records))
-        except DiskFault:
-            if not may_go_on:
-                raise
-            self._chores.owe(changes, self._now())
-            self._go_on(entries, changes)
-            return False
-        begun = self.replays.begin(commands)
-
-        def ended(error: StoreError | None) -> None:
-            self.replays.ended(begun, error)
-            if error is None:
-                self._kept(entries)
-            if isinstance(error, DiskFault) and may_go_on:
-                self._go_on(entries, changes)
-
-        try:
-            await self._commits.commit(entries, changes, ended, commands=begun)
-        except DiskFault:
-            if not may_go_on:
-                raise
-            return False
-        return True
+        return await self._taking_in.keep(records, changes, commands)
 
     async def safe(self, wanted: Callable[[Record], bool]) -> bool:
         """D1c: returns when those that memory alone has are safe; False: one was given up."""
         return await self._unwritten.safe(wanted)
 
-    def _kept(self, entries: Sequence[Entry]) -> None:
-        self._enter(entries)
-        self._rounds.hurry()
-
-    def _enter(self, entries: Sequence[Entry]) -> None:
-        self._lanes.enter(entries)
-        for entry in entries:
-            if isinstance(entry.record, Reading) and entry.record.undecoded:
-                self._undecoded[entry.record.id] = entry
-        self._arrived.set()
-
     def replace(self, decoded: Reading) -> None:
         """D1d: its codec has answered. Without effect on what has left memory meanwhile: that is
         decoded on its way out.
         """
-        entry = self._undecoded.pop(decoded.id, None)
-        if entry is not None:
-            entry.record = decoded
-
-    def _go_on(self, entries: Sequence[Entry], changes: Changes) -> None:
-        """Without the disk. What tells of changes is told with them."""
-        held = [e for e in entries if changes != NO_CHANGES and not isinstance(e.record, Reading)]
-        self._unwritten.hold(held)
-        self._add([entry for entry in entries if entry not in held])
-        self._rounds.hurry()
-
-    async def _tell(
-        self,
-        gaps: Sequence[Event],
-        given_up: Sequence[Segment],
-        then: Callable[[StoreError | None], None],
-        staying: Sequence[tables.Segment],
-        stood: Callable[[], None] | None,
-    ) -> None:
-        """D3: gap events come in, and the segments that they tell of go, but for what of them is
-        staying; in one transaction.
-        """
-        entries = [Entry(event, self._now()) for event in gaps]
-
-        def ended(error: StoreError | None) -> None:
-            then(error)
-            if error is None:
-                self._kept(entries)
-
-        await self._commits.commit(
-            entries, Changes(), ended, given_up=given_up, staying=staying, stood=stood
-        )
+        self._taking_in.replace(decoded)
 
     async def purge(self, unwanted: Callable[[Record], bool]) -> int:
         """A technician gives these up: told to the city as any that are given up. How many went;
@@ -376,5 +307,4 @@ class Buffer:
         await self._rounds.resume(everything)
 
     def _reconcile(self, found: tables.Found) -> None:
-        lost = reconcile(self._has, self._commits, self._giving_up, found)
-        self._add([Entry(event, self._now()) for event in lost])
+        self._taking_in.add(reconcile(self._has, self._commits, self._giving_up, found))

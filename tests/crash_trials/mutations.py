@@ -23,6 +23,7 @@ from gateway.store.buffer import Buffer
 from gateway.store.database import Store
 from gateway.store.lanes import Segment
 from gateway.store.tables import Write
+from gateway.store.taking_in import TakingIn
 
 LATE = 3.0  # seconds, after RX2
 
@@ -91,10 +92,10 @@ def _ids_of_the_run() -> None:
 
 
 def _gaps_not_told() -> None:
-    tell = Buffer._tell
+    tell = TakingIn.tell
 
     async def silent(
-        self: Buffer,
+        self: TakingIn,
         gaps: Sequence[Event],
         given_up: Sequence[Segment],
         then: Callable[[StoreError | None], None],
@@ -103,7 +104,7 @@ def _gaps_not_told() -> None:
     ) -> None:
         await tell(self, (), given_up, then, staying, None)
 
-    Buffer._tell = silent  # type: ignore[method-assign]
+    TakingIn.tell = silent  # type: ignore[method-assign]
 
 
 MUTATIONS: dict[str, Callable[[], None]] = {

@@ -205,7 +205,7 @@ async def test_d1c_memory_is_bounded_and_what_it_has_no_room_for_is_told(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unwritten, "MOST", 100)
-    monkeypatch.setattr("gateway.store.buffer.GIVEN_UP", 10)
+    monkeypatch.setattr("gateway.store.taking_in.GIVEN_UP", 10)
     async with world.buffer() as buffer:
         with sick():
             await fail(buffer, world)

@@ -113,7 +113,7 @@ async def test_of_what_waited_long_the_oldest_are_given_up_first(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unwritten, "MOST", 100)
-    monkeypatch.setattr("gateway.store.buffer.GIVEN_UP", 10)
+    monkeypatch.setattr("gateway.store.taking_in.GIVEN_UP", 10)
     async with world.buffer() as buffer:
         with sick():
             await heard(buffer, world, range(100))

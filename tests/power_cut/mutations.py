@@ -15,6 +15,7 @@ from gateway.store.buffer import Buffer
 from gateway.store.database import Store
 from gateway.store.lanes import Segment
 from gateway.store.tables import Write
+from gateway.store.taking_in import TakingIn
 
 
 def _synchronous(mode: str) -> None:
@@ -50,10 +51,10 @@ def _copy_not_synced() -> None:
 
 
 def _gap_told_later() -> None:
-    tell = Buffer._tell
+    tell = TakingIn.tell
 
     async def apart(
-        self: Buffer,
+        self: TakingIn,
         gaps: Sequence[Event],
         given_up: Sequence[Segment],
         then: Callable[[StoreError | None], None],
@@ -63,7 +64,7 @@ def _gap_told_later() -> None:
         await tell(self, (), given_up, then, staying, None)
         await tell(self, gaps, (), lambda _: None, (), None)
 
-    Buffer._tell = apart  # type: ignore[method-assign]
+    TakingIn.tell = apart  # type: ignore[method-assign]
 
 
 def _accepted_before_the_commit() -> None:
