@@ -26,14 +26,22 @@ class Daemon:
 
 
 @asynccontextmanager
-async def daemon(path: Path, status: dict[str, Any]) -> AsyncIterator[Daemon]:
+async def answering(control: Control) -> AsyncIterator[Control]:
     """It answers until the block is left."""
-    one = Daemon(path, status)
-    await one.control.open()
-    task = asyncio.create_task(one.control.run(lambda: None))
-    await asyncio.sleep(0)
+    await control.open()
+    runs = asyncio.Event()
+    task = asyncio.create_task(control.run(runs.set))
+    await runs.wait()
     try:
-        yield one
+        yield control
     finally:
         task.cancel()
         await asyncio.wait({task})
+
+
+@asynccontextmanager
+async def daemon(path: Path, status: dict[str, Any]) -> AsyncIterator[Daemon]:
+    """It answers until the block is left."""
+    one = Daemon(path, status)
+    async with answering(one.control):
+        yield one

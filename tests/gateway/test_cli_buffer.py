@@ -15,6 +15,7 @@ import pytest
 from bounds_tools import damage
 from kogge import loaded_by
 from messages import check
+from socket_daemon import answering
 from store_tools import MOMENT, World, event, reading
 
 from gateway.cli import main
@@ -61,13 +62,8 @@ async def daemon(world: World) -> AsyncIterator[Buffer]:
                 )
             },
         )
-        await control.open()
-        running = asyncio.Event()
-        task = asyncio.create_task(control.run(running.set))
-        await running.wait()
-        yield buffer
-        task.cancel()
-        await asyncio.wait({task})
+        async with answering(control):
+            yield buffer
         await buffer.close()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from socket_daemon import answering
 
 from gateway import settings
 from gateway.cli import main
@@ -45,12 +46,8 @@ async def running(file: Path) -> AsyncIterator[Running]:
     one, used = Running(), await asyncio.to_thread(settings.load, file)
     answer = partial(configuring.answer, running=used, gate=one.gate, forwarder=one)
     control = Control(file.parent / "s", dict, Watch(), {"config": answer})
-    await control.open()
-    task = asyncio.create_task(control.run(lambda: None))
-    await asyncio.sleep(0)
-    yield one
-    task.cancel()
-    await asyncio.wait({task})
+    async with answering(control):
+        yield one
 
 
 async def config(action: str, file: Path, *words: str) -> int:
@@ -164,14 +161,10 @@ async def test_daemon_that_refuses_the_file_is_a_failure(
     file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     control = Control(file.parent / "s", dict, Watch(), {"config": lambda _: {"error": "no"}})
-    await control.open()
-    task = asyncio.create_task(control.run(lambda: None))
-    await asyncio.sleep(0)
-    assert await config("set", file, "gateway.name=x", "--json") == 1
-    told = last(capsys)
-    assert (told["ok"], told["reason"]) == (False, "the daemon refused: no")
-    task.cancel()
-    await asyncio.wait({task})
+    async with answering(control):
+        assert await config("set", file, "gateway.name=x", "--json") == 1
+        told = last(capsys)
+        assert (told["ok"], told["reason"]) == (False, "the daemon refused: no")
 
 
 @pytest.mark.parametrize("first", ["", 'password_file = "pw"\n'])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from forwarder_bench import Gateway, MemoryBuffer
+from socket_daemon import answering
 
 from gateway.cli import main
 from gateway.diagnostics.control import Control
@@ -21,12 +22,8 @@ async def daemon(tmp_path: Path) -> AsyncIterator[str]:
     control = Control(
         path, dict, Watch(), {"forward": lambda request: answer(gateway.forwarder, request, 3)}
     )
-    await control.open()
-    task = asyncio.create_task(control.run(lambda: None))
-    await asyncio.sleep(0)
-    yield str(path)
-    task.cancel()
-    await asyncio.wait({task})
+    async with answering(control):
+        yield str(path)
 
 
 async def forward(*words: str) -> int:

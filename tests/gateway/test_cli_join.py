@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from socket_daemon import answering
 
 from gateway.cli import main
 from gateway.diagnostics.control import Control
@@ -19,12 +20,8 @@ async def daemon(tmp_path: Path) -> AsyncIterator[str]:
     """As much of one as answers; its socket. It is closed, and time stands still."""
     path, gate = tmp_path / "kogge.sock", JoinControl(is_open=False, allow=["70b3d5", "00"])
     control = Control(path, dict, Watch(), {"join": lambda request: answer(gate, request, 1000)})
-    await control.open()
-    task = asyncio.create_task(control.run(lambda: None))
-    await asyncio.sleep(0)
-    yield str(path)
-    task.cancel()
-    await asyncio.wait({task})
+    async with answering(control):
+        yield str(path)
 
 
 async def join(*words: str) -> int:

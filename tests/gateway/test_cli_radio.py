@@ -12,6 +12,7 @@ import pytest
 from bench_board import IMAGES, bench, board, driver, write_files
 from concentrator_standin import FakeConcentrator
 from kogge import kogge, loaded_by
+from socket_daemon import answering
 
 from drivers.concentrator import ChipError, DriverError, LinkLost
 from gateway.cli import main, radio, radio_bench, radio_start
@@ -59,14 +60,9 @@ async def test_info_asks_a_running_daemon(
                   "firmware": "AGC 10", "temperature": 31.0}  # fmt: skip
     status = {"gateway": "0016c001ff10a235", "radio": radio_part}
     control = Control(tmp_path / "kogge.sock", lambda: status, Watch())
-    await control.open()
-    task = asyncio.create_task(control.run(lambda: None))
     config = await asyncio.to_thread(write_files, tmp_path)
-    try:
+    async with answering(control):
         code = await asyncio.to_thread(main, ["radio", "info", "--config", str(config), "--json"])
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
     report = json.loads(capsys.readouterr().out)
     assert code == 1
     assert (report["asked"], report["reason"]) == ("daemon", "unplugged")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from socket_daemon import answering
 
 from gateway.diagnostics import client
 from gateway.diagnostics.control import Control
@@ -23,13 +24,8 @@ from gateway.errors import ControlError
 @asynccontextmanager
 async def control(path: Path, watch: Watch) -> AsyncIterator[Control]:
     one = Control(path, lambda: {"health": "healthy"}, watch)
-    await one.open()
-    running = asyncio.Event()
-    task = asyncio.create_task(one.run(running.set))
-    await running.wait()
-    yield one
-    task.cancel()
-    await asyncio.wait({task})
+    async with answering(one):
+        yield one
 
 
 async def exchange(path: Path, line: bytes) -> Any:
@@ -105,12 +101,8 @@ async def counter(path: Path) -> AsyncIterator[asyncio.Event]:
     made.clear()
     ended = asyncio.Event()
     one = Control(path, dict, Watch(), {"count": lambda request: counting(request, ended)})
-    await one.open()
-    task = asyncio.create_task(one.run(lambda: None))
-    await asyncio.sleep(0)
-    yield ended
-    task.cancel()
-    await asyncio.wait({task})
+    async with answering(one):
+        yield ended
 
 
 async def test_an_answer_of_many_lines_ends_with_its_error_and_the_next_is_answered(

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lorawan_device import join_request
 from lorawan_network import ABP, AIR, APP_KEY, DEV_EUI, JOIN_EUI, network, otaa
+from socket_daemon import answering
 
 from drivers.concentrator import Crc, RxPacket, TxPacket, TxStatus
 from gateway.air.downlinks import lorawan_moment
@@ -52,12 +53,8 @@ async def ring(watch: Watch) -> Frames:
 async def daemon(tmp_path: Path, ring: Frames, watch: Watch) -> AsyncIterator[str]:
     """As much of one as answers; its socket."""
     control = Control(tmp_path / "kogge.sock", dict, watch, {"frames": ring.answer})
-    await control.open()
-    task = asyncio.create_task(control.run(lambda: None))
-    await asyncio.sleep(0)
-    yield str(tmp_path / "kogge.sock")
-    task.cancel()
-    await asyncio.wait({task})
+    async with answering(control):
+        yield str(tmp_path / "kogge.sock")
 
 
 async def test_frames_up_and_down_have_their_fate(ring: Frames) -> None:

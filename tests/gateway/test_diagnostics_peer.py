@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from socket_daemon import answering
 
 from gateway.diagnostics.control import Control
 from gateway.diagnostics.peer import Peer, may_ask, peer_of
@@ -58,25 +59,22 @@ async def test_a_stranger_is_refused_though_the_file_lets_everyone_in(
         return {"ok": 1}
 
     control = Control(path, dict, Watch(), {"change": change})
-    await control.open()
-    running = asyncio.create_task(control.run(lambda: None))
-    await asyncio.to_thread(_open_to_everyone, path)
+    async with answering(control):
+        await asyncio.to_thread(_open_to_everyone, path)
 
-    async def ask(*groups: int) -> bytes:
-        asker = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", STRANGER, str(path), *map(str, groups)),
-            stdout=asyncio.subprocess.PIPE,
-        )
-        return (await asker.communicate())[0]
+        async def ask(*groups: int) -> bytes:
+            asker = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-c", STRANGER, str(path), *map(str, groups)),
+                stdout=asyncio.subprocess.PIPE,
+            )
+            return (await asker.communicate())[0]
 
-    for _ in range(2):
-        assert b'"denied":true' in await ask()
-    assert changed == []
-    assert caplog.text.count("user 65534 asked") == 1, "each user is named once in the log"
-    group = (await asyncio.to_thread(path.stat)).st_gid
-    assert b'"ok":1' in await ask(group)
-    running.cancel()
-    await asyncio.wait({running})
+        for _ in range(2):
+            assert b'"denied":true' in await ask()
+        assert changed == []
+        assert caplog.text.count("user 65534 asked") == 1, "each user is named once in the log"
+        group = (await asyncio.to_thread(path.stat)).st_gid
+        assert b'"ok":1' in await ask(group)
 
 
 def _open_to_everyone(path: Path) -> None:
