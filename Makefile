@@ -1,6 +1,6 @@
 # The commands of this project. Each sets up what it needs first; a second run sets up nothing.
 .POSIX:
-.PHONY: demo test test-faults power-cuts crash-trials fuzz check audit sbom bench commands configuration deb wheel lock test-system clean
+.PHONY: demo test test-faults power-cuts crash-trials fuzz check audit sbom bench commands configuration deb wheel lock test-system test-arm64 clean
 
 PYTHON = python3
 N = 1000
@@ -54,6 +54,10 @@ deb:
 
 test-system: .venv/ready-for-test
 	@$(IN_VENV) pytest -q -m system tests/system
+
+test-arm64:
+	@.ci/setup arm64
+	@.ci/arm64
 
 wheel: .venv/ready-for-demo
 	@.ci/wheel .venv/bin/python dist
