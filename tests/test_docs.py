@@ -108,7 +108,7 @@ def test_make_targets_that_documents_name_exist() -> None:
     named = {
         target
         for document in DOCUMENTS
-        for target in re.findall(r"(?:`|^)make ([a-z-]+)", text(document), re.MULTILINE)
+        for target in re.findall(r"(?:`|^)make ([a-z0-9-]+)", text(document), re.MULTILINE)
     }
     assert {"demo", "test"} <= named
     for target in named:

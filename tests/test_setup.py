@@ -52,7 +52,10 @@ def test_setup_refuses_an_older_python_before_it_installs_anything(bare_machine:
 
 def test_setup_without_a_known_purpose_tells_its_usage(bare_machine: Path) -> None:
     done = set_up("party", bare_machine, sys.executable)
-    assert (done.returncode, done.stderr) == (64, "usage: .ci/setup demo|test|fuzz|deb|system\n")
+    assert (done.returncode, done.stderr) == (
+        64,
+        "usage: .ci/setup demo|test|suite|fuzz|deb|system|arm64\n",
+    )
 
 
 def test_wheel_carries_every_module_and_all_data(tmp_path: Path) -> None:
