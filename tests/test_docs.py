@@ -1,6 +1,7 @@
 """The documents say what is: every verb, key, path and command in them exists or works."""
 
 import ast
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -187,6 +188,7 @@ def test_every_key_of_a_device_is_shown_in_the_shipped_file() -> None:
     assert {name for name in names if f"# {name} = " not in example} == set()
 
 
+COMMANDS = "gateway/northbound/commands.py"
 TROUBLE = text(HOUSE / "docs" / "troubleshooting.md")
 
 
@@ -216,6 +218,24 @@ def sentences() -> Iterator[str]:
             for node in ast.walk(ast.parse(text(source))):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
                     yield node.value
+
+
+def test_every_error_of_ours_stands_in_the_tree_of_errors() -> None:
+    page = text(HOUSE / "docs" / "architecture.md")
+    for source in ("gateway/errors.py", "drivers/concentrator.py"):
+        for name in re.findall(
+            r"^class (\w+)\(\w*(?:Error|Exception)\)", text(HOUSE / source), re.MULTILINE
+        ):
+            assert re.search(rf"\b{name}\b", page), name
+
+
+def test_every_event_and_command_stands_on_the_page_of_mqtt() -> None:
+    page = text(HOUSE / "docs" / "mqtt.md")
+    schema = json.loads(text(files.shipped() / "schema" / "events.json"))
+    events = schema["$defs"]["event"]["properties"]["type"]["enum"]
+    (said,) = re.findall(r"no such command: ([a-z_, ]+)", text(HOUSE / COMMANDS))
+    for name in (*events, *said.split(", ")):
+        assert f"`{name}`" in page, name
 
 
 def slug(heading: str) -> str:
