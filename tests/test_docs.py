@@ -241,6 +241,37 @@ def test_every_event_and_command_stands_on_the_page_of_mqtt() -> None:
         assert f"`{name}`" in page, name
 
 
+def test_every_page_is_linked_from_the_readme() -> None:
+    missing = [page.name for page in DOCUMENTS if f"({page.relative_to(HOUSE)})" not in README]
+    assert missing == ["README.md"]
+
+
+def test_boards_of_the_hardware_guide_are_those_that_are_shipped() -> None:
+    page = text(HOUSE / "docs" / "hardware.md")
+    rows = re.findall(r"\| (\d+)–(\d+) MHz \| (\d+) dBm \| `([a-z0-9-]+)` \|", page)
+    shipped = set()
+    for file in (HOUSE / "config" / "boards").glob("*.toml"):
+        board = tomllib.loads(text(file))
+        low, high = (str(frequency // 1_000_000) for frequency in board["frequencies"])
+        powers = [
+            gain["rf_power"] for table in board["radios"][0]["powers"] for gain in table["gains"]
+        ]
+        shipped.add((low, high, str(max(powers)), file.stem))
+    assert set(rows) == shipped
+
+
+@pytest.mark.parametrize("name", ["operations.md", "betrieb.md"])
+def test_bounds_that_the_operators_are_told_are_the_defaults(name: str) -> None:
+    page = text(HOUSE / "docs" / name)
+    tables = msgspec.to_builtins(Config())
+    told = dict(re.findall(r"`store\.([a-z_]+)` \((\d+)\)", page))
+    told |= {
+        key: n for n, key in re.findall(r"(\d+) (?:Tage|MiB)[^`|,]*\(`store\.([a-z_]+)`", page)
+    }
+    assert told.keys() >= {"max_age_days", "min_free_mib", "archive_days"}
+    assert {key: str(tables["store"][key]) for key in told} == told
+
+
 def slug(heading: str) -> str:
     """As GitHub makes an anchor of it."""
     plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading)

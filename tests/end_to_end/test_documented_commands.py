@@ -88,6 +88,17 @@ class Typed:
     def __init__(self, place: Path) -> None:
         self.place, self.boxes = place, 0
 
+    async def side_by_side(self, lines: Sequence[str], apart: tuple[str, ...]) -> None:
+        """Those that begin like one of `apart` beside the others, each lane in its order."""
+        lanes = [[line for line in lines if line.startswith(apart) is so] for so in (True, False)]
+        async with asyncio.TaskGroup() as tasks:
+            for lane in lanes:
+                tasks.create_task(self.run_all(lane))
+
+    async def run_all(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            await self.run(line)
+
     async def run(self, line: str) -> None:
         for begin, first in FIRST.items():
             if line.startswith(begin):
@@ -220,12 +231,9 @@ async def test_every_command_of_the_documents_runs(
             await gateway.receiving()
             async with speaking(sky):
                 await gateway.until(lambda status: status["city"]["published"] > 0)
-                for line in lines:
-                    if not line.startswith(AT_REST):
-                        await typed.run(line)
-        for line in lines:
-            if line.startswith(AT_REST):
-                await typed.run(line)
+                beside = [line for line in lines if not line.startswith(AT_REST)]
+                await typed.side_by_side(beside, (*UNTIL_CTRL_C, *IN_A_PROCESS))
+        await typed.side_by_side([one for one in lines if one.startswith(AT_REST)], ("restore",))
 
 
 async def test_emulator_s_guide_can_be_played(tmp_path: Path) -> None:
