@@ -14,6 +14,7 @@ Rules:
   too: best effort, from memory, forgotten at a restart. A topic of our own is none.
 """
 
+import asyncio
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections import Counter
@@ -244,10 +245,14 @@ class Commands:
         await self._keep([told], [Command(wanted.correlation, "config")])
 
     async def _change_log_level(self, wanted: _LogLevel) -> None:
-        self._set_log_level(wanted.level, wanted.minutes)
         reason = f"{wanted.level} for {wanted.minutes} minutes"
         told = answer(self._now(), "log_level", wanted.correlation, "OK", reason)
-        await self._keep([told], [Command(wanted.correlation, "log_level")])
+        try:
+            await self._keep([told], [Command(wanted.correlation, "log_level")])
+        except asyncio.CancelledError:  # its commit may stand
+            self._set_log_level(wanted.level, wanted.minutes)
+            raise
+        self._set_log_level(wanted.level, wanted.minutes)
 
     def _refused(self, verb: str, said: dict[str, Any], reason: str) -> Event:
         correlation = _as(Correlation, said.get("correlation"))

@@ -1,5 +1,6 @@
 """Commands: what is carried out, what is refused and why, and what strangers' bytes do."""
 
+import asyncio
 import base64
 import json
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from messages import EUI, MOMENT, check
 
 from gateway.air.decoding import NotEncoded
+from gateway.errors import DiskFault
 from gateway.lorawan.device import Device
 from gateway.lorawan.order import Order
 from gateway.northbound.client import Received
@@ -253,6 +255,37 @@ async def test_log_level_that_comes_again_is_not_set_again() -> None:
         await city.sends(LOG_LEVEL, "log_level")
     assert (city.levels, len(city.events), city.commits) == ([("debug", 5)], 1, 2)
     assert city.remembered == [Command("l-1", "log_level")]
+
+
+async def test_log_level_that_the_disk_does_not_keep_is_refused_and_not_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    city = City()
+    keep = city.commands._keep
+
+    async def refusing(events: Sequence[Event], commands: Sequence[Command]) -> None:
+        if commands:
+            raise DiskFault("it is full")
+        await keep(events, commands)
+
+    monkeypatch.setattr(city.commands, "_keep", refusing)
+    await city.sends(LOG_LEVEL, "log_level")
+    assert (city.reason, city.levels) == ("it is full", [])
+
+
+async def test_log_level_whose_commit_may_stand_is_set_though_the_line_was_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is known when it comes again, and not carried out once more."""
+    city = City()
+
+    async def cancelled(events: Sequence[Event], commands: Sequence[Command]) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(city.commands, "_keep", cancelled)
+    with pytest.raises(asyncio.CancelledError):
+        await city.sends(LOG_LEVEL, "log_level")
+    assert city.levels == [("debug", 5)]
 
 
 async def test_what_comes_again_is_known_whatever_its_kind() -> None:
