@@ -61,7 +61,7 @@ def test_emulator_shares_nothing_with_the_driver_but_the_register_table() -> Non
 
 
 def test_lorawan_is_pure() -> None:
-    allowed = ("gateway.lorawan", "native", "drivers.concentrator")
+    allowed = ("gateway.lorawan", "native", "drivers.concentrator", "msgspec")
     assert offenders(sources("gateway/lorawan"), allowed) == []
     forbidden = {"asyncio", "socket", "sqlite3", "time", "random", "secrets", "os", "logging"}
     used = {n.split(".")[0] for p in sources("gateway/lorawan") for n in imports(p)}

@@ -11,14 +11,13 @@ Rules:
   matched. The commands of each direction stand in `mac_uplink` and `mac_downlink`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Any, ClassVar, Self
+from typing import ClassVar, NamedTuple, Self, get_type_hints
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Bits:
+class Bits(NamedTuple):
     """The place of a field: `width` bits from bit `shift`, in steps of `unit`, `low` … `high`."""
 
     shift: int
@@ -51,33 +50,28 @@ class Bits:
 Layout = tuple[tuple[str, Bits], ...]
 
 
-def bits(shift: int, width: int, high: int | None = None) -> Any:
+def bits(shift: int, width: int, high: int | None = None) -> Bits:
     """An unsigned field; above `high` its values are RFU."""
-    return _field(Bits(shift, width, 0, (1 << width) - 1 if high is None else high))
+    return Bits(shift, width, 0, (1 << width) - 1 if high is None else high)
 
 
-def signed_bits(shift: int, width: int) -> Any:
+def signed_bits(shift: int, width: int) -> Bits:
     """A field in two's complement."""
-    return _field(Bits(shift, width, -1 << width - 1, (1 << width - 1) - 1))
+    return Bits(shift, width, -1 << width - 1, (1 << width - 1) - 1)
 
 
-def flag(shift: int) -> Any:
+def flag(shift: int) -> Bits:
     """One bit as a bool."""
-    return _field(Bits(shift, 1, 0, 1, is_flag=True))
+    return Bits(shift, 1, 0, 1, is_flag=True)
 
 
-def frequency(shift: int) -> Any:
+def frequency(shift: int) -> Bits:
     """Three bytes: a frequency in Hz, sent in 100 Hz; 0 is none."""
-    return _field(Bits(shift, 24, 0, 0xFFFFFF * 100, unit=100))
+    return Bits(shift, 24, 0, 0xFFFFFF * 100, unit=100)
 
 
-def _field(place: Bits) -> Any:
-    return field(metadata={"bits": place})
-
-
-@dataclass(frozen=True, slots=True)
-class MacCommand:
-    """A MAC command; every kind of it says its CID and its fields."""
+class MacCommand(msgspec.Struct, frozen=True):
+    """A MAC command; every kind of it says its CID, and of its fields where their bits are."""
 
     CID: ClassVar[int]
     ANSWERS_DEVICE: ClassVar[bool] = False
@@ -106,10 +100,8 @@ class MacCommand:
         return bytes((self.CID,)) + word.to_bytes(self.payload_size(), "little")
 
 
-def _layout(command: type[MacCommand]) -> Layout:
-    return tuple((one.name, one.metadata["bits"]) for one in fields(command))
-
-
-# mypy takes a class whose objects compare for one that has no hash
-layout: Callable[[type[MacCommand]], Layout] = cache(_layout)  # type: ignore[assignment]
-"""The fields of a kind of command: names and places."""
+@cache
+def layout(command: type[MacCommand]) -> Layout:
+    """The fields of a kind of command: names and places."""
+    hints = get_type_hints(command, include_extras=True)
+    return tuple((name, hints[name].__metadata__[0]) for name in command.__struct_fields__)

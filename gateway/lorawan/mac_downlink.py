@@ -11,8 +11,7 @@ Rules:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from gateway.lorawan.mac_commands import MacCommand, bits, flag, frequency
 
@@ -21,27 +20,24 @@ FOPTS_ROOM = 15
 Commands = tuple[MacCommand, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ResetConf(MacCommand):
+class ResetConf(MacCommand, frozen=True):
     """1.1: answers ResetInd; the network speaks LoRaWAN 1.`minor`."""
 
     CID: ClassVar[int] = 0x01
     ANSWERS_DEVICE: ClassVar[bool] = True
-    minor: int = bits(0, 4)
+    minor: Annotated[int, bits(0, 4)]
 
 
-@dataclass(frozen=True, slots=True)
-class LinkCheckAns(MacCommand):
+class LinkCheckAns(MacCommand, frozen=True):
     """How far above the demodulation floor the device was heard, in dB, by how many gateways."""
 
     CID: ClassVar[int] = 0x02
     ANSWERS_DEVICE: ClassVar[bool] = True
-    margin: int = bits(0, 8, high=254)
-    gw_cnt: int = bits(8, 8)
+    margin: Annotated[int, bits(0, 8, high=254)]
+    gw_cnt: Annotated[int, bits(8, 8)]
 
 
-@dataclass(frozen=True, slots=True)
-class LinkADRReq(MacCommand):
+class LinkADRReq(MacCommand, frozen=True):
     """Data rate, power, channels and repetitions.
 
     From 1.0.4 on data rate or power 15 keeps what the device has. Of a block the last one's data
@@ -49,134 +45,121 @@ class LinkADRReq(MacCommand):
     """
 
     CID: ClassVar[int] = 0x03
-    tx_power: int = bits(0, 4)
-    data_rate: int = bits(4, 4)
-    ch_mask: int = bits(8, 16)
-    nb_trans: int = bits(24, 4)
-    ch_mask_cntl: int = bits(28, 3)
+    tx_power: Annotated[int, bits(0, 4)]
+    data_rate: Annotated[int, bits(4, 4)]
+    ch_mask: Annotated[int, bits(8, 16)]
+    nb_trans: Annotated[int, bits(24, 4)]
+    ch_mask_cntl: Annotated[int, bits(28, 3)]
 
 
-@dataclass(frozen=True, slots=True)
-class DutyCycleReq(MacCommand):
+class DutyCycleReq(MacCommand, frozen=True):
     """The device may send for 1 / 2^`max_d_cycle` of the time."""
 
     CID: ClassVar[int] = 0x04
-    max_d_cycle: int = bits(0, 4)
+    max_d_cycle: Annotated[int, bits(0, 4)]
 
 
-@dataclass(frozen=True, slots=True)
-class RXParamSetupReq(MacCommand):
+class RXParamSetupReq(MacCommand, frozen=True):
     """RX1's offset, RX2's data rate and frequency in Hz."""
 
     CID: ClassVar[int] = 0x05
-    rx2_data_rate: int = bits(0, 4)
-    rx1_dr_offset: int = bits(4, 3)
-    frequency: int = frequency(8)
+    rx2_data_rate: Annotated[int, bits(0, 4)]
+    rx1_dr_offset: Annotated[int, bits(4, 3)]
+    frequency: Annotated[int, frequency(8)]
 
 
-@dataclass(frozen=True, slots=True)
-class DevStatusReq(MacCommand):
+class DevStatusReq(MacCommand, frozen=True):
     """Asks for battery and margin."""
 
     CID: ClassVar[int] = 0x06
 
 
-@dataclass(frozen=True, slots=True)
-class NewChannelReq(MacCommand):
+class NewChannelReq(MacCommand, frozen=True):
     """Makes or alters channel `ch_index`; frequency 0 switches it off."""
 
     CID: ClassVar[int] = 0x07
-    ch_index: int = bits(0, 8)
-    frequency: int = frequency(8)
-    min_dr: int = bits(32, 4)
-    max_dr: int = bits(36, 4)
+    ch_index: Annotated[int, bits(0, 8)]
+    frequency: Annotated[int, frequency(8)]
+    min_dr: Annotated[int, bits(32, 4)]
+    max_dr: Annotated[int, bits(36, 4)]
 
 
-@dataclass(frozen=True, slots=True)
-class RXTimingSetupReq(MacCommand):
+class RXTimingSetupReq(MacCommand, frozen=True):
     """RX1 opens `delay` seconds after the uplink; 0 is 1 s too."""
 
     CID: ClassVar[int] = 0x08
-    delay: int = bits(0, 4)
+    delay: Annotated[int, bits(0, 4)]
 
 
-@dataclass(frozen=True, slots=True)
-class TxParamSetupReq(MacCommand):
+class TxParamSetupReq(MacCommand, frozen=True):
     """Dwell times of 400 ms, and the EIRP by its index (8 … 36 dBm)."""
 
     CID: ClassVar[int] = 0x09
-    max_eirp: int = bits(0, 4)
-    uplink_dwell_time: bool = flag(4)
-    downlink_dwell_time: bool = flag(5)
+    max_eirp: Annotated[int, bits(0, 4)]
+    uplink_dwell_time: Annotated[bool, flag(4)]
+    downlink_dwell_time: Annotated[bool, flag(5)]
 
 
-@dataclass(frozen=True, slots=True)
-class DlChannelReq(MacCommand):
+class DlChannelReq(MacCommand, frozen=True):
     """RX1 of channel `ch_index` is on `frequency` (Hz), not on the uplink's."""
 
     CID: ClassVar[int] = 0x0A
-    ch_index: int = bits(0, 8)
-    frequency: int = frequency(8)
+    ch_index: Annotated[int, bits(0, 8)]
+    frequency: Annotated[int, frequency(8)]
 
 
-@dataclass(frozen=True, slots=True)
-class RekeyConf(MacCommand):
+class RekeyConf(MacCommand, frozen=True):
     """1.1: answers RekeyInd; the network speaks LoRaWAN 1.`minor`."""
 
     CID: ClassVar[int] = 0x0B
     ANSWERS_DEVICE: ClassVar[bool] = True
-    minor: int = bits(0, 4)
+    minor: Annotated[int, bits(0, 4)]
 
 
-@dataclass(frozen=True, slots=True)
-class ADRParamSetupReq(MacCommand):
+class ADRParamSetupReq(MacCommand, frozen=True):
     """1.1: ADR_ACK_LIMIT is 2^`limit_exp`, ADR_ACK_DELAY 2^`delay_exp`."""
 
     CID: ClassVar[int] = 0x0C
-    delay_exp: int = bits(0, 4)
-    limit_exp: int = bits(4, 4)
+    delay_exp: Annotated[int, bits(0, 4)]
+    limit_exp: Annotated[int, bits(4, 4)]
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceTimeAns(MacCommand):
+class DeviceTimeAns(MacCommand, frozen=True):
     """GPS time when the uplink ended: seconds since 1980-01-06, and 1/256 s (`leap_seconds`)."""
 
     CID: ClassVar[int] = 0x0D
     ANSWERS_DEVICE: ClassVar[bool] = True
-    seconds: int = bits(0, 32)
-    fraction: int = bits(32, 8)
+    seconds: Annotated[int, bits(0, 32)]
+    fraction: Annotated[int, bits(32, 8)]
 
 
-@dataclass(frozen=True, slots=True)
-class ForceRejoinReq(MacCommand):
+class ForceRejoinReq(MacCommand, frozen=True):
     """1.1: send a Rejoin-Request of type 0 or 2 at once, at `data_rate`.
 
     `max_retries` more follow, 32 s · 2^`period` and a random time apart.
     """
 
     CID: ClassVar[int] = 0x0E
-    data_rate: int = bits(0, 4)
-    rejoin_type: int = bits(4, 3, high=2)
-    max_retries: int = bits(8, 3)
-    period: int = bits(11, 3)
+    data_rate: Annotated[int, bits(0, 4)]
+    rejoin_type: Annotated[int, bits(4, 3, high=2)]
+    max_retries: Annotated[int, bits(8, 3)]
+    period: Annotated[int, bits(11, 3)]
 
 
-@dataclass(frozen=True, slots=True)
-class RejoinParamSetupReq(MacCommand):
+class RejoinParamSetupReq(MacCommand, frozen=True):
     """1.1: rejoin after 2^(`max_count_n` + 4) uplinks or 2^(`max_time_n` + 10) seconds."""
 
     CID: ClassVar[int] = 0x0F
-    max_count_n: int = bits(0, 4)
-    max_time_n: int = bits(4, 4)
+    max_count_n: Annotated[int, bits(0, 4)]
+    max_time_n: Annotated[int, bits(4, 4)]
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceModeConf(MacCommand):
+class DeviceModeConf(MacCommand, frozen=True):
     """1.1: answers DeviceModeInd with the class that holds from now on: A (0) or C (2)."""
 
     CID: ClassVar[int] = 0x20
     ANSWERS_DEVICE: ClassVar[bool] = True
-    device_class: int = bits(0, 8, high=2)
+    device_class: Annotated[int, bits(0, 8, high=2)]
 
 
 def fit(commands: Sequence[MacCommand], room: int) -> tuple[Commands, Commands]:

@@ -9,66 +9,60 @@ Rules:
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from gateway.lorawan.mac_commands import MacCommand, bits, flag, signed_bits
 
 
-@dataclass(frozen=True, slots=True)
-class ResetInd(MacCommand):
+class ResetInd(MacCommand, frozen=True):
     """1.1, ABP: the device has reset its MAC state; it speaks LoRaWAN 1.`minor`."""
 
     CID: ClassVar[int] = 0x01
-    minor: int = bits(0, 4)
+    minor: Annotated[int, bits(0, 4)]
 
 
-@dataclass(frozen=True, slots=True)
-class LinkCheckReq(MacCommand):
+class LinkCheckReq(MacCommand, frozen=True):
     """The device asks how well it is heard."""
 
     CID: ClassVar[int] = 0x02
 
 
-@dataclass(frozen=True, slots=True)
-class LinkADRAns(MacCommand):
+class LinkADRAns(MacCommand, frozen=True):
     """What of a LinkADRReq block would do; with one flag off nothing of it was applied.
 
     Before 1.1 a device repeats it once for each LinkADRReq of the block.
     """
 
     CID: ClassVar[int] = 0x03
-    channel_mask_ack: bool = flag(0)
-    data_rate_ack: bool = flag(1)
-    power_ack: bool = flag(2)
+    channel_mask_ack: Annotated[bool, flag(0)]
+    data_rate_ack: Annotated[bool, flag(1)]
+    power_ack: Annotated[bool, flag(2)]
 
 
-@dataclass(frozen=True, slots=True)
-class DutyCycleAns(MacCommand):
+class DutyCycleAns(MacCommand, frozen=True):
     """The device keeps the duty cycle asked for."""
 
     CID: ClassVar[int] = 0x04
 
 
-@dataclass(frozen=True, slots=True)
-class RXParamSetupAns(MacCommand):
+class RXParamSetupAns(MacCommand, frozen=True):
     """What of an RXParamSetupReq would do; repeated until the device hears a downlink."""
 
     CID: ClassVar[int] = 0x05
-    channel_ack: bool = flag(0)
-    rx2_data_rate_ack: bool = flag(1)
-    rx1_dr_offset_ack: bool = flag(2)
+    channel_ack: Annotated[bool, flag(0)]
+    rx2_data_rate_ack: Annotated[bool, flag(1)]
+    rx1_dr_offset_ack: Annotated[bool, flag(2)]
 
 
-@dataclass(frozen=True, slots=True)
-class DevStatusAns(MacCommand):
+class DevStatusAns(MacCommand, frozen=True):
     """The device's battery, and the SNR in dB at which it heard the DevStatusReq.
 
     `battery` is 0 on external power, 1 (empty) … 254 (full), 255 when it cannot be measured.
     """
 
     CID: ClassVar[int] = 0x06
-    battery: int = bits(0, 8)
-    margin: int = signed_bits(8, 6)
+    battery: Annotated[int, bits(0, 8)]
+    margin: Annotated[int, signed_bits(8, 6)]
 
     @property
     def external_power(self) -> bool:
@@ -80,74 +74,65 @@ class DevStatusAns(MacCommand):
         return (self.battery - 1) / 253 * 100 if 1 <= self.battery <= 254 else None
 
 
-@dataclass(frozen=True, slots=True)
-class NewChannelAns(MacCommand):
+class NewChannelAns(MacCommand, frozen=True):
     """What of a NewChannelReq would do."""
 
     CID: ClassVar[int] = 0x07
-    frequency_ok: bool = flag(0)
-    data_rate_range_ok: bool = flag(1)
+    frequency_ok: Annotated[bool, flag(0)]
+    data_rate_range_ok: Annotated[bool, flag(1)]
 
 
-@dataclass(frozen=True, slots=True)
-class RXTimingSetupAns(MacCommand):
+class RXTimingSetupAns(MacCommand, frozen=True):
     """The device keeps the RX1 delay asked for; repeated until it hears a downlink."""
 
     CID: ClassVar[int] = 0x08
 
 
-@dataclass(frozen=True, slots=True)
-class TxParamSetupAns(MacCommand):
+class TxParamSetupAns(MacCommand, frozen=True):
     """The device keeps the dwell times and EIRP asked for."""
 
     CID: ClassVar[int] = 0x09
 
 
-@dataclass(frozen=True, slots=True)
-class DlChannelAns(MacCommand):
+class DlChannelAns(MacCommand, frozen=True):
     """What of a DlChannelReq would do; repeated until the device hears a downlink."""
 
     CID: ClassVar[int] = 0x0A
-    frequency_ok: bool = flag(0)
-    uplink_frequency_exists: bool = flag(1)
+    frequency_ok: Annotated[bool, flag(0)]
+    uplink_frequency_exists: Annotated[bool, flag(1)]
 
 
-@dataclass(frozen=True, slots=True)
-class RekeyInd(MacCommand):
+class RekeyInd(MacCommand, frozen=True):
     """1.1, OTAA: the device uses the keys of its last join; it speaks LoRaWAN 1.`minor`."""
 
     CID: ClassVar[int] = 0x0B
-    minor: int = bits(0, 4)
+    minor: Annotated[int, bits(0, 4)]
 
 
-@dataclass(frozen=True, slots=True)
-class ADRParamSetupAns(MacCommand):
+class ADRParamSetupAns(MacCommand, frozen=True):
     """1.1: the device keeps the ADR_ACK_LIMIT and ADR_ACK_DELAY asked for."""
 
     CID: ClassVar[int] = 0x0C
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceTimeReq(MacCommand):
+class DeviceTimeReq(MacCommand, frozen=True):
     """The device asks what time it was when this uplink ended."""
 
     CID: ClassVar[int] = 0x0D
 
 
-@dataclass(frozen=True, slots=True)
-class RejoinParamSetupAns(MacCommand):
+class RejoinParamSetupAns(MacCommand, frozen=True):
     """1.1: the device rejoins as often as asked for, `time_ok` also by time."""
 
     CID: ClassVar[int] = 0x0F
-    time_ok: bool = flag(0)
+    time_ok: Annotated[bool, flag(0)]
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceModeInd(MacCommand):
+class DeviceModeInd(MacCommand, frozen=True):
     """1.1: the device is of class A (0) or C (2) from now on."""
 
     CID: ClassVar[int] = 0x20
-    device_class: int = bits(0, 8)
+    device_class: Annotated[int, bits(0, 8)]
 
 
 UPLINK_1_0: dict[int, type[MacCommand]] = {

@@ -1,7 +1,5 @@
 """MAC commands against bytes worked by hand from TS001-1.0.4 §5 and LoRaWAN 1.1 §5."""
 
-from dataclasses import fields
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -124,7 +122,6 @@ def test_fields_do_not_overlap_and_take_their_range(command: type[MacCommand]) -
         assert not own & taken
         taken |= own
     assert taken < 1 << 8 * command.payload_size()
-    assert len(layout(command)) == len(fields(command))
 
 
 @pytest.mark.parametrize(
