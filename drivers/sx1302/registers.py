@@ -5,7 +5,7 @@ is several fields. Signed fields are two's complement in their width.
 Imports only the standard library: the emulator reads the same table.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,10 +46,28 @@ class Register:
         return value - (1 << self.width) if self.signed and value >> self.width - 1 else value
 
 
-def load() -> dict[str, Register]:
-    """Read the table, by field name."""
-    lines = Path(__file__).with_name("registers.csv").read_text(encoding="ascii").splitlines()
-    return {one.name: one for one in map(_register, lines[1:])}
+class Table(Mapping[str, Register]):
+    """registers.csv by field name. Of a thousand fields a driver uses a few, so a line is read when
+    its field is asked for.
+    """
+
+    def __init__(self) -> None:
+        self._text = Path(__file__).with_name("registers.csv").read_text(encoding="ascii")
+        self._known: dict[str, Register] = {}
+
+    def __getitem__(self, name: str) -> Register:
+        if name not in self._known:
+            begin = self._text.find(f"\n{name},") + 1
+            if not begin:
+                raise KeyError(name)
+            self._known[name] = _register(self._text[begin : self._text.index("\n", begin)])
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (line.partition(",")[0] for line in self._text.splitlines()[1:])
+
+    def __len__(self) -> int:
+        return self._text.count("\n") - 1
 
 
 def _register(line: str) -> Register:
@@ -66,4 +84,4 @@ def _register(line: str) -> Register:
     )
 
 
-REGISTERS: Mapping[str, Register] = load()
+REGISTERS: Mapping[str, Register] = Table()

@@ -25,6 +25,7 @@ Pure: seconds of a monotonic clock come in as arguments.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from struct import Struct
 from typing import Final
 
 INTERVALS: Final = 8  # that are remembered of a device
@@ -37,19 +38,29 @@ DEVICES: Final = 3
 DUE: Final = 12
 REMEMBERED: Final = 1000  # devices
 
+_seconds = Struct(">f")
+
 
 @dataclass(slots=True)
 class _Device:
     f_cnt: int
     at: float
-    intervals: tuple[float, ...] = ()  # a fifth of a deque's memory, for a thousand devices
+    packed: bytes = b""  # its last intervals, in a fifth of what a tuple takes
     interval: float | None = None  # from uplink to uplink; None while it is not regular
 
     def learn(self, interval: float) -> None:
-        self.intervals = (*self.intervals, interval)[-INTERVALS:]
-        middle = sorted(self.intervals)[len(self.intervals) // 2]
-        steady = sum(abs(each - middle) <= SLACK * middle for each in self.intervals)
+        self.packed = (self.packed + _seconds.pack(interval))[-INTERVALS * _seconds.size :]
+        intervals = self.intervals()
+        middle = _middle(intervals)
+        steady = sum(abs(each - middle) <= SLACK * middle for each in intervals)
         self.interval = middle if steady >= STEADY else None
+
+    def intervals(self) -> list[float]:
+        return [each for (each,) in _seconds.iter_unpack(self.packed)]
+
+
+def _middle(intervals: list[float]) -> float:
+    return sorted(intervals)[len(intervals) // 2]
 
 
 class Rhythm:
@@ -74,10 +85,9 @@ class Rhythm:
     def usual(self, dev_eui: int) -> tuple[float | None, bool]:
         """The interval of a device in seconds, as far as it is known, and whether it is regular."""
         device = self._devices.get(dev_eui)
-        if device is None or not device.intervals:
+        if device is None or not device.packed:
             return None, False
-        middle = sorted(device.intervals)[len(device.intervals) // 2]
-        return device.interval or middle, device.interval is not None
+        return device.interval or _middle(device.intervals()), device.interval is not None
 
     def packet(self, at: float) -> None:
         """Anybody's packet came in intact."""

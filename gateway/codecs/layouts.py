@@ -1,16 +1,18 @@
 """Payloads as data: the table [layout] of a device file, and the fields that other tables have too.
 
 [layout] has frames of a fixed form, told apart by FPort, length and bits; the first that fits
-counts. How a field becomes a value: native/layout.pyx. ValueError where a table cannot be.
+counts. How a field becomes a value: native/layout.pyx, which is loaded for devices that have such a
+table. ValueError where a table cannot be.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
 
-from native.layout import Field, Frame, Layout
+if TYPE_CHECKING:
+    from native.layout import Field, Frame
 
 Decode: TypeAlias = Callable[[int, bytes], dict[str, Any]]
 Byte: TypeAlias = Annotated[int, Meta(ge=0, le=255)]
@@ -71,7 +73,9 @@ class FieldTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
     fields: list["FieldTable"] | None = None
     when: list[Condition] | None = None
 
-    def field(self, order: str) -> Field:
+    def field(self, order: str) -> "Field":
+        from native.layout import Field
+
         keys = {name: getattr(self, name) for name in _SAME if getattr(self, name) is not None}
         return Field(
             self.name,
@@ -105,7 +109,7 @@ def _conditions(conditions: list[Condition] | None) -> list[tuple[int, int, int]
     return [(one.at, one.mask, one.value) for one in conditions] if conditions else None
 
 
-def fields_of(tables: Iterable[FieldTable], order: str) -> list[Field]:
+def fields_of(tables: Iterable[FieldTable], order: str) -> "list[Field]":
     return [table.field(order) for table in tables]
 
 
@@ -119,7 +123,9 @@ class FrameTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fields: list[FieldTable] = []
     error: str | None = None
 
-    def frame(self, order: str) -> Frame:
+    def frame(self, order: str) -> "Frame":
+        from native.layout import Frame
+
         length = -self.at_least if self.length is None else self.length
         fields = fields_of(self.fields, order)
         return Frame(self.ports, length, _conditions(self.when), fields, self.error)
@@ -130,4 +136,6 @@ class LayoutTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     order: Literal["big", "little"] = "big"
 
     def decode(self) -> Decode:
+        from native.layout import Layout
+
         return Layout([frame.frame(self.order) for frame in self.frame]).decode

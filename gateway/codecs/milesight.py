@@ -4,10 +4,14 @@ What a device says of itself in channel ff, and answers to commands in fe or ff,
 by type alone. ValueError where a table cannot be.
 """
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from gateway.codecs.layouts import Byte, Decode, FieldTable, Words, fields_of
-from native.layout import Channel, Channels
+
+if TYPE_CHECKING:
+    from native.layout import Channel
 
 
 class ChannelTable(
@@ -65,6 +69,8 @@ class MilesightTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answer: list[AnswerTable] = []
 
     def decode(self) -> Decode:
+        from native.layout import Channel, Channels  # memory: only who has such a device
+
         table: dict[int, Channel] = {}
         for answer in self.answer:
             made = Channel(answer.size, fields_of(answer.fields, "little"), answer.into)
@@ -76,7 +82,9 @@ class MilesightTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Channels(table, list(_ANSWERS) if self.answer else []).decode
 
 
-def _about(name: str) -> tuple[int, Channel]:
+def _about(name: str) -> "tuple[int, Channel]":
+    from native.layout import Channel
+
     if name not in _ABOUT:
         raise ValueError(f"about has no {name!r}; known are {', '.join(_ABOUT)}")
     type_, size, field = _ABOUT[name]

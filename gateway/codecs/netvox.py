@@ -7,7 +7,6 @@ to commands. What all devices have in common stands here. ValueError where a tab
 import msgspec
 
 from gateway.codecs.layouts import Byte, Condition, Decode, FieldTable, FrameTable, Words
-from native.layout import Layout
 
 _COMMANDS: Words = {
     "1": "ConfigReportReq",
@@ -43,6 +42,8 @@ class NetvoxTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     battery_change: bool = True
 
     def decode(self) -> Decode:
+        from native.layout import Layout  # memory: only who has such a device
+
         tables = [self._version(), *map(self._report, self.report)]
         tables += [FrameTable(ports=[6], fields=self._head())]
         tables += map(self._command, (*self._settings(), *self.command))

@@ -6,6 +6,7 @@ An error never shows a key: messages end up in journals and mails.
 
 from collections.abc import Callable
 from pathlib import Path
+from sys import intern
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -120,10 +121,10 @@ def _device(entry: Entry, number: int, file: Path, catalogue: Catalogue) -> Devi
     return Device(
         dev_eui=int(hexadecimal("dev_eui", 16), 16),
         name=entry.name,
-        codec=entry.codec,
+        codec=intern(entry.codec),  # one text for all that have it
         lorawan=entry.lorawan,
         device_class=entry.device_class,
-        place=entry.place,
+        place=intern(entry.place),
         depth=entry.depth,
         join_eui=address("join_eui", 16),
         app_key=secret("app_key"),

@@ -8,19 +8,23 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gateway.store.opening import rename
-from gateway.store.salvage import Salvaged, salvage
+
+if TYPE_CHECKING:
+    from gateway.store.salvage import Salvaged
 
 KEPT: Final = 2
 BESIDE: Final = ("-wal", "-shm", "-journal")  # SQLite's files
 
 
-def quarantine(path: Path, scripts: Sequence[str]) -> tuple[Path, Salvaged]:
+def quarantine(path: Path, scripts: Sequence[str]) -> "tuple[Path, Salvaged]":
     """Where the damaged one is now, and what the new one has. Raises sqlite3.Error and OSError of
     the disk: then nothing has been moved, or `finish` will end it.
     """
+    from gateway.store.salvage import salvage  # memory: only who has lost something
+
     new = _new(path)
     found = salvage(path, new, scripts)
     numbers = _numbers(path)

@@ -8,10 +8,18 @@ from drivers.sx1302.registers import REGISTERS, Register
 
 
 def test_table_is_whole_and_no_field_crosses_its_byte() -> None:
-    assert len(REGISTERS) == 1044
+    assert len(REGISTERS) == len(dict(REGISTERS)) == 1044
     for register in REGISTERS.values():
         assert register.offset + register.width <= 8, register
         assert 0 <= register.address < 0x8000, register
+
+
+def test_field_is_found_by_its_whole_name_alone() -> None:
+    assert all(register.name == name for name, register in REGISTERS.items())
+    one = next(iter(REGISTERS))
+    for name in ("", one[1:], one[:-1], "field_name"):
+        with pytest.raises(KeyError):
+            REGISTERS[name]
 
 
 def test_fields_of_one_byte_do_not_overlap() -> None:
