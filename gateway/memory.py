@@ -1,4 +1,4 @@
-"""How the C library keeps memory for a daemon that runs for months in little of it.
+"""How a daemon that runs for months keeps its memory small.
 
 glibc gives each thread a heap of its own, and holds on to the places of large buffers in the hope
 of more. Here three threads allocate now and then, and large buffers are rare: start, a backlog, an
@@ -6,6 +6,9 @@ export. Another C library has its own ways.
 """
 
 import ctypes
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 # mallopt(3) and malloc.h: the parameters' numbers
@@ -26,3 +29,16 @@ def spare() -> None:
         (M_TRIM_THRESHOLD, LARGE),
     ):
         mallopt(parameter, value)
+
+
+@contextmanager
+def without(name: str) -> Iterator[None]:
+    """What is imported in here goes without this module, unless it is loaded already."""
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment] # "The import system", 5.3.1
+    try:
+        yield
+    finally:
+        del sys.modules[name]

@@ -16,6 +16,8 @@ def run(args: argparse.Namespace) -> int:
     from gateway import memory
 
     memory.spare()  # before anything is read
+    with memory.without("typing_extensions"):  # then msgspec is content with typing
+        import msgspec  # noqa: F401
 
     from gateway import files, process, settings
     from gateway.diagnostics import log
