@@ -1,5 +1,6 @@
 """The chip, its radios and its MCU as a link reaches them: reads, batched writes, commands."""
 
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeAlias
 
@@ -11,7 +12,7 @@ from drivers.sx1302.registers import REGISTERS
 
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 
-POLLS = 1000  # of a status, 1 ms apart: about a second, then it is a fault
+PATIENCE = 1.0  # s until a status that does not come is a fault
 _RX_FIFO = 0x4000
 _RADIO_PAUSE = 0.001  # s before each radio command: there is no BUSY line to read
 
@@ -19,9 +20,9 @@ _RADIO_PAUSE = 0.001  # s before each radio command: there is no BUSY line to re
 class Chip:
     """Access to one SX1302. Every method may raise LinkLost or McuError."""
 
-    def __init__(self, link: Link, sleep: Sleep) -> None:
+    def __init__(self, link: Link, sleep: Sleep, now: Callable[[], float] = time.monotonic) -> None:
         self._link = link
-        self.sleep = sleep
+        self.sleep, self._now = sleep, now
 
     async def identity(self) -> Identity:
         return Identity.from_bytes(await self._link.request(Command.PING, b""))
@@ -65,11 +66,18 @@ class Chip:
         return (await self._exchange(spi.radio_command(chain, opcode, parameters)))[2:]
 
     async def wait_for(self, name: str, value: int, what: str) -> None:
-        """Poll a status register until it has this value; ChipError after about a second."""
-        for _ in range(POLLS):
+        """Poll a status register until it has this value; ChipError when it has not after a second,
+        however long each look takes. The last look comes after that second, so a host that was
+        held up calls no healthy core dead.
+        """
+        until = self._now() + PATIENCE
+        while True:
+            is_last = self._now() >= until
             seen = await self.get(name)
             if seen == value:
                 return
+            if is_last:
+                break
             await self.sleep(0.001)
         raise ChipError(f"{what}: status stayed 0x{seen:02X} and did not become 0x{value:02X}")
 

@@ -92,7 +92,7 @@ class Sx1302:
         await self._close()
         self._link = await self._open_link()
         try:
-            await self._start(Chip(self._link, self._sleep))
+            await self._start(Chip(self._link, self._sleep, self._now))
         except BaseException:
             await self._close()
             raise

@@ -1,15 +1,17 @@
 """The whole driver before a stand-in board: start, faults at start, receiving, unplugging."""
 
 import asyncio
+import math
 
 import pytest
 from pty_board import PtyBoard, frame, pty_board
 from sx1302_bench import EMITTING, EUI, IMAGES, SECOND, SETTINGS, SMALL, Bench, running
-from sx1302_standin import StandIn
+from sx1302_standin import AGC_STATUS, StandIn
 
 from drivers.concentrator import ChipError, LinkLost, McuError, TxStatus
 from drivers.link import open_link
-from drivers.sx1302 import concentrator
+from drivers.sx1302 import agc, concentrator
+from drivers.sx1302.chip import Chip
 from drivers.sx1302.concentrator import Sx1302
 from drivers.sx1302.firmware import Firmware
 
@@ -78,6 +80,41 @@ async def test_start_works_after_one_that_failed(damaged: int) -> None:
     assert [link.closed for link in bench.links] == [True, False]
     assert bench.driver.status().chip_session == 1
     assert await bench.driver.send(bench.packet()) is TxStatus.OK
+
+
+class BusyHost(Bench):
+    """Each request takes it `seconds`; the AGC has started when it is looked at the nth time."""
+
+    def __init__(self, seconds: float, nth: float) -> None:
+        super().__init__()
+        self.taking, self.nth, self.looks = seconds, nth, 0
+        self.chip = Chip(self, self.sleep, self.now)
+
+    async def request(self, command: int, payload: bytes) -> bytes:
+        self.pass_time(self.taking)
+        self.looks += 1
+        self.board.memory[AGC_STATUS] = self.looks >= self.nth
+        return self.board.handle(command, payload)[1]
+
+    async def close(self) -> None:
+        pass
+
+    async def waits(self) -> None:
+        await self.chip.wait_for(agc.AGC_STATUS, 0x01, "the AGC did not start")
+
+
+async def test_core_that_never_starts_is_a_fault_after_a_second_on_a_busy_host_too() -> None:
+    host = BusyHost(seconds=0.03, nth=math.inf)
+    began = host.seconds
+    with pytest.raises(ChipError, match="did not start: status stayed 0x00"):
+        await host.waits()
+    assert 1 <= host.seconds - began < 1.1
+
+
+async def test_host_that_was_held_up_looks_once_more_before_it_calls_a_core_dead() -> None:
+    host = BusyHost(seconds=5, nth=2)
+    await host.waits()
+    assert host.looks == 2
 
 
 async def test_port_that_is_no_concentrator_is_said_so_and_may_become_one() -> None:
