@@ -17,6 +17,7 @@ from typing import Any
 
 from broker import Mosquitto, subscriber
 from lorawan_device import Air
+from patience import HUNG
 
 from drivers import emulator
 from drivers.emulator import Running
@@ -71,14 +72,14 @@ class Daemon:
         """{} as long as nobody answers."""
         return await self.asked("status")
 
-    async def asked(self, op: str) -> dict[str, Any]:
+    async def asked(self, op: str, **more: Any) -> dict[str, Any]:
         """What the socket answers; {} as long as nobody does."""
         try:
             reader, writer = await asyncio.open_unix_connection(self.directory / "kogge.sock")
         except OSError:
             assert self.process.returncode is None, self.log()
             return {}
-        writer.write(json.dumps({"op": op}).encode() + b"\n")
+        writer.write(json.dumps({"op": op, **more}).encode() + b"\n")
         answer: dict[str, Any] = json.loads(await reader.readline())
         writer.close()
         return answer
@@ -87,7 +88,7 @@ class Daemon:
         """The first status for which it holds."""
         status: dict[str, Any] = {}
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(HUNG):
                 while not (status := await self.status()) or not holds(status):
                     await asyncio.sleep(0.02)
                 return status
@@ -104,11 +105,14 @@ class Daemon:
             )
         )
 
-    async def safe(self, count: int) -> None:
-        """Wait until so many readings more were reported safe."""
+    @asynccontextmanager
+    async def safe(self, count: int) -> AsyncIterator[None]:
+        """Until the block is left so many readings more have been reported safe."""
         reader, writer = await asyncio.open_unix_connection(self.directory / "kogge.sock")
         writer.write(b'{"op":"watch"}\n')
-        async with asyncio.timeout(20):
+        assert json.loads(await reader.readline())["event"] == "watching"
+        yield
+        async with asyncio.timeout(HUNG):
             while count:
                 count -= json.loads(await reader.readline())["event"] == "safe"
         writer.close()
@@ -144,7 +148,7 @@ async def daemon(
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(HUNG):
                 await process.wait()
         except TimeoutError:
             process.kill()
@@ -195,7 +199,7 @@ class City:
     came: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def has(self, *f_cnts: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HUNG):
             while not set(f_cnts) <= self.readings.keys():
                 self.came.clear()
                 await self.came.wait()

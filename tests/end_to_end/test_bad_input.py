@@ -122,8 +122,7 @@ async def test_refused_password_is_said_and_readings_wait_until_it_is_right(
             for part in ("'pole17'", "check mqtt.username", str(password)):
                 assert part in status["city"]["reason"]
             assert (status["health"], status["city"]["state"]) == ("degraded", "disconnected")
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(gateway.safe(3))
+            async with gateway.safe(3):
                 for f_cnt in (1, 2, 3):
                     await report(sky, f_cnt)
             gateway.process.kill()  # what is safe is safe from this too

@@ -15,12 +15,13 @@ from messages import check
 from store_tools import World, reading
 
 from gateway.lorawan.session import Changes
+from gateway.store.walks import MISSED
 
 pytestmark = pytest.mark.realtime
 
-WAITING = 20_000
+WAITING = 4000  # with events less than MISSED: a slow walk that is overtaken by more is ended
 SPOKEN = 10
-QUICK = "backlog_messages_per_s = 20\nbacklog_kib_per_s = 10000"
+BRISK = "backlog_messages_per_s = 10\nbacklog_kib_per_s = 10000"
 UNLIMITED = ["persistence false", "max_queued_messages 0"]
 
 
@@ -33,14 +34,15 @@ async def fill(directory: Path) -> set[str]:
     return {one.id for one in readings}
 
 
-async def kogge(config: Path, *words: str) -> int:
+async def kogge(config: Path, *words: str) -> None:
+    """Raises AssertionError with what it said where it does not succeed."""
     asker = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "gateway", "buffer", *words, "--config", str(config)),
         stderr=asyncio.subprocess.PIPE,
     )
     _, said = await asker.communicate()
+    assert asker.returncode == 0, said.decode()
     assert b"Traceback" not in said, said.decode()
-    return asker.returncode or 0
 
 
 def in_jsonl(file: Path) -> list[str]:
@@ -74,23 +76,28 @@ async def test_an_export_beside_delivery_and_reception_has_everything_once(
         mosquitto(tmp_path, settings=UNLIMITED) as broker,
         board(tmp_path / "tty") as (_, sky),
     ):
-        config = await asyncio.to_thread(write_files, tmp_path, broker.port, QUICK)
+        config = await asyncio.to_thread(write_files, tmp_path, broker.port, BRISK)
         ids = await fill(tmp_path)
+        await broker.stop()
         async with daemon(config) as gateway:
             await gateway.receiving()
-            before = await gateway.status()
-            assert 5000 < before["backlog"] < WAITING
+            await gateway.asked("forward", action="pause")
+            await broker.start()
+            before = await gateway.until(lambda status: status["city"]["state"] == "connected")
+            assert WAITING <= before["backlog"] < MISSED - SPOKEN
             export = asyncio.create_task(
                 kogge(config, "export", f"--{kind}", str(file), "--archive")
             )
+            await gateway.asked("forward", action="resume")
             for f_cnt in range(SPOKEN):
-                safe = asyncio.create_task(gateway.safe(1))
-                await asyncio.sleep(0)
-                await sky.send(GAUGE.uplink(f_cnt, TEMPERATURE))
-                await asyncio.wait_for(safe, 5)  # within W, and what the test itself needs
-            assert await export == 0
-            after = await gateway.until(lambda status: status["counts"]["readings"] == SPOKEN)
-    assert after["backlog"] < before["backlog"]
+                async with gateway.safe(1):
+                    await sky.send(GAUGE.uplink(f_cnt, TEMPERATURE))
+            await export
+            await gateway.until(
+                lambda status: (
+                    status["counts"]["readings"] == SPOKEN and status["backlog"] < before["backlog"]
+                )
+            )
     found = await asyncio.to_thread(READ[kind], file)
     assert len(found) == len(set(found))
     assert ids <= set(found)

@@ -15,6 +15,7 @@ import pytest
 from broker import mosquitto
 from lamp_post import EUI, GAUGE, TEMPERATURE, Daemon, board, daemon, write_files
 from messages import check
+from patience import HUNG
 
 from gateway.demo.air import Antenna, antenna
 from gateway.demo.device import Device, Heard, Keys
@@ -60,7 +61,7 @@ class City:
 
     async def told(self, correlation: str, *statuses: str) -> list[dict[str, Any]]:
         """Wait until that many results came, and no others."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HUNG):
             while len(self.results.get(correlation, ())) < len(statuses):
                 self.news.clear()
                 await self.news.wait()
@@ -94,7 +95,7 @@ class Street:
 
     async def hears(self) -> tuple[int, bytes]:
         """What the next downlink of its own brought; others' it does not hear."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HUNG):
             while self.device.hear(await self.antenna.downlinks.get()) is not Heard.ACCEPTED:
                 pass
         assert self.device.violations == []
@@ -198,9 +199,8 @@ async def test_downlink_that_a_kill_left_in_doubt_is_not_sent_again(tmp_path: Pa
             await ready(gateway)
             doubtful, waiting = await city.down(payload=b"1"), await city.down(payload=b"2")
             await queued(gateway, 2)
-            safe = asyncio.create_task(gateway.safe(1))
-            await one.speaks(confirmed=True)
-            await safe
+            async with gateway.safe(1):
+                await one.speaks(confirmed=True)
             gateway.process.kill()
             await gateway.process.wait()
         async with daemon(config) as gateway:

@@ -10,6 +10,7 @@ import pytest
 from broker import mosquitto, subscriber
 from lamp_post import APP_KEY, BIN_EUI, EUI, JOIN_EUI, board, daemon, write_files
 from lorawan_device import join_request
+from patience import HUNG
 
 pytestmark = pytest.mark.realtime
 
@@ -34,7 +35,7 @@ async def test_closed_gateway_refuses_until_it_is_opened(tmp_path: Path) -> None
             await gateway.receiving()
             await sky.send(asked)
             await gateway.until(lambda now: now["drops"] == {"join_closed": 1})
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(HUNG):
                 refused = await anext(one async for one in events(messages) if "device" in one)
             assert refused["type"] == "join_refused"
             assert refused["device"] == f"{BIN_EUI:016x}"
@@ -44,8 +45,9 @@ async def test_closed_gateway_refuses_until_it_is_opened(tmp_path: Path) -> None
             answer = json.loads(await reader.readline())
             assert (answer["join"], answer["seconds_left"]) == ("open", 900)
             writer.write(b'{"op":"watch"}\n')
+            assert json.loads(await reader.readline()) == {"event": "watching"}
             await sky.send(asked)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(HUNG):
                 while (one := json.loads(await reader.readline()))["event"] != "join":
                     pass
             assert int(one["dev_addr"], 16) >> 25 == 1, "NetID 000001"
