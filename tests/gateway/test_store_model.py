@@ -6,8 +6,6 @@ in the end all are delivered.
 
 import asyncio
 import shutil
-import tempfile
-from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -18,7 +16,7 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
-from store_tools import World, event, number_of, reading
+from store_tools import World, event, in_memory, next_batch, number_of, reading
 
 from gateway.lorawan.session import Changes
 from gateway.records import Record
@@ -34,7 +32,7 @@ class BufferMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.directory = Path(tempfile.mkdtemp())
+        self.directory = in_memory()  # it syncs 2800 times, and the cuts are of copies
         self.world = World(self.directory / "kogge.db")
         self.ever = 0
         self.undelivered: set[int] = set()
@@ -80,7 +78,7 @@ class BufferMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.waiting() > 0)
     @rule(limit=st.integers(1, 6))
     def next_batch(self, limit: int) -> None:
-        batch = self.runner.run(asyncio.wait_for(self.buffer.next_batch(limit, 0), 20))
+        batch = self.runner.run(next_batch(self.buffer, limit))
         numbers = {number_of(record) for record in batch.records}
         assert 0 < len(batch.records) == len(numbers) <= limit
         assert len({type(record) for record in batch.records}) == 1
@@ -181,7 +179,7 @@ class BufferMachine(RuleBasedStateMachine):
             for batch in self.out:
                 self.buffer.returned(batch)
             while self.buffer.backlog:
-                batch = await asyncio.wait_for(self.buffer.next_batch(5, 0), 20)
+                batch = await next_batch(self.buffer, 5)
                 self.deliver(batch)
             assert self.undelivered == set()
             await self.buffer.close()
