@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 
+from patience import HUNG
 from store_tools import MOMENT, World, number_of, reading
 
 from gateway.lorawan.session import Changes
@@ -33,7 +34,7 @@ async def keep(buffer: Buffer, *records: Record) -> None:
 
 
 async def batch_of(buffer: Buffer, limit: int = 1000) -> Batch:
-    return await asyncio.wait_for(buffer.next_batch(limit, 0), 20)
+    return await asyncio.wait_for(buffer.next_batch(limit, 0), HUNG)
 
 
 async def drained(buffer: Buffer) -> tuple[list[int], list[Event]]:

@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from patience import HUNG
+
 from drivers.concentrator import (
     ConcentratorStatus,
     Counter,
@@ -77,7 +79,7 @@ class FakeConcentrator:
 
     async def until(self, what: str, times: int = 1) -> None:
         """Wait until it was asked for `what` so many times."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HUNG):
             while self.done.count(what) < times:
                 self.news.clear()
                 await self.news.wait()

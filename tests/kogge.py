@@ -4,10 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from patience import HUNG
+
 HOUSE = Path(__file__).parents[1]
 
 
-def kogge(*arguments: str, seconds: float = 20) -> subprocess.CompletedProcess[str]:
+def kogge(*arguments: str, seconds: float = HUNG) -> subprocess.CompletedProcess[str]:
     """Run it to its end; no traceback is ever right."""
     done = subprocess.run(
         [sys.executable, "-m", "gateway", *arguments],
@@ -27,6 +29,6 @@ def loaded_by(*arguments: str) -> set[str]:
     )
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
-        capture_output=True, text=True, timeout=20, cwd=HOUSE, check=True,
+        capture_output=True, text=True, timeout=HUNG, cwd=HOUSE, check=True,
     )  # fmt: skip
     return set(done.stderr.splitlines()[-1].split())

@@ -14,6 +14,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from patience import HUNG
+
 EUI = bytes.fromhex("0016c001f0000001")
 WRAP = 2**32
 RXPK = {"chan": 2, "rfch": 0, "freq": 868.1, "mid": 8, "stat": 1, "modu": "LORA",
@@ -127,12 +129,12 @@ class PacketForwarder:
         return await self._has(self.sent, count)
 
     async def acknowledged(self, token: bytes) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HUNG):
             while token not in self.push_acks + self.pull_acks:
                 await self._wait()
 
     async def _has(self, what: list[Sent], count: int) -> list[Sent]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HUNG):
             while len(what) < count:
                 await self._wait()
         return what

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from patience import HUNG
+
 from gateway.diagnostics.control import Control
 from gateway.diagnostics.watch import Watch
 
@@ -16,7 +18,7 @@ class Daemon:
         self.control = Control(path, lambda: self.status, self.watch)
 
     async def watched(self) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HUNG):
             while not self.watch.watched:
                 await asyncio.sleep(0.01)
 

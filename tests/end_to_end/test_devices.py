@@ -12,6 +12,7 @@ from broker import mosquitto
 from kogge import HOUSE
 from lamp_post import GAUGE, JOIN_EUI, TEMPERATURE, board, city, daemon, write_files
 from lorawan_device import hears_join_accept, join_request
+from patience import HUNG
 
 pytestmark = pytest.mark.realtime
 
@@ -36,7 +37,7 @@ async def kogge(config: Path, *words: str, stdin: str = "") -> tuple[int, dict[s
 
 async def accepted(sky: Any) -> bytes:
     """The next Join-Accept on the air."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HUNG):
         while (said := json.loads(await sky.reader.readline()))["op"] != "downlink":
             pass
     return bytes.fromhex(said["payload"])
@@ -104,7 +105,7 @@ async def test_antenna_is_sited_by_watching_each_uplink(tmp_path: Path) -> None:
                 stdout=asyncio.subprocess.PIPE, cwd=HOUSE,
             )  # fmt: skip
             assert watching.stdout is not None
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(HUNG):
                 assert json.loads(await watching.stdout.readline())["f_cnt"] == 7
                 await sky.send(GAUGE.uplink(8, TEMPERATURE))
                 one = json.loads(await watching.stdout.readline())

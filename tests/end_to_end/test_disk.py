@@ -35,6 +35,7 @@ from lamp_post import (
     write_files,
 )
 from lorawan_device import join_request
+from patience import HUNG
 
 pytestmark = pytest.mark.realtime
 
@@ -65,7 +66,7 @@ class Post:
                 self.news.set()
 
     async def told(self, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HUNG):
             while not (found := [event for event in self.events if holds(event)]):
                 self.news.clear()
                 await self.news.wait()
@@ -224,7 +225,7 @@ async def test_a_start_on_a_disk_that_cannot_be_read_ends_with_words(
     await post.begin("eio")
     async with daemon(post.config, post.disk.env) as gateway:
         with contextlib.suppress(ProcessLookupError):
-            assert await asyncio.wait_for(gateway.process.wait(), 20) == 1
+            assert await asyncio.wait_for(gateway.process.wait(), HUNG) == 1
     assert "cannot be opened" in gateway.log()
 
 

@@ -15,10 +15,11 @@ import vendor_folders
 from broker import mosquitto
 from kogge import HOUSE
 from lamp_post import GAUGE, JOIN_EUI, TEMPERATURE, Daemon, Sky, board, daemon, write_files
+from patience import HUNG
 
 from gateway.cli import main
 
-pytestmark = [pytest.mark.realtime, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.realtime
 
 EUI, KEY = "70b3d57ed0000001", "5a" * 16
 SCRIPT = "function decodeUplink(i) { return {data: {distance: i.bytes[0] / 100}}; }"
@@ -62,7 +63,7 @@ class Seen:
         """Of a verb that goes on until Ctrl-C."""
         process = await self.begun(line)
         assert process.stdout is not None
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(HUNG):
             self.judge(line, (await process.stdout.readline()).decode())
         process.send_signal(signal.SIGINT)
         out, _ = await process.communicate()
@@ -73,7 +74,7 @@ class Seen:
         """An uplink, as `kogge watch` tells it: its frame, the reading, that it is safe."""
         process, told = await self.begun(f"watch{config}"), list[str]()
         assert process.stdout is not None
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(HUNG):
             while not told or '"safe"' not in told[-1]:
                 if len(told) < 20:
                     await sky.send(GAUGE.uplink(100 + len(told), TEMPERATURE))

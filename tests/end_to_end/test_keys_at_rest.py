@@ -24,6 +24,7 @@ from lamp_post import (
 )
 from lorawan_device import Air, join_request
 from lorawan_oracle import session_keys
+from patience import HUNG
 
 OUR_DEBUG = (
     "-c",
@@ -53,7 +54,7 @@ async def watching(gateway: Daemon) -> AsyncIterator[asyncio.StreamReader]:
 
 async def joins(gateway: Daemon, sky: Sky, nth: int) -> Air:
     """The bin joins for the nth time; DevNonce and JoinNonce are both that number."""
-    async with watching(gateway) as happenings, asyncio.timeout(20):
+    async with watching(gateway) as happenings, asyncio.timeout(HUNG):
         await sky.send(join_request(APP_KEY, JOIN_EUI, BIN_EUI, nth))
         while (one := json.loads(await happenings.readline()))["event"] != "join":
             pass

@@ -9,6 +9,7 @@ from broker import free_port, mosquitto
 from kogge import kogge
 from lamp_post import BIN_EUI, GAUGE, TEMPERATURE, Daemon, Sky, board, daemon, write_files
 from metrics_reader import Read, read
+from patience import HUNG
 
 from gateway.metrics.table import TABLE
 
@@ -102,7 +103,7 @@ async def test_unix_socket_and_textfile_say_the_same(tmp_path: Path) -> None:
     place, file = tmp_path / "m.sock", tmp_path / "kogge.prom"
     both = f'listen = "unix:{place}"\ntextfile = "{file}"\n'
     async with gateway(tmp_path, both) as (_, _, one):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HUNG):
             while not await asyncio.to_thread(file.exists):
                 await asyncio.sleep(0.02)
         written = read(await asyncio.to_thread(file.read_text, "utf-8"))

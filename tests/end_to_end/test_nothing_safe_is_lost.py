@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-import pytest
 from broker import mosquitto
+from patience import HUNG
 
 from drivers import emulator
 from gateway.demo import cabinet, proxy
@@ -97,7 +97,7 @@ class Trial:
         self.news.set()
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(HUNG):
             while not holds():
                 self.news.clear()
                 await self.news.wait()
@@ -115,7 +115,7 @@ class Trial:
         """A last run, silent devices: everything that was ever safe has to arrive, or is lost."""
         async with cabinet.daemon(self.config):
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(HUNG):
                     while not self.safe <= self.delivered() & arrived(subscriber):
                         await asyncio.sleep(0.05)
 
@@ -136,7 +136,7 @@ def arrived(subscriber: Subscriber) -> set[str]:
 
 async def _connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """The daemon's socket, as soon as it listens."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HUNG):
         while True:
             with contextlib.suppress(OSError):
                 return await asyncio.open_unix_connection(path)
@@ -164,7 +164,6 @@ async def stage(directory: Path) -> AsyncIterator[tuple[Trial, Subscriber]]:
         await asyncio.wait({hearing})
 
 
-@pytest.mark.timeout(300)
 async def test_every_safe_reading_arrives_though_the_daemon_is_killed_and_the_line_cut(
     tmp_path: Path,
 ) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from broker import free_port
 from lamp_post import Daemon, board, daemon, write_files
+from patience import HUNG
 
 pytestmark = pytest.mark.realtime
 
@@ -153,7 +154,7 @@ async def test_second_daemon_on_one_state_dir_refuses_and_leaves_the_first_alone
     async with board(tmp_path / "tty"), daemon(config) as first:
         await first.receiving()
         async with daemon(other) as second:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(HUNG):
                 assert await second.process.wait() == 1
             assert "another" in second.log()
         assert (await first.receiving())["radio"]["starts"] == 1

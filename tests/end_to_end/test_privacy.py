@@ -23,6 +23,7 @@ from lamp_post import (
     write_files,
 )
 from lorawan_device import Air, join_request
+from patience import HUNG
 
 pytestmark = pytest.mark.realtime
 
@@ -44,7 +45,7 @@ class Broker:
         return [one for message in found for one in message[kind]]
 
     async def has(self, kind: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HUNG):
             while not (found := [one for one in self.of(kind) if wanted(one)]):
                 self.came.clear()
                 await self.came.wait()

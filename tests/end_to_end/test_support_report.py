@@ -135,7 +135,6 @@ async def gateway(tmp_path: Path) -> AsyncIterator[tuple[Path, Sky, Daemon]]:
 
 
 @pytest.mark.realtime
-@pytest.mark.timeout(300)
 async def test_report_has_all_of_a_gateway_and_none_of_its_secrets(tmp_path: Path) -> None:
     async with gateway(tmp_path) as (config, _, one):
         env = talkative_journal(tmp_path, secrets())
@@ -188,7 +187,6 @@ def _check_contents(up: dict[str, bytes]) -> None:
     assert b"21.5" not in everything, "no measurement"
 
 
-@pytest.mark.timeout(300)
 def test_gateway_that_never_ran_and_whose_files_are_wrong_has_a_report_too(tmp_path: Path) -> None:
     """What holds the secrets is itself what is wrong."""
     config = tmp_path / "kogge.toml"

@@ -12,12 +12,12 @@ import pytest
 from kogge import HOUSE
 from lamp_post import APP_KEY, BIN_EUI, GAUGE, JOIN_EUI, TEMPERATURE, board, daemon, write_files
 from lorawan_device import Air, join_request
+from patience import HUNG
 
 STRANGER = Air(0x0BADCAFE, b"s" * 16, b"s" * 16)
 
 pytestmark = [
     pytest.mark.realtime,
-    pytest.mark.timeout(300),
     pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed here"),
 ]
 
@@ -31,7 +31,7 @@ class Tmux:
     def run(self, *words: str) -> str:
         done = subprocess.run(
             ["tmux", "-u", "-f", "/dev/null", "-S", str(self._socket), *words],
-            capture_output=True, text=True, timeout=20, check=True, cwd=HOUSE,
+            capture_output=True, text=True, timeout=HUNG, check=True, cwd=HOUSE,
             env={**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "TZ": "UTC"},
         )  # fmt: skip
         return done.stdout
@@ -45,7 +45,7 @@ class Tmux:
     async def shows(self, *words: str) -> str:
         text = ""
         try:
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(HUNG):
                 while not all(word in text for word in words) or not text:
                     await asyncio.sleep(0.05)
                     text = await asyncio.to_thread(self.screen)
@@ -59,7 +59,7 @@ def tmux(tmp_path: Path) -> Iterator[Tmux]:
     one = Tmux(tmp_path / "tmux")
     yield one
     subprocess.run(["tmux", "-S", str(tmp_path / "tmux"), "kill-server"], check=False,
-                   capture_output=True, timeout=20)  # fmt: skip
+                   capture_output=True, timeout=HUNG)  # fmt: skip
 
 
 async def test_technician_watches_pauses_filters_and_looks_into_a_frame(
