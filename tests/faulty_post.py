@@ -17,13 +17,15 @@ from typing import Any, TypeAlias
 from broker import mosquitto, subscriber
 from lamp_post import EUI, TEMPERATURE, Daemon, board, daemon, write_files
 from lorawan_device import Air
+from patience import HUNG
 
 from drivers.emulator import Running
 
 GAUGES = 6
 TURN = 1 / 3  # seconds between two uplinks
 ASKER = GAUGES
-ANSWERED = 1.8  # seconds after an uplink, by when RX1 has begun
+RX1_BEGUN = 1.8  # seconds after an uplink
+BOTH_OVER = 5.0  # seconds after an uplink: RX2, too, slow as it is
 Key: TypeAlias = tuple[int, int]  # which gauge, and its f_cnt
 
 AIRS = [Air(0x26011B00 + n, bytes([n]) * 16, bytes([n + 16]) * 16) for n in range(GAUGES + 1)]
@@ -105,24 +107,26 @@ class Post:
     async def arrive(self, keys: set[Key]) -> None:
         """These have arrived, but for those that were wiped; and nothing twice."""
         waiting = keys - self.wiped
-        await self.until(lambda: waiting <= self.arrived.keys(), 10, "all that was heard arrives")
+        await self.until(lambda: waiting <= self.arrived.keys(), HUNG, "all that was heard arrives")
         twice = [key for key, times in self.arrived.items() if len(times) > 1]
         assert not twice, f"twice came {twice}"
 
-    async def acknowledged(self) -> bool:
+    async def acknowledged(self, seconds: float = BOTH_OVER) -> bool:
         """Whether the next confirmed uplink that the board hears is answered on the air."""
         before, key = len(self.downlinks), await self._ask()
         while key in self.unheard:  # the board was speaking itself
             before, key = len(self.downlinks), await self._ask()
         with contextlib.suppress(AssertionError):
-            await self.until(lambda: len(self.downlinks) > before, ANSWERED, "an answer")
+            await self.until(lambda: len(self.downlinks) > before, seconds, "an answer")
         return len(self.downlinks) > before
 
     async def _ask(self) -> Key:
         self.asked += 1
         key = ASKER, self.asked
         await self._speak(key, AIRS[ASKER].uplink(self.asked, TEMPERATURE, confirmed=True))
-        await self.until(lambda: key in self.sent or key in self.unheard, 5, "its airtime is over")
+        await self.until(
+            lambda: key in self.sent or key in self.unheard, HUNG, "its airtime is over"
+        )
         return key
 
     async def live(self, air: tuple[str, int]) -> None:
@@ -193,7 +197,7 @@ async def post(directory: Path, begin: Callable[[Running], None]) -> AsyncIterat
             async with _in_background(_subscribe(broker.port, one)):
                 assert running.air_address is not None
                 async with _in_background(one.live(running.air_address)):
-                    await one.reading_sent_after(0, 10)
+                    await one.reading_sent_after(0, HUNG)
                     yield one
 
 
