@@ -28,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     asking = actions.add_parser("status", help="how much, how old, how much room")
     listing = actions.add_parser("list", help="readings and events that wait")
     order = listing.add_mutually_exclusive_group()
-    order.add_argument("--newest", action="store_true", help="newest first (it is so)")
+    order.add_argument("--newest", action="store_true", help="newest first (default)")
     order.add_argument("--oldest", action="store_true", help="oldest first")
     listing.add_argument("--limit", type=_positive, default=20, metavar="N", help="20")
     exporting = actions.add_parser("export", help="write them to a file")
@@ -92,9 +92,13 @@ def _status(args: argparse.Namespace) -> int:
 
 def _list(args: argparse.Namespace) -> int:
     wish = _wish(args) | {"newest": not args.oldest, "limit": args.limit}
+    found = False
     for line in _lines(args, wish):
         for record in line.get("records", ()):
+            found = True
             print(json.dumps(record) if args.json else listed(record))
+    if not (found or args.json):
+        say(_("there is nothing of the kind"))
     return 0
 
 

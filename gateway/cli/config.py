@@ -79,11 +79,17 @@ def _check(args: argparse.Namespace) -> dict[str, Any]:
     found = settings.load(file)
     warnings = settings.warnings(found)
     if not args.json:
-        number = len(found.devices)
-        plural = "" if number == 1 else "s"
-        print(f"{file}: good. {number} device{plural} in {found.config.gateway.devices}.")
+        devices = found.config.gateway.devices
+        print(
+            _(
+                "{file}: good. Devices in {devices}: {number}.",
+                file=file,
+                devices=devices,
+                number=len(found.devices),
+            )
+        )
         for warning in warnings:
-            print(f"warning: {warning}")
+            print(_("warning: {what}", what=heard(warning)))
     return {"devices": len(found.devices), "warnings": warnings}
 
 

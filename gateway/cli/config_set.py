@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.cli import EX_FAILED, EX_USAGE
+from gateway.cli import EX_FAILED, EX_USAGE, complain
 from gateway.cli.config_keys import Refused, asked, file_of, restart_words
+from gateway.cli.heard import heard
 from gateway.cli.language import _
 from gateway.errors import ControlError, GatewayError
 
@@ -30,8 +31,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         wanted = _wanted(args.words)
     except Misused as error:
-        print(f"kogge: {error}", file=sys.stderr)
-        return EX_USAGE
+        return complain(error, EX_USAGE)
     changed = _with_password(file, wanted) if PASSWORD in wanted else _changed(file, wanted)
     taken, restart, reason, code = _applied(args, file)
     if args.json:
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         print(_said(file, one))
     if PASSWORD in args.words and "mqtt.password_file" not in restart:
         print(_("The password is in its file: the daemon's next connection to the broker uses it."))
-    print("\n".join(_outcome(taken, restart, reason)))
+    print("\n".join(_outcome(taken, restart, heard(reason))))
     return code
 
 

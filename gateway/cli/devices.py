@@ -61,8 +61,8 @@ def _argument_for_showing_keys(parser: argparse.ArgumentParser) -> None:
 def _arguments_for_describing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="how the city knows it; else its DevEUI")
     parser.add_argument("--codec", help="docs/codecs.md; without one its readings go out raw")
-    parser.add_argument("--lorawan", help="1.0.2, 1.0.3 (it is so), 1.0.4 or 1.1")
-    parser.add_argument("--class", dest="class", help="A (it is so) or C")
+    parser.add_argument("--lorawan", help="1.0.2, 1.0.3 (default), 1.0.4 or 1.1")
+    parser.add_argument("--class", dest="class", help="A (default) or C")
     parser.add_argument("--place", help="street and house number, lamp post, bin")
     parser.add_argument("--depth", type=float, metavar="M", help="of its bin or shaft")
     parser.add_argument(

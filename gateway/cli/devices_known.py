@@ -1,7 +1,6 @@
 """What is known of devices: by the daemon, or else by devices.toml and the database."""
 
 import argparse
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -39,7 +38,7 @@ def known(args: argparse.Namespace, dev_eui: str | None = None) -> Known:
     except ControlError as error:
         if args.socket and not args.config:
             raise
-        print(f"kogge: {error}", file=sys.stderr)
+        complain(error, EX_UNAVAILABLE)
     return _of_files(args, dev_eui)
 
 
@@ -88,7 +87,7 @@ def _of_files(args: argparse.Namespace, dev_eui: str | None) -> Known:
         _add_rows(found.devices, files.database(args.config or files.DEFAULT_FILE))
     except (GatewayError, PermissionError) as error:
         found.wrong = str(error)
-        print(f"kogge: {error}", file=sys.stderr)
+        complain(error, EX_FAILED)
     return found
 
 

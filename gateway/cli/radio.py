@@ -43,7 +43,7 @@ def _arguments_of_send(send: argparse.ArgumentParser) -> None:
     rate.add_argument("--fsk", action="store_true", help="50 kbit/s instead of LoRa")
     send.add_argument(
         "--bandwidth", type=int, choices=WIDTHS, default=WIDTHS[0], metavar="HZ",
-        help="125000 (it is so), 250000, 500000",
+        help="125000 (default), 250000, 500000",
     )  # fmt: skip
     send.add_argument("--power", type=int, metavar="DBM", help="e.i.r.p.; 14 or the law's limit")
     what = send.add_mutually_exclusive_group()

@@ -73,10 +73,10 @@ def shown(args: argparse.Namespace, path: Path) -> tuple[int, str]:
     try:
         status = asked(path)
     except ControlError as error:
-        from gateway.cli import status_down
+        from gateway.cli import complain, status_down
 
         status = status_down.known(args.config, path, error)
-        print(f"kogge: {error}", file=sys.stderr)
+        complain(error, EXIT["down"])
         lines = status_down.screen(status, style)
     else:
         from gateway.cli.status_screen import screen

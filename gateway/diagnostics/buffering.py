@@ -168,14 +168,17 @@ async def _status(buffer: Buffer, store: Store, bounds: Bounds, clock: Clock) ->
         found = await store.inspect(ends)
         await store.measure()
     live = buffer.walks.newest
-    newest = found.newest if live is None else live
+    # what is delivered stays on disk until the next commit, and waits no more
+    oldest, newest = (
+        (found.oldest or live, live or found.newest) if buffer.backlog else (None, None)
+    )
     archive = buffer.archive.archived()
     return {
         "asked": "daemon",
         "records": buffer.backlog,
         "parked": buffer.parked,
         "given_up": buffer.lost_records,
-        "oldest": when(found.oldest or live, clock),
+        "oldest": when(oldest, clock),
         "newest": when(newest, clock),
         "segments": found.segments,
         "disk": store.room._asdict(),

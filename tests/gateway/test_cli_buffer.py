@@ -16,7 +16,7 @@ from bounds_tools import damage
 from kogge import loaded_by
 from messages import check
 from socket_daemon import answering
-from store_tools import MOMENT, World, event, reading
+from store_tools import MOMENT, World, event, next_batch, reading
 
 from gateway.cli import main
 from gateway.diagnostics import buffering
@@ -85,13 +85,13 @@ RECORDS: list[Record] = [
 
 
 @asynccontextmanager
-async def filled(world: World, *, running: bool) -> AsyncIterator[None]:
+async def filled(world: World, *, running: bool) -> AsyncIterator[Buffer]:
     async with daemon(world) as buffer:
         await fill(buffer, *RECORDS)
         if running:
-            yield
+            yield buffer
     if not running:
-        yield
+        yield buffer
 
 
 BOTH = pytest.mark.parametrize("running", [True, False], ids=["daemon", "at rest"])
@@ -202,6 +202,27 @@ def _at(at: float | None) -> Any:
     from gateway.records import Moment
 
     return Moment(at, "unsynchronised" if at is None else "ntp", "other boot", 12.5)
+
+
+@BOTH
+async def test_where_nothing_waits_that_is_said(
+    world: World, config: Path, capsys: pytest.CaptureFixture[str], running: bool
+) -> None:
+    async with filled(world, running=running):
+        assert await kogge(config, "list", "--device", "70b3d57ed00000ff") == 0
+    assert capsys.readouterr() == ("", "kogge: there is nothing of the kind\n")
+
+
+async def test_what_is_delivered_and_still_on_disk_waits_no_more(
+    world: World, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with filled(world, running=True) as buffer:
+        while buffer.backlog:
+            buffer.delivered(await next_batch(buffer))
+        assert await kogge(config, "status", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["records"], found["oldest"], found["newest"]) == (0, None, None)
+    assert found["segments"] == 1
 
 
 @BOTH

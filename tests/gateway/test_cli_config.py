@@ -24,7 +24,11 @@ def test_good_configuration_is_said_to_be_good(
 ) -> None:
     file = write(tmp_path, "")
     assert main(["config", "check", "--config", file]) == 0
-    assert capsys.readouterr().out == (f"{file}: good. 0 devices in {tmp_path / 'devices.toml'}.\n")
+    assert capsys.readouterr().out == (
+        f"{file}: good. Devices in {tmp_path / 'devices.toml'}: 0.\n"
+    )
+    assert main(["--lang", "de", "config", "check", "--config", file]) == 0
+    assert ": in Ordnung. Geräte in " in capsys.readouterr().out
     assert main(["config", "check", "--config", file, "--json"]) == 0
     good = {"ok": True, "config": file, "devices": 0, "warnings": []}
     assert json.loads(capsys.readouterr().out) == good
@@ -46,7 +50,7 @@ def test_keys_that_everybody_may_read_are_warned_of(
     assert main(["config", "check", "--config", file]) == 0
     told = capsys.readouterr().out
     assert f"warning: {devices} holds the devices' keys" in told
-    assert "good. 1 device in" in told
+    assert "devices.toml: 1." in told
     assert f": chmod 600 {devices}\n" in told, "there is no group to give it to"
     group = grp.struct_group(("kogge", "x", 990, []))
     monkeypatch.setattr(grp, "getgrnam", {"kogge": group}.__getitem__)

@@ -101,6 +101,15 @@ def test_watch_without_a_daemon_is_69_and_says_how_to_start_it(tmp_path: Path) -
     assert "sudo systemctl start kogge" in done.stderr
 
 
+@pytest.mark.parametrize("verb", ["status", "devices list", "why 70b3d57ed0000001"])
+def test_without_a_daemon_that_is_said_in_german(tmp_path: Path, verb: str) -> None:
+    file = tmp_path / "kogge.toml"
+    file.write_text('[gateway]\ncontrol_socket = "absent"\nstate_dir = "."\n', encoding="utf-8")
+    (tmp_path / "devices.toml").touch()
+    done = kogge("--lang", "de", *verb.split(), "--config", str(file))
+    assert "antwortet kein Dienst" in done.stderr.splitlines()[0]
+
+
 def test_status_without_a_daemon_is_69_and_tells_what_can_be_known(tmp_path: Path) -> None:
     file = tmp_path / "kogge.toml"
     file.write_text(
