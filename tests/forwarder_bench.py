@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from messages import EUI, MOMENT, replaced
+from patience import HUNG
 
 from gateway.config import Mqtt
 from gateway.northbound.client import Received
@@ -148,7 +149,7 @@ class Gateway:
 
     async def subscribed(self, connections: int = 1) -> None:
         """Wait until commands can reach it, on its first connection or a later one."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HUNG):
             while True:
                 state = self.forwarder.state
                 if state.commands and state.connections >= connections:

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import HUNG
 
+from gateway.codecs import javascript as javascript_module
+from gateway.codecs import process
 from gateway.codecs.javascript import STRIKES, Example, JavaScript, Script, output_of
 from gateway.codecs.worker import Worker
 
@@ -21,6 +24,19 @@ async def javascript() -> AsyncIterator[JavaScript]:
     engine = JavaScript(Worker(lambda: 0.5))
     yield engine
     await engine.close()
+
+
+LIMITS = ("CALL_SECONDS", "LOAD_SECONDS", "CALL_ENDS", "LOAD_ENDS", "EXAMPLES_SECONDS")
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No limit of time in the real worker: of the others a slow processor says the same."""
+    for name in ("CALL_WAITS", "LOAD_WAITS"):
+        monkeypatch.setattr(javascript_module, name, HUNG)
+    longer = "".join(f"sandbox.{name} = {HUNG}; " for name in LIMITS)
+    before = f"from gateway.codecs import sandbox; {longer}from gateway"
+    monkeypatch.setattr(process, "BOOT", process.BOOT.replace("from gateway", before, 1))
 
 
 def decode_uplink(body: str, before: str = "") -> Script:
@@ -71,7 +87,7 @@ PROXY_OF_MANY = """
 
 @pytest.mark.parametrize(("script", "data"), TRAITS)
 async def test_codec_finds_what_it_expects(
-    javascript: JavaScript, script: Script, data: dict[str, Any]
+    unhurried: None, javascript: JavaScript, script: Script, data: dict[str, Any]
 ) -> None:
     for _ in range(2):
         output = await javascript.decode_uplink(script, 7, b"\x01\xff", 1_000_000_000.25)
@@ -96,7 +112,7 @@ async def test_codec_finds_what_it_expects(
     ],
 )
 async def test_what_is_not_decoded_says_why(
-    javascript: JavaScript, body: str, errors: list[str]
+    unhurried: None, javascript: JavaScript, body: str, errors: list[str]
 ) -> None:
     output = await javascript.decode_uplink(decode_uplink(body), 1, b"")
     assert output == {"errors": errors}
@@ -186,7 +202,7 @@ COUNTS = "var n = 0; function decodeUplink(input) { return {data: {n: n++}}; }"
 
 
 async def test_codec_whose_examples_show_that_it_remembers_begins_anew_each_time(
-    javascript: JavaScript,
+    unhurried: None, javascript: JavaScript
 ) -> None:
     script = Script(COUNTS, (Example(1, b"a"), Example(1, b"b")))
     said = [await javascript.decode_uplink(script, 1, b"") for _ in range(3)]

@@ -6,16 +6,19 @@ import ipaddress
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
-from aiomqtt import Will
+from aiomqtt import ProtocolVersion, Will
 from broker import Wire, fake_broker, free_port, mosquitto
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from kogge import HOUSE
+from patience import HUNG
 
 from gateway.config import Mqtt
+from gateway.northbound import broker as broker_module
 from gateway.northbound import client
 from gateway.northbound.broker import Broker, Unreachable
 from gateway.northbound.tls import Certificates
@@ -60,7 +63,7 @@ async def test_mosquitto_speaks_what_is_configured(tmp_path: Path, protocol: str
 @pytest.mark.parametrize("answer", ["20 03 00 84 00", "20 02 00 01"])
 async def test_old_server_is_spoken_to_in_its_protocol(answer: str) -> None:
     server = Server(answer)
-    async with fake_broker(server) as port, asyncio.timeout(2):
+    async with fake_broker(server) as port, asyncio.timeout(HUNG):
         broker = broker_at(port, protocol="auto")
         assert await spoken(broker) == "3.1.1"
         assert await spoken(broker) == "3.1.1"
@@ -70,7 +73,7 @@ async def test_old_server_is_spoken_to_in_its_protocol(answer: str) -> None:
 @pytest.mark.parametrize("answer", ["", "20 02 00 84"])  # closed, and malformed as MQTT 5
 async def test_server_that_closes_is_asked_for_mqtt_5_twice_at_each_connect(answer: str) -> None:
     server = Server(answer)
-    async with fake_broker(server) as port, asyncio.timeout(2):
+    async with fake_broker(server) as port, asyncio.timeout(HUNG):
         broker = broker_at(port, protocol="auto")
         assert await spoken(broker) == "3.1.1"
         assert await spoken(broker) == "3.1.1"
@@ -87,7 +90,7 @@ async def test_one_close_does_not_lead_to_the_older_protocol() -> None:
         await server(wire)
         server.answer = "20 03 00 00 00"
 
-    async with fake_broker(serve) as port, asyncio.timeout(2):
+    async with fake_broker(serve) as port, asyncio.timeout(HUNG):
         assert await spoken(broker_at(port, protocol="auto")) == "5"
     assert server.levels == [5, 5]
 
@@ -96,7 +99,13 @@ async def test_silence_is_answered_with_the_older_protocol_and_not_remembered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """amqtt 0.12 reads an MQTT 5 CONNECT with a will wrongly, and waits for more of it."""
-    monkeypatch.setattr(client, "CONNACK_SECONDS", 0.2)
+
+    def patient_with_the_older(*host: Any, protocol: ProtocolVersion, **more: Any) -> client.Client:
+        seconds = 0.2 if protocol is ProtocolVersion.V5 else HUNG
+        monkeypatch.setattr(client, "CONNACK_SECONDS", seconds)
+        return client.Client(*host, protocol=protocol, **more)
+
+    monkeypatch.setattr(broker_module, "Client", patient_with_the_older)
     levels = []
 
     async def serve(wire: Wire) -> None:

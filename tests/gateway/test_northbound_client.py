@@ -7,6 +7,7 @@ import pytest
 from aiomqtt import ProtocolVersion
 from broker import Wire, fake_broker, mosquitto, subscriber
 from client_bench import CONNACK, V5, V311, client
+from patience import HUNG
 
 from gateway.northbound.client import Refused
 from gateway.northbound.connection import Lost
@@ -97,7 +98,11 @@ async def test_lost_connection_fails_every_publish_at_once() -> None:
         wire.send(CONNACK)
         await wire.published()
 
-    async with fake_broker(serve) as port, client(port) as ours, asyncio.timeout(1):
+    async with (
+        fake_broker(serve) as port,
+        client(port, puback_silence=10 * HUNG) as ours,
+        asyncio.timeout(HUNG),
+    ):
         sent = [ours.publish("a", b"") for _ in range(30)]
         results = await asyncio.gather(*sent, ours.lost(), return_exceptions=True)
         assert {type(result) for result in results} == {Lost}

@@ -8,11 +8,21 @@ import pytest
 from aiomqtt import MqttError, Will
 from broker import Wire, fake_broker, free_port, mosquitto
 from client_bench import CONNACK, V5, client
+from patience import HUNG
 
 from gateway.config import Mqtt
+from gateway.northbound import client as client_module
+from gateway.northbound import connection
 from gateway.northbound.client import Client
 from gateway.northbound.connection import Lost, NoConnack
 from gateway.northbound.tls import Certificates
+
+
+@pytest.fixture(autouse=True)
+def nothing_ends_by_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So what ends while a test waits ended for what happened."""
+    monkeypatch.setattr(client_module, "CONNACK_SECONDS", 10 * HUNG)
+    monkeypatch.setattr(connection, "GOODBYE_SECONDS", 10 * HUNG)
 
 
 async def test_disconnect_of_the_server_is_named() -> None:
@@ -31,7 +41,7 @@ async def test_close_without_connack_is_noticed_at_once() -> None:
     async def serve(wire: Wire) -> None:
         await wire.connect()
 
-    async with fake_broker(serve) as port, asyncio.timeout(1):
+    async with fake_broker(serve) as port, asyncio.timeout(HUNG):
         with pytest.raises(NoConnack):
             await client(port).__aenter__()
 
@@ -45,7 +55,7 @@ async def test_garbage_instead_of_connack_is_an_error(answer: str) -> None:
         wire.send(answer)
         await wire.writer.drain()
 
-    async with fake_broker(serve) as port, asyncio.timeout(1):
+    async with fake_broker(serve) as port, asyncio.timeout(HUNG):
         with pytest.raises(MqttError):
             await client(port).__aenter__()
 
@@ -70,7 +80,7 @@ async def test_cancelled_while_waiting_for_connack_closes_the_socket() -> None:
         await wire.reader.read()
         closed.set()
 
-    async with fake_broker(serve) as port, asyncio.timeout(1):
+    async with fake_broker(serve) as port, asyncio.timeout(HUNG):
         connecting = asyncio.create_task(client(port).__aenter__())
         await asked.wait()
         connecting.cancel()
@@ -86,7 +96,7 @@ async def test_cancelled_while_the_thread_connects_closes_the_socket() -> None:
         await wire.reader.read()
         closed.set()
 
-    async with fake_broker(serve) as port, asyncio.timeout(1):
+    async with fake_broker(serve) as port, asyncio.timeout(HUNG):
         connecting = asyncio.create_task(client(port).__aenter__())
         await asyncio.sleep(0)  # the thread has been started, and the loop has not run since
         connecting.cancel()
@@ -108,7 +118,7 @@ async def test_failed_tls_handshake_closes_the_socket() -> None:
 
     certificates = Certificates(Mqtt(), lambda: True, lambda: 0.0)
     context = await asyncio.to_thread(certificates.context)
-    async with fake_broker(serve) as port, asyncio.timeout(5):
+    async with fake_broker(serve) as port, asyncio.timeout(HUNG):
         with pytest.raises(MqttError) as failed:
             await client(port, tls_context=context).__aenter__()
         await closed.wait()
@@ -142,7 +152,7 @@ async def test_socket_is_closed_when_the_block_is_left() -> None:
         finally:
             ended.set()
 
-    async with fake_broker(serve) as port, asyncio.timeout(1):
+    async with fake_broker(serve) as port, asyncio.timeout(HUNG):
         async with client(port):
             pass
         await ended.wait()

@@ -9,6 +9,7 @@ from aiomqtt import MessagesIterator
 from broker import Wire, fake_broker, mosquitto, subscriber
 from forwarder_bench import CONNACK, MemoryBuffer, reading, running
 from messages import EUI, MOMENT, check
+from patience import HUNG
 
 from gateway.records import Event, Reading, Record
 
@@ -69,7 +70,7 @@ async def test_batches_are_made_as_small_as_the_broker_wants_them(tmp_path: Path
         subscriber(broker.port, f"kogge/{EUI}/readings") as readings,
         running(broker.port, buffer, batch_readings=50) as gateway,
     ):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HUNG):
             assert sorted(set(await received(readings, 200))) == list(range(200))
             await buffer.until(lambda: len(buffer.done) == 200)
         assert gateway.forwarder.state.connections == 1
@@ -116,7 +117,7 @@ async def test_nothing_is_lost_and_work_resumes_when_the_broker_comes_back(tmp_p
             for n in range(10):
                 buffer.add(reading(round_ * 10 + n))
             await broker.start()
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(HUNG):
                 await buffer.until(lambda n=round_: len(buffer.done) == 10 * n + 10)  # type: ignore[misc]
         assert gateway.forwarder.state.connections == 4
     assert [id_of(record) for record in buffer.done] == list(range(30))
@@ -132,7 +133,7 @@ async def test_batches_in_flight_come_back_when_it_is_stopped(protocol: str) -> 
         await wire.reader.read()
 
     async with (
-        asyncio.timeout(8),
+        asyncio.timeout(HUNG),
         fake_broker(serve) as port,
         running(port, buffer, batch_readings=1, in_flight=3, protocol=protocol),
     ):

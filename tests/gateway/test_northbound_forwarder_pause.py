@@ -11,11 +11,16 @@ from broker import Wire, fake_broker, free_port, mosquitto, subscriber
 from certificates import Authority
 from forwarder_bench import CONNACK, MemoryBuffer, reading, running
 from messages import EUI, check
+from patience import HUNG
 
 from gateway.northbound import brokers, forwarder, presence
 from gateway.northbound.tls import Certificates
 
-pytestmark = pytest.mark.usefixtures("short_goodbyes")
+
+@pytest.fixture(autouse=True)
+def goodbyes_are_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every server here answers the last status, on a busy machine late."""
+    monkeypatch.setattr(presence, "GOODBYE_SECONDS", HUNG)
 
 
 async def test_paused_forwarder_sends_nothing_stays_connected_and_goes_on(
@@ -29,7 +34,7 @@ async def test_paused_forwarder_sends_nothing_stays_connected_and_goes_on(
         await asyncio.sleep(0)  # the sender is cancelled
         buffer.add(reading(1))
         beats = gateway.beats
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HUNG):
             while gateway.beats < beats + 5:
                 await asyncio.sleep(0.01)
         state = gateway.forwarder.state
@@ -73,7 +78,7 @@ async def test_forgotten_pause_heals(tmp_path: Path) -> None:
     buffer = MemoryBuffer(1)
     async with mosquitto(tmp_path) as broker, running(broker.port, buffer) as gateway:
         gateway.forwarder.pause(0.2)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HUNG):
             await buffer.until(lambda: len(buffer.done) == 1)
 
 
