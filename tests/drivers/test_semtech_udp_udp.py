@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from patience import HUNG
 from semtech_forwarder import EUI, PacketForwarder, forwarder, free_udp_port, rxpk
 
 from drivers.concentrator import (
@@ -43,7 +44,7 @@ async def running(only: bytes | None = None, **how: Any) -> AsyncIterator[
 
 async def heard(chip: Concentrator, count: int = 1) -> list[RxPacket]:
     packets: list[RxPacket] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HUNG):
         while len(packets) < count:
             packets += await chip.receive()
     return packets
@@ -361,7 +362,7 @@ async def test_forwarder_that_starts_anew_opens_a_chip_session_before_any_packet
     async with running() as (chip, far):
         packet = await after_uplink(chip, far, 400_000)
         await far.restart()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HUNG):
             while chip.status().chip_session == 1:
                 await chip.receive()
         assert await chip.send(packet) is TxStatus.TOO_LATE

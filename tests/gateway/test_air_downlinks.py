@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from lorawan_network import ABP, AIR, network, packet
 from messages import EUI, check
+from patience import HUNG
 
 from drivers.concentrator import RxPacket, TxStatus
 from gateway.air import downlinks
@@ -77,7 +78,7 @@ class Bench:
         self.downlinks.told(answer, self.says.pop(0) if self.says else TxStatus.OK, 42_501)
 
     async def until(self, *done: str) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HUNG):
             while len(self.done) < len(done):
                 self.news.clear()
                 await self.news.wait()
@@ -89,7 +90,7 @@ class Bench:
 
     async def goes_round(self, times: int = 2) -> None:
         goal = self.rounds + times
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HUNG):
             while self.rounds < goal:
                 self.news.clear()
                 await self.news.wait()
@@ -220,7 +221,7 @@ async def test_log_level_changes_for_a_while() -> None:
         assert root.level == logging.DEBUG
         level.change("error", 0)
         assert root.level == logging.ERROR
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HUNG):
             while root.level == logging.ERROR:
                 await asyncio.sleep(0)
         assert root.level == usual

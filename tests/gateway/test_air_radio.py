@@ -10,6 +10,7 @@ import pytest
 from concentrator_standin import FakeConcentrator
 from lorawan_network import packet
 from messages import MOMENT
+from patience import HUNG
 
 from drivers.concentrator import ChipError, Crc, DriverError, LinkLost, McuError, RxPacket
 from gateway.air import radio as supervision
@@ -156,7 +157,7 @@ async def test_a_verb_that_hangs_is_a_fault_within_its_deadline(
     healthy: Callable[[], object] = getattr(bench.concentrator, verb)
     setattr(bench.concentrator, verb, never)
     async with bench.running():
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HUNG):
             while "stuck" not in bench.radio.faults:
                 await asyncio.sleep(0.01)
         assert bench.radio.last_fault is not None
@@ -268,7 +269,7 @@ async def test_first_result_is_there_with_success_and_with_fault(
     bench = Bench(FakeConcentrator(starts=list(starts)))
     assert not bench.radio.first_result.is_set()
     assert bench.radio.state == "starting"
-    async with bench.running(), asyncio.timeout(5):
+    async with bench.running(), asyncio.timeout(HUNG):
         await bench.radio.first_result.wait()
         assert bench.radio.state == state
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import lorawan_oracle as oracle
 import pytest
+from patience import HUNG
 
 from gateway.demo import life
 from gateway.demo.air import antenna
@@ -88,7 +89,7 @@ def with_abp(one: Resident) -> Resident:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HUNG):
         while not condition():
             await asyncio.sleep(0.005)
 

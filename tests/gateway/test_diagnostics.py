@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import HUNG
 from socket_daemon import answering
 
 from gateway.diagnostics import client
@@ -131,7 +132,7 @@ async def test_no_line_is_made_ahead_of_a_slow_reader_and_his_leaving_ends_it(
             await asyncio.sleep(0.05)
         assert 0 < count < 5000
         writer.close()
-        await asyncio.wait_for(ended.wait(), 10)
+        await asyncio.wait_for(ended.wait(), HUNG)
 
 
 async def test_socket_of_a_killed_daemon_is_replaced_and_removed_at_the_end(
@@ -164,7 +165,7 @@ async def test_asker_that_comes_at_the_very_end_is_let_go_without_complaint(
     asyncio.get_running_loop().set_exception_handler(lambda _, what: complaints.append(what))
     async with control(tmp_path / "c.sock", Watch()):
         with socket.socket(socket.AF_UNIX) as asker:
-            asker.settimeout(5)
+            asker.settimeout(HUNG)
             asker.connect(str(tmp_path / "c.sock"))
             while not (serving := [t for t in asyncio.all_tasks() if "_serve" in repr(t)]):
                 await asyncio.sleep(0)

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from patience import HUNG
 
 from gateway.northbound.pause import Pause
 
@@ -28,7 +29,7 @@ async def test_pause_begins_and_ends() -> None:
 async def test_forgotten_pause_ends_by_itself() -> None:
     pause = Pause()
     pause.begin(0.02)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HUNG):
         await pause.over()
 
 
@@ -38,5 +39,5 @@ async def test_pause_may_be_made_longer_and_shorter() -> None:
     over = asyncio.create_task(pause.over())
     await asyncio.sleep(0)
     pause.begin(0.02)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HUNG):
         await over

@@ -7,6 +7,7 @@ from contextlib import closing, suppress
 
 import pytest
 from bounds_tools import drained
+from patience import HUNG
 from sick_disk import doubted, sick
 from store_tools import World, drain, event, next_batch, numbers_of, reading, session
 
@@ -174,7 +175,7 @@ async def test_d1c_an_answer_may_leave_when_the_disk_was_faster_than_the_broker(
             waiting = asyncio.create_task(buffer.safe(lambda record: record == reading(1)))
             await asyncio.sleep(0)
         await buffer.restore(Changes)
-        assert await asyncio.wait_for(waiting, 5)
+        assert await asyncio.wait_for(waiting, HUNG)
 
 
 async def test_d1c_no_downlink_counter_counts_as_reserved_before_it_is_on_disk(
@@ -351,7 +352,7 @@ async def test_d1c_run_goes_on_over_a_fault_and_beats(world: World) -> None:
         buffer.add(reading(3))
         world.time += 1
         buffer.add(reading(4))
-        await asyncio.wait_for(world.safe_changed.wait(), 5)
+        await asyncio.wait_for(world.safe_changed.wait(), HUNG)
         assert beats
         run.cancel()
 
