@@ -13,8 +13,9 @@ FILE = HOUSE / "docs" / "commands.md"
 HEAD = """# Every command
 
 Made of the parser by `make commands`; a test holds it against that. What the commands mean and
-when one needs them: the [README](../README.md) and its guides. `--lang de|en` may stand anywhere,
-`--help` too. What `--json` prints: [interfaces.md](interfaces.md#command-line).
+when one needs them: the [README](../README.md) and its guides. Options may stand anywhere, before
+the verb too; so may `--lang de|en` and `--help`. `A | B`: one of them, not both; in round brackets
+one is needed. What `--json` prints: [interfaces.md](interfaces.md#command-line).
 """
 
 
@@ -32,7 +33,7 @@ def reference() -> str:
 def _explained(parser: argparse.ArgumentParser) -> Iterator[str]:
     inner, said = below(parser), summaries(parser)
     if not inner:
-        yield from ("", f"`{' '.join([parser.prog, *map(_usage, actions_of(parser))])}`", "")
+        yield from ("", f"`{' '.join([parser.prog, *_usages(parser)])}`", "")
         yield from _table(parser)
     for name, one in inner.items():
         yield from ("", f"### {one.prog}", "", said[name])
@@ -45,9 +46,17 @@ def _table(parser: argparse.ArgumentParser) -> Iterator[str]:
         yield from ("| argument | |", "|---|---|", *rows)
 
 
-def _usage(action: argparse.Action) -> str:
-    name = _name(action)
-    return name if action.required else f"[{name}]"
+def _usages(parser: argparse.ArgumentParser) -> Iterator[str]:
+    """Each argument; those of which one alone is taken stand together."""
+    groups = parser._mutually_exclusive_groups  # argparse has no public way
+    for action in actions_of(parser):
+        group = next((one for one in groups if action in one._group_actions), None)
+        together = group._group_actions if group else [action]
+        if action is together[0]:
+            names = " | ".join(map(_name, together))
+            needed = group.required if group else action.required
+            inside = f"({names})" if needed and group else names
+            yield inside if needed else f"[{names}]"
 
 
 def _name(action: argparse.Action) -> str:

@@ -13,11 +13,13 @@ from jsonschema.exceptions import best_match
 from referencing import Registry, Resource
 
 from gateway import files
-from gateway.cli.whole import actions_of, leaves, whole
+from gateway.cli.parser import in_order
+from gateway.cli.whole import actions_of, below, leaves, whole
 
 Leaf = tuple[str, ...]
 
 SCHEMAS = files.shipped() / "schema" / "cli"
+VERBS = below(whole())
 LEAVES = frozenset(
     words
     for words, parser in leaves(whole())
@@ -35,7 +37,11 @@ def judge(arguments: Sequence[str], out: str) -> Leaf:
 
 
 def leaf_of(arguments: Sequence[str]) -> Leaf:
-    return next(leaf for leaf in LEAVES if leaf == tuple(arguments[: len(leaf)]))
+    """The verb is in front; its action may stand behind options."""
+    verb, *words = arguments
+    parser = VERBS[verb]
+    ordered = in_order(words, parser.options(), bool(parser.actions))
+    return next(leaf for leaf in LEAVES if leaf == (verb, *ordered)[: len(leaf)])
 
 
 @cache

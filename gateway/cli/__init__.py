@@ -6,20 +6,24 @@ A verb's module has `HELP`, `arguments(parser)` and `run(args) -> exit code`. Ex
 `--lang de|en` may stand anywhere, before the verb and behind it (gateway.cli.language).
 """
 
-import argparse
+import errno
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import Any
 
 from gateway import VERSION
 from gateway.cli import language
 from gateway.cli.heard import heard
 from gateway.cli.language import _, mark
+from gateway.cli.parser import EX_USAGE as EX_USAGE
+from gateway.cli.parser import NarrowAsItIs, Parser
 from gateway.errors import ConfigError, ControlError, GatewayError
 
-EX_FAILED, EX_USAGE, EX_UNAVAILABLE, EX_PERMISSION, EX_CONFIG = 1, 64, 69, 77, 78
+EX_FAILED, EX_UNAVAILABLE, EX_PERMISSION, EX_CONFIG = 1, 69, 77, 78
+EX_INTERRUPTED = 130  # as a shell says it of Ctrl-C
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 VERBS = {
     "run": mark("the daemon: receive, store, forward"),
@@ -47,57 +51,6 @@ VERBS = {
 }
 
 
-WIDTH = 80
-
-
-class Narrow(argparse.HelpFormatter):
-    """Help in the language that is spoken. Asked for the terminal's width, argparse would import
-    shutil at each start: 8 ms.
-    """
-
-    def __init__(self, prog: str, indent: int = 2, position: int = 24, width: int = WIDTH) -> None:
-        super().__init__(prog, indent, position, width)
-
-    def _get_help_string(self, action: argparse.Action) -> str:
-        return _(action.help or "")
-
-    def start_section(self, heading: str | None) -> None:
-        super().start_section(_(heading or ""))
-
-    def add_usage(
-        self,
-        usage: str | None,
-        actions: Iterable[argparse.Action],
-        groups: Iterable[Any],
-        prefix: str | None = None,
-    ) -> None:
-        super().add_usage(usage, actions, groups, _("usage: ") if prefix is None else prefix)
-
-
-class NarrowAsItIs(Narrow, argparse.RawDescriptionHelpFormatter):
-    """The listing of verbs."""
-
-
-class Actions(argparse._SubParsersAction):  # type: ignore[type-arg] # noqa: SLF001 # no other name
-    """The actions of a verb: what the verb's help says of one, its own help says too."""
-
-    def add_parser(self, name: str, **how: Any) -> Any:
-        return super().add_parser(name, **{"description": _(how.get("help", "")), **how})
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse, with sysexits' 64 for wrong usage."""
-
-    def __init__(self, **how: Any) -> None:
-        super().__init__(**{"formatter_class": Narrow, **how})
-        self.register("action", "parsers", Actions)
-
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        explained = _("{verb} --help explains it.", verb=self.prog)
-        self.exit(EX_USAGE, f"{self.prog}: {heard(message)}\n{explained}\n")
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what is asked; whoever reads our output may leave at any time."""
     try:
@@ -105,11 +58,25 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _run(list(sys.argv[1:] if argv is None else argv))
         finally:
             print(end="", flush=True)  # now: when Python ends it is too late to be quiet
-            language.speak("en")  # the language was this command line's
     except BrokenPipeError:
-        # what is left goes where nothing breaks
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EX_FAILED
+        return _without_reader()
+    except KeyboardInterrupt:
+        return EX_INTERRUPTED
+    except OSError as error:
+        if error.errno not in NO_ROOM or error.filename:
+            raise
+        complain(
+            _("the output cannot be written: {why}", why=heard(str(error.strerror))), EX_FAILED
+        )
+        return _without_reader()
+    finally:
+        language.speak("en")  # the language was this command line's
+
+
+def _without_reader() -> int:
+    """What is left goes where nothing breaks."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return EX_FAILED
 
 
 def _run(arguments: list[str]) -> int:
@@ -119,6 +86,7 @@ def _run(arguments: list[str]) -> int:
     except language.UnknownLanguage as error:
         return complain(error, EX_USAGE)
     language.speak(language.PLAIN if "--json" in arguments else spoken)
+    arguments = _verb_first(arguments)
     if not arguments or arguments[0] not in VERBS:
         return _without_verb(arguments)
     verb = import_module(f"gateway.cli.{arguments[0]}")
@@ -131,11 +99,33 @@ def _run(arguments: list[str]) -> int:
     except ControlError as error:
         return complain(error, EX_UNAVAILABLE)
     except PermissionError as error:
-        return complain(error, EX_PERMISSION)
+        return complain(_closed(error), EX_PERMISSION)
     except GatewayError as error:
         return complain(error, EX_FAILED)
-    except KeyboardInterrupt:
-        return 130
+    except OSError as error:
+        if not error.filename:
+            raise
+        why = heard(str(error.strerror))
+        return complain(_("{file}: {why}", file=error.filename, why=why), EX_FAILED)
+
+
+def _closed(error: PermissionError) -> PermissionError | str:
+    """Ours are sentences; the system names a file alone."""
+    if not error.filename:
+        return error
+    return _(
+        "{file} is closed to this user: use sudo, or join the group (sudo adduser $USER kogge, then"
+        " log in again)",
+        file=error.filename,
+    )
+
+
+def _verb_first(arguments: list[str]) -> list[str]:
+    """Options may stand before the verb."""
+    at = next((at for at, word in enumerate(arguments) if word in VERBS), None)
+    if not at or arguments[0] == "--version" or not arguments[0].startswith("-"):
+        return arguments
+    return [arguments[at], *arguments[:at], *arguments[at + 1 :]]
 
 
 def complain(what: Exception | str, code: int) -> int:

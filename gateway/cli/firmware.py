@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.cli import EX_FAILED, EX_USAGE, complain
+from gateway.cli import EX_FAILED, complain
 from gateway.cli.language import _, mark
 from gateway.cli.progress import Progress
 
@@ -19,23 +19,24 @@ STATES: Final = {
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=["import", "list"], help="install, or look")
-    parser.add_argument(
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    bringing = actions.add_parser("import", help="install the images")
+    bringing.add_argument(
         "path",
         type=Path,
-        nargs="?",
-        help="import: the source of sx1302_hal 2.1.0",
+        metavar="PATH",
+        help="source of sx1302_hal 2.1.0, or a directory above",
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="kogge.toml")
-    parser.add_argument("--dir", type=Path, help="the images' place, instead of kogge.toml's")
-    parser.add_argument("--json", action="store_true", help="one object as the last line")
+    looking = actions.add_parser("list", help="which are there, and whether they are known")
+    for action in (bringing, looking):
+        action.add_argument("--config", type=Path, metavar="FILE", help="kogge.toml")
+        action.add_argument("--dir", type=Path, help="the images' place, instead of kogge.toml's")
+        action.add_argument("--json", action="store_true", help="one object as the last line")
 
 
 def run(args: argparse.Namespace) -> int:
     from gateway import config, files
 
-    if (args.action == "import") != (args.path is not None):
-        return complain(_("firmware import PATH, or firmware list"), EX_USAGE)
     directory = args.dir or Path(
         config.load(args.config or files.DEFAULT_FILE).concentrator.firmware_dir
     )

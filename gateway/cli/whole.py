@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
-from gateway.cli import VERBS, Parser, top
+from gateway.cli import VERBS, top
 from gateway.cli.language import _
+from gateway.cli.parser import Parser
 
 
 def whole() -> Parser:

@@ -28,7 +28,8 @@ from lamp_post import (
 from lorawan_device import join_request
 from patience import HUNG
 
-from gateway.cli import VERBS, Parser
+from gateway.cli import VERBS
+from gateway.cli.parser import Parser
 
 pytestmark = pytest.mark.realtime
 

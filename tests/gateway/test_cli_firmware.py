@@ -55,5 +55,7 @@ def test_without_a_verb_of_its_own_it_is_wrong_usage() -> None:
 
 
 def test_import_without_a_path_is_wrong_usage(tmp_path: Path) -> None:
-    assert main(["firmware", "import", "--dir", str(tmp_path)]) == 64
-    assert main(["firmware", "list", "path", "--dir", str(tmp_path)]) == 64
+    for wrong in (["import"], ["list", "path"]):
+        with pytest.raises(SystemExit) as ended:
+            main(["firmware", *wrong, "--dir", str(tmp_path)])
+        assert ended.value.code == 64

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from kogge import HOUSE, kogge, loaded_by
+from patience import HUNG
 
 from gateway import VERSION, cli, files
 from gateway.cli import VERBS, main
@@ -111,6 +112,49 @@ def test_closed_stdout_is_no_fault() -> None:
     assert subprocess.run(command, shell=True, check=False, timeout=20, cwd=HOUSE).returncode == 0
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_cannot_be_written_is_a_sentence(unbuffered: str) -> None:
+    env = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    for arguments in (["codec", "list"], ["config", "--help"], ["decode", "40ff"]):
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "gateway", *arguments], check=False, timeout=HUNG, cwd=HOUSE,
+                stdout=full, stderr=subprocess.PIPE, env=env,
+            )  # fmt: skip
+        assert b"Traceback" not in done.stderr, done.stderr
+        if not (unbuffered and "--help" in arguments):
+            assert done.returncode == 1
+            assert b"kogge: the output cannot be written: No space left on device" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (IsADirectoryError(21, "Is a directory", "/x"), 1, "/x: Is a directory"),
+        (PermissionError(13, "Permission denied", "/x"), 77, "/x is closed to this user: use sudo"),
+    ],
+)  # fmt: skip
+def test_file_that_the_system_refuses_is_named(
+    error: OSError, code: int, said: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    def fail(_: Namespace) -> int:
+        raise error
+
+    monkeypatch.setattr("gateway.cli.status.run", fail)
+    assert main(["status"]) == code
+    assert said in capsys.readouterr().err
+
+
+def test_fault_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Namespace) -> int:
+        raise OSError(9, "Bad file descriptor")
+
+    monkeypatch.setattr("gateway.cli.status.run", fail)
+    with pytest.raises(OSError, match="Bad file"):
+        main(["status"])
+
+
 def test_file_that_may_not_be_read_is_a_matter_of_permission(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -130,6 +174,7 @@ def test_status_brings_in_nothing_heavy(tmp_path: Path) -> None:
         "gateway.cli",
         "gateway.cli.heard",
         "gateway.cli.language",
+        "gateway.cli.parser",
         "gateway.cli.screen",
         "gateway.cli.status",
         "gateway.cli.status_down",
