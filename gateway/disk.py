@@ -38,7 +38,7 @@ class Store(Protocol):
 
 class Disk:
     """`restore` is the buffer's, `look` asks the store something; `told` hears what happens, with a
-    sentence; `random` gives 0 ≤ x < 1.
+    sentence; `random` gives 0 ≤ x < 1. `damage` is the last that was told of in this run.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Disk:
         self.reason = ""
         self.since = now()
         self.retries = 0
+        self.damage = ""
         self._failures = 0
 
     async def run(self, beat: Callable[[], None]) -> None:
@@ -123,6 +124,7 @@ class Disk:
         while self._store.salvages:
             sentence = self._store.salvages.pop(0)
             log.error("store damaged: %s", sentence, extra=_happening("damaged"))
+            self.damage = sentence
             self._told("damaged", sentence)
 
 

@@ -112,6 +112,7 @@ def store(
         "retries": disk.retries,
         "memory_records": memory_records,
         "quarantined": list(quarantined),
+        "damage": disk.damage,
     }
 
 

@@ -1,8 +1,9 @@
 """Checks of the disk and the database."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, number, plural, size
@@ -78,7 +79,7 @@ def health(known: Known, facts: Storage) -> Finding:
 
 def database(known: Known, facts: Storage) -> Finding:
     if known.status is not None:
-        return _in_use(known.status["archive"]["damaged"], known.status["lost"])
+        return _in_use(known.status)
     found = facts.database
     if found is None:
         return _not_looked(facts.problem)
@@ -90,7 +91,12 @@ def database(known: Known, facts: Storage) -> Finding:
     return Finding("ok", _("sound, {size}; {waiting}", size=size(found.bytes), waiting=waiting))
 
 
-def _in_use(damaged: int, lost: int) -> Finding:
+def _in_use(status: Mapping[str, Any]) -> Finding:
+    damaged, lost = status["archive"]["damaged"], status["lost"]
+    if damage := status["store"].get("damage"):
+        means = _("what was written has not been kept as it was; what could be saved is in use")
+        do = _("take a backup; unless kogge.key was changed put in a new card")
+        return Finding("bad", heard(damage), means, do)
     if damaged:
         what = plural("{n} reading damaged", "{n} readings damaged", damaged)
         means = _("the disk has not kept what was written; the city was told of the gap")

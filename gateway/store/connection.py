@@ -10,7 +10,7 @@
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
@@ -82,11 +82,15 @@ class Connection:
         self._connection = connection = connect(self._path)
         damage.check_version(connection, schema())
         self._unlock(connection)
+        self._tell(counts.mend_sessions(connection))
         damage.check(connection)
         raise_numbers(connection)
-        self.salvages += [f"{self._path}: {told}" for told in counts.mend(connection)]
+        self._tell(counts.mend(connection))
         tables.write(connection, [owed.followed_by(PROOF)])
         wal.grow(self._path)
+
+    def _tell(self, mended: Iterable[str]) -> None:
+        self.salvages += [f"{self._path} is mended: {told}" for told in mended]
 
     def _begin_anew(self, why: str) -> None:
         self._give_up_connection()

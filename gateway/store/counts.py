@@ -8,10 +8,10 @@ that rose. The highest of a session counts, here and in its own row.
 once. What is torn or unknown says nothing: an older counter lets frames in again, and they keep
 their identity (D2).
 
-`crc` is zlib's CRC-32 of a row. With it a flipped bit is found and put right: a high one would keep
-its device out. What is worse is believed all the same: this row may be the only one that knows a
-counter, for weeks, and without it frames of all that time would be accepted anew, and answered.
-Both are told (`mend`).
+`crc` is zlib's CRC-32 of a row, in a session's own row of its FCntUp. With it a flipped bit is
+found and put right: a high one would keep its device out. What is worse is believed all the same:
+this row may be the only one that knows a counter, for weeks, and without it frames of all that time
+would be accepted anew, and answered. Both are told (`mend`).
 """
 
 import sqlite3
@@ -58,6 +58,43 @@ def forget(connection: sqlite3.Connection, dev_eui: int, id_: bytes) -> None:
         _fold(connection)
 
 
+def crc_of(f_cnt_up: int) -> int:
+    """For a session's own row."""
+    return zlib.crc32(b"%d" % f_cnt_up)
+
+
+def righted(f_cnt_up: int, crc: object) -> int:
+    """Of a session's own row, its one flipped bit put right.
+
+    A bit more or less is a power of two; a sign, too: SQLite keeps as few bytes as are needed.
+    """
+    if crc is None or crc == crc_of(f_cnt_up):
+        return f_cnt_up
+    powers = [1 << bit for bit in range(_F_CNT_BITS)]
+    near = (f_cnt_up + change for power in powers for change in (power, -power))
+    return next((one for one in near if crc_of(one) == crc), f_cnt_up)
+
+
+def mend_sessions(connection: sqlite3.Connection) -> Iterator[str]:
+    """As `mend`, of sessions' own rows. Before the database is judged: with its sign flipped a
+    counter cannot be, and its session would be left out.
+    """
+    rows = connection.execute("SELECT dev_eui, id, f_cnt_up, crc FROM session").fetchall()
+    for dev_eui, id_, f_cnt_up, crc in rows:
+        if not isinstance(f_cnt_up, int) or crc == crc_of(f_cnt_up):
+            continue
+        whole = righted(f_cnt_up, crc)
+        connection.execute(_MEND_SESSION, (whole, crc_of(whole), dev_eui, id_))
+        if whole != f_cnt_up or _is_one_bit(crc, crc_of(whole)):
+            yield f"one bit of the FCntUp of device {dev_eui} was flipped, and has been put right"
+        elif crc is not None:
+            yield (
+                f"the FCntUp of device {dev_eui} is damaged; it is believed, for a lower one would"
+                " let old frames in: if it is too high the device is not heard until it joins"
+                f" again (kogge why {dev_eui})"
+            )
+
+
 def mend(connection: sqlite3.Connection) -> list[str]:
     """Rows whose check value is wrong get one that is right; what is told of each."""
     told: list[str] = []
@@ -67,20 +104,25 @@ def mend(connection: sqlite3.Connection) -> list[str]:
         righted = _righted(blob, crc)
         whole = blob if righted is None else righted
         connection.execute(_UPDATE, (whole, zlib.crc32(whole), number))
-        told.append(_FLIPPED if righted is not None else _DAMAGED.format(len(blob) // _COUNT.size))
+        told.append(_FLIPPED if righted is not None else _damaged(len(blob) // _COUNT.size))
     return told
 
 
 _F_CNT_BYTES: Final = 4
+_F_CNT_BITS: Final = 48  # SQLite has integers of 1, 2, 3, 4, 6 and 8 bytes; the last is of none
+_MEND_SESSION: Final = "UPDATE session SET f_cnt_up = ?, crc = ? WHERE dev_eui = ? AND id = ?"
 _ALL: Final = "SELECT number, counts, crc FROM f_cnt_up"
 _KNOWS: Final = "SELECT 1 FROM f_cnt_up WHERE instr(counts, ?)"
 _UPDATE: Final = "UPDATE f_cnt_up SET counts = ?, crc = ? WHERE number = ?"
 _FLIPPED: Final = "one bit of the FCntUp of quiet sessions was flipped, and has been put right"
-_DAMAGED: Final = (
-    "among {} FCntUp of quiet sessions some are damaged; they are believed, for a lower one would"
-    " let old frames in: a device of which one is too high is not heard until it joins again"
-    " (kogge why DEVEUI)"
-)
+
+
+def _damaged(sessions: int) -> str:
+    return (
+        f"among {sessions} FCntUp of quiet sessions some are damaged; they are believed, for a"
+        " lower one would let old frames in: a device of which one is too high is not heard until"
+        " it joins again (kogge why DEVEUI)"
+    )
 
 
 def _insert(connection: sqlite3.Connection, counts: Iterable[Count]) -> int | None:
@@ -102,7 +144,7 @@ def _righted(blob: bytes, crc: object) -> bytes | None:
     if _is_whole(blob, crc):
         return blob
     wrong = zlib.crc32(blob) ^ crc if isinstance(crc, int) else 0
-    if wrong.bit_count() == 1:
+    if _is_one_bit(wrong, 0):
         return blob
     nothing = zlib.crc32(b"\0")
     effects = [zlib.crc32(bytes([1 << bit])) ^ nothing for bit in range(8)]
@@ -114,22 +156,27 @@ def _righted(blob: bytes, crc: object) -> bytes | None:
     return None
 
 
+def _is_one_bit(crc: object, other: int) -> bool:
+    """Of a check value itself."""
+    return isinstance(crc, int) and (crc ^ other).bit_count() == 1
+
+
 def _fold(connection: sqlite3.Connection) -> None:
     counts = list(_newer(latest(connection), connection.execute(_ROWS)))
     connection.execute("DELETE FROM f_cnt_up")
     _insert(connection, counts)
 
 
-_ROWS: Final = "SELECT dev_eui, id, f_cnt_up FROM session"
+_ROWS: Final = "SELECT dev_eui, id, f_cnt_up, crc FROM session"
 
 
 def _newer(
-    known: Mapping[tuple[int, bytes], int], rows: Iterable[tuple[str, str, int]]
+    known: Mapping[tuple[int, bytes], int], rows: Iterable[tuple[str, str, int, int | None]]
 ) -> Iterator[Count]:
     """Those of living sessions that their own rows do not know."""
-    for dev_eui, id_, f_cnt_up in rows:
+    for dev_eui, id_, f_cnt_up, crc in rows:
         key = int(dev_eui, 16), bytes.fromhex(id_)
-        if known.get(key, -1) > f_cnt_up:
+        if known.get(key, -1) > righted(f_cnt_up, crc):
             yield Count(*key, known[key])
 
 

@@ -1,10 +1,9 @@
 """A secret of this gateway's own: random bytes that are made once, and sealed in a note.
 
 It goes into a backup with the database, and is sealed again when the key that seals is another.
-One that no key opens is lost: a new one takes its place, and the log says so.
+One that no key opens is lost: a new one takes its place, and `Store.salvages` says so.
 """
 
-import logging
 import os
 import sqlite3
 from collections.abc import Callable
@@ -13,8 +12,6 @@ from functools import partial
 from typing import Final
 
 from gateway.store.database import Store
-
-log = logging.getLogger(__name__)
 
 SIZE: Final = 32
 
@@ -28,10 +25,10 @@ async def secret(
     plain, sealed = await store.inspect(partial(_opened, name, note))
     if plain is None:
         if note is not None:
-            log.warning(
-                "no key opens the %s any more: a new one is made",
-                name,
-                extra={"reason": "key_lost"},
+            store.salvages.append(
+                f"no key opens the {name} of {store.path} any more: a new one is made, and whatever"
+                " was named by the old one has another name from now on. A backup of before brings"
+                " the old one back"
             )
         plain = random_bytes(SIZE)
         sealed = await store.inspect(partial(_sealed, name, plain))

@@ -46,12 +46,13 @@ _LOCKED = f"({_each('opened({0}, {1}) IS NULL', KEYS, ' OR ')})"
 _IS_ABP = "substr(session.id, 1, 8) = session.dev_addr"
 
 _SELECT = f"""
-    SELECT dev_eui, id, dev_addr, {_each("opened({0}, {1})", KEYS)}, {", ".join(STATE)}
+    SELECT crc, dev_eui, id, dev_addr, {_each("opened({0}, {1})", KEYS)}, {", ".join(STATE)}
     FROM session ORDER BY dev_eui, id"""
-_UPDATE = f"UPDATE session SET {_each('{0} = :{0}', STATE)} WHERE {_ID}"
+_UPDATE = f"UPDATE session SET {_each('{0} = :{0}', (*STATE, 'crc'))} WHERE {_ID}"
 _INSERT = f"""
-    INSERT INTO session (dev_eui, id, dev_addr, {", ".join(KEYS + STATE)})
-    SELECT dev_eui, id, :dev_addr, {_each("sealed(:{0}, {1})", KEYS)}, {_each(":{0}", STATE)}
+    INSERT INTO session (dev_eui, id, dev_addr, {", ".join(KEYS + STATE)}, crc)
+    SELECT dev_eui, id, :dev_addr, {_each("sealed(:{0}, {1})", KEYS)}, {_each(":{0}", STATE)},
+        :crc
     FROM (SELECT :dev_eui AS dev_eui, :id AS id)"""
 # JoinNonce stands first in an id, and rises: a device that was heard in a later session left it
 _END_LEFT = f"""
@@ -80,6 +81,7 @@ def _row(session: Session) -> dict[str, object]:
         "dev_addr": f"{session.dev_addr:08x}",
         **{name: getattr(session, name) for name in KEYS + STATE},
         "mac": session.mac.to_json(),
+        "crc": counts.crc_of(session.f_cnt_up),
     }
 
 
@@ -91,11 +93,11 @@ def end_left(connection: sqlite3.Connection) -> None:
 def load(connection: sqlite3.Connection) -> Iterator[Session]:
     """Every session whose keys can be opened, and those of ABP devices for their counters."""
     known = counts.latest(connection)
-    for found in connection.execute(_SELECT):
+    for crc, *found in connection.execute(_SELECT):
         session = _session(*found)
         if session is not None:
             f_cnt_up = known.get((session.dev_eui, session.id), -1)
-            session.f_cnt_up = max(session.f_cnt_up, f_cnt_up)
+            session.f_cnt_up = max(counts.righted(session.f_cnt_up, crc), f_cnt_up)
             yield session
 
 

@@ -179,7 +179,7 @@ def test_copy_of_ten_thousand_sessions_is_quick_enough_for_the_stores_thread(old
         database.execute("BEGIN")
         database.executemany(
             "INSERT INTO session VALUES (?, '0000010002', 'ffff0001', ?, ?, ?, ?, 1, 2, 3, 0,"
-            " '1.0', 0, 0, 0, -1, '{}')",
+            " '1.0', 0, 0, 0, -1, '{}', NULL)",
             [(f"{n:016x}", *(bytes(44),) * 4) for n in range(10_000)],
         )
         database.execute("COMMIT")

@@ -103,6 +103,7 @@ async def test_damaged_database_is_told_when_it_is_back(bench: Bench) -> None:
         while len(bench.told) < 3:
             await asyncio.sleep(0.001)
     assert sorted(bench.told[1:]) == [("back", ""), ("damaged", "the database is damaged")]
+    assert bench.disk.damage == "the database is damaged"
 
 
 async def test_disk_is_tried_once_more_before_the_last_commit() -> None:

@@ -101,6 +101,8 @@ CASES: list[tuple[Finding, str, str]] = [
     (storage.database(DOWN, storage.Storage([], None, "in_use")), "note", ""),
     (storage.database(DOWN, storage.Storage([], None, "permission")), "unknown", ""),
     (storage.database(DOWN, storage.Storage([], None, "unreadable")), "bad", ""),
+    (storage.database(with_status(store=STATUS["store"] | {"damage": "one bit was flipped"}),
+                      storage.Storage([])), "bad", "one bit was flipped"),
     (storage.database(with_status(lost=3), storage.Storage([])), "note", "3 readings"),
 ]  # fmt: skip
 

@@ -3,6 +3,7 @@
 import sqlite3
 from contextlib import closing
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from store_tools import World, event, session
@@ -25,13 +26,15 @@ def tables() -> sqlite3.Connection:
     connection.execute(
         "CREATE TABLE f_cnt_up (number INTEGER PRIMARY KEY, counts BLOB NOT NULL, crc INTEGER)"
     )
-    connection.execute("CREATE TABLE session (dev_eui TEXT, id TEXT, f_cnt_up INTEGER)")
+    connection.execute(
+        "CREATE TABLE session (dev_eui TEXT, id TEXT, f_cnt_up INTEGER, crc INTEGER)"
+    )
     return connection
 
 
 def live(connection: sqlite3.Connection, one: Session) -> None:
-    row = f"{one.dev_eui:016x}", one.id.hex(), one.f_cnt_up
-    connection.execute("INSERT INTO session VALUES (?, ?, ?)", row)
+    row = f"{one.dev_eui:016x}", one.id.hex(), one.f_cnt_up, counts.crc_of(one.f_cnt_up)
+    connection.execute("INSERT INTO session VALUES (?, ?, ?, ?)", row)
 
 
 @given(st.lists(COUNTS, max_size=200))
@@ -152,6 +155,89 @@ async def test_damaged_counters_are_told_at_the_start_and_the_device_is_heard(
             assert len(store.salvages) == told
             assert store.quarantined == []
             assert [found.f_cnt_up for found in (await store.load()).sessions] == [6]
+
+
+def written(f_cnt_up: int) -> sqlite3.Connection:
+    connection = tables()
+    live(connection, session(1, f_cnt_up=f_cnt_up))
+    return connection
+
+
+def own(connection: sqlite3.Connection) -> int:
+    (f_cnt_up, crc) = connection.execute("SELECT f_cnt_up, crc FROM session").fetchone()
+    return counts.righted(f_cnt_up, crc)
+
+
+@given(st.integers(-1, 2**32 - 1), st.data())
+def test_flipped_bit_of_a_session_s_own_counter_is_put_right(
+    f_cnt_up: int, data: st.DataObject
+) -> None:
+    """As SQLite has it in its file: in as few bytes as hold it, the first bit being the sign."""
+    connection = written(f_cnt_up)
+    size = next(n for n in (1, 2, 3, 4, 6) if -(1 << 8 * n - 1) <= f_cnt_up < 1 << 8 * n - 1)
+    raw = bytearray(f_cnt_up.to_bytes(size, "big", signed=True))
+    raw[data.draw(st.integers(0, size - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    flipped = int.from_bytes(raw, "big", signed=True)
+    connection.execute("UPDATE session SET f_cnt_up = ?", (flipped,))
+    assert own(connection) == f_cnt_up
+    (told,) = counts.mend_sessions(connection)
+    assert "put right" in told
+    assert "0000000000000001" in told
+    assert list(counts.mend_sessions(connection)) == []
+    assert connection.execute("SELECT f_cnt_up FROM session").fetchone() == (f_cnt_up,)
+
+
+def test_flipped_bit_of_a_check_value_changes_no_counter() -> None:
+    connection = written(7)
+    connection.execute("UPDATE session SET crc = ?", (counts.crc_of(7) ^ 65536,))
+    assert own(connection) == 7
+    assert len(list(counts.mend_sessions(connection))) == 1
+    assert list(counts.mend_sessions(connection)) == []
+    assert own(connection) == 7
+
+
+def test_session_s_counter_that_cannot_be_put_right_is_believed_and_told_once() -> None:
+    connection = written(7)
+    connection.execute("UPDATE session SET f_cnt_up = ?", (7 ^ 0b101 << 16,))
+    (told,) = counts.mend_sessions(connection)
+    assert "too high" in told
+    assert list(counts.mend_sessions(connection)) == []
+    assert own(connection) == 7 ^ 0b101 << 16
+
+
+def test_session_s_row_of_an_older_version_is_believed_and_gets_its_check_value() -> None:
+    connection = written(7)
+    connection.execute("UPDATE session SET crc = NULL")
+    assert list(counts.mend_sessions(connection)) == []
+    assert connection.execute("SELECT f_cnt_up, crc FROM session").fetchone() == (
+        7, counts.crc_of(7),
+    )  # fmt: skip
+
+
+def test_folding_keeps_what_a_flipped_row_seems_to_know_better() -> None:
+    connection = written(-1)
+    connection.execute("UPDATE session SET f_cnt_up = ?", (-1 + (1 << 31),))
+    for number in range(counts.MANY):
+        counts.write(connection, [Count(1, session().id, number)])
+    assert counts.latest(connection) == {(1, session().id): counts.MANY - 1}
+
+
+@pytest.mark.parametrize("bit", [3, 12, 15])
+async def test_device_of_which_the_card_flipped_the_counter_is_heard(
+    world: World, bit: int
+) -> None:
+    """Bit 15 is the sign of what the file has: no counter can be so."""
+    one = session(f_cnt_up=500)
+    async with world.buffer() as buffer:
+        await buffer.keep([event(1)], Changes((one,)))
+    flipped = 500 ^ (1 << bit if bit < 15 else -1 << 15)
+    with closing(sqlite3.connect(world.path)) as card, card:
+        card.execute("UPDATE session SET f_cnt_up = ?", (flipped,))
+    for told in (1, 0):
+        async with world.store() as store:
+            assert len(store.salvages) == told
+            assert store.quarantined == []
+            assert [found.f_cnt_up for found in (await store.load()).sessions] == [500]
 
 
 async def test_session_that_begins_knows_nothing_of_one_of_the_same_name(world: World) -> None:
