@@ -9,9 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from gateway.cli import EX_USAGE, complain
-from gateway.cli.devices_known import Known, dev_eui, known, unknown
-from gateway.cli.language import _
+from gateway.cli import EX_USAGE, complain, devices_meant, say
+from gateway.cli.devices_known import Known, dev_eui, dev_eui_at_daemon, known, unknown
+from gateway.cli.language import _, span
 from gateway.cli.status import arguments_for_the_socket
 
 HELP = "The end devices: how each is heard; bring them in by QR code, table or hand, take them out."
@@ -47,7 +47,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def _arguments_for_looking(actions: Any) -> None:
     listing = actions.add_parser("list", help="all: last seen, margin, loss, battery")
     showing = actions.add_parser("show", help="one: its session, rhythm, ADR, signal over time")
-    showing.add_argument("dev_eui", type=dev_eui, metavar="DEVEUI", help="16 hex digits")
+    devices_meant.argument(showing)
     showing.add_argument("--watch", action="store_true", help="each uplink, until Ctrl-C")
     _argument_for_showing_keys(showing)
     for action in (listing, showing):
@@ -103,11 +103,11 @@ def _show(args: argparse.Namespace) -> int:
 
     if args.watch:
         return _watch(args)
-    found = known(args, args.dev_eui)
+    found = known(args, args.device)
     (device,) = found.devices
     if not device["known"]:
-        return unknown(args.dev_eui)
-    keys = _keys(args) if args.keys else {}
+        return unknown(args, device["dev_eui"])
+    keys = _keys(args, device["dev_eui"]) if args.keys else {}
     if args.json:
         print(json.dumps(_told(found, device=device | keys)))
     else:
@@ -115,11 +115,11 @@ def _show(args: argparse.Namespace) -> int:
     return found.exit
 
 
-def _keys(args: argparse.Namespace) -> dict[str, str]:
+def _keys(args: argparse.Namespace, dev_eui: str) -> dict[str, str]:
     """Those of devices.toml: the daemon tells none. Raises PermissionError."""
     from gateway.cli.devices_edit import entries
 
-    mine = next(one for one in entries(args) if one["dev_eui"] == args.dev_eui)
+    mine = next(one for one in entries(args) if one["dev_eui"] == dev_eui)
     return {name: key for name, key in mine.items() if name.endswith("_key")}
 
 
@@ -129,25 +129,39 @@ def _watch(args: argparse.Namespace) -> int:
         return complain(_("--keys is not for watching"), EX_USAGE)
     from gateway.cli.devices_words import detail
 
-    whole = sys.stdout.isatty() and not args.json
+    whole, is_first = sys.stdout.isatty() and not args.json, True
     with suppress(KeyboardInterrupt):
-        for device in _changes(args):
+        dev_eui = dev_eui_at_daemon(args, args.device)
+        for device in _changes(args, dev_eui):
             if not device["known"]:
-                return unknown(args.dev_eui)
+                return unknown(args, dev_eui)
             if whole:
-                print(CLEAR + "\n".join(detail(device)), flush=True)
-            else:
-                _tell_last(device, args)
+                print(CLEAR + "\n".join([*detail(device), "", _waiting(device)]), flush=True)
+                continue
+            if is_first:
+                say(_waiting(device))
+            is_first = False
+            _tell_last(device, args)
     return 0
 
 
-def _changes(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def _waiting(device: dict[str, Any]) -> str:
+    every = device.get("interval_s")
+    usual = _(", it speaks every {span}", span=span(every)) if every else ""
+    return _(
+        "Waiting for the next uplink of {name}{usual}. Ctrl-C ends it.",
+        name=device["name"],
+        usual=usual,
+    )
+
+
+def _changes(args: argparse.Namespace, dev_eui: str) -> Iterator[dict[str, Any]]:
     """What is known of it, at once and after each uplink. Ends when the daemon does."""
     from gateway.cli.devices_known import lines
 
     last: object = ()
     while True:
-        for line in lines(args, "devices", dev_eui=args.dev_eui):
+        for line in lines(args, "devices", dev_eui=dev_eui):
             for device in line.get("devices", ()):
                 now = device.get("f_cnt"), device.get("dev_addr"), device.get("heard")
                 if now != last or (sys.stdout.isatty() and not args.json):

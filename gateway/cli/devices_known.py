@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.cli import EX_FAILED, EX_UNAVAILABLE, complain
+from gateway.cli.devices_meant import dev_eui_in, dev_eui_of, nearest
 from gateway.cli.language import _
 from gateway.cli.status import socket_path
 from gateway.errors import ControlError, GatewayError
@@ -31,15 +32,27 @@ class Known:
         return 0 if self.asked == "daemon" else EX_UNAVAILABLE
 
 
-def known(args: argparse.Namespace, dev_eui: str | None = None) -> Known:
-    """Of one device, or of all. Raises ControlError where no daemon and no file can be asked."""
+def known(args: argparse.Namespace, meant: str | None = None) -> Known:
+    """Of one device, by DevEUI or name, or of all. Raises ControlError where no daemon and no file
+    can be asked, NotMeant.
+    """
     try:
-        return _asked(args, dev_eui)
+        return _asked(args, meant)
     except ControlError as error:
         if args.socket and not args.config:
             raise
         complain(error, EX_UNAVAILABLE)
-    return _of_files(args, dev_eui)
+    return _of_files(args, meant)
+
+
+def everyone(args: argparse.Namespace) -> list[Line]:
+    """All devices of the daemon. Raises ControlError."""
+    return [one for line in lines(args, "devices") for one in line.get("devices", ())]
+
+
+def dev_eui_at_daemon(args: argparse.Namespace, meant: str) -> str:
+    """Raises ControlError, NotMeant."""
+    return dev_eui_in(meant) or dev_eui_of(meant, everyone(args))
 
 
 def last_reading(args: argparse.Namespace, dev_eui: str) -> Line | None:
@@ -65,22 +78,21 @@ def lines(args: argparse.Namespace, op: str, **wish: Any) -> Iterator[Line]:
             return
 
 
-def _asked(args: argparse.Namespace, dev_eui: str | None) -> Known:
+def _asked(args: argparse.Namespace, meant: str | None) -> Known:
     found = Known([])
-    wish = {} if dev_eui is None else {"dev_eui": dev_eui}
+    wish = {} if meant is None else {"dev_eui": dev_eui_at_daemon(args, meant)}
     for line in lines(args, "devices", **wish):
         found.devices += line.get("devices", ())
         found.gateway = line.get("done", found.gateway)
     return found
 
 
-def _of_files(args: argparse.Namespace, dev_eui: str | None) -> Known:
+def _of_files(args: argparse.Namespace, meant: str | None) -> Known:
     from gateway import files
-    from gateway.diagnostics.devices import described
 
-    devices = described_in(args)
-    found = Known([described(one) | {"known": True} for one in devices], "files")
-    if dev_eui is not None:
+    found = Known([one | {"known": True} for one in of_file(args)], "files")
+    if meant is not None:
+        dev_eui = dev_eui_of(meant, found.devices)
         found.devices = [one for one in found.devices if one["dev_eui"] == dev_eui]
         found.devices = found.devices or [{"dev_eui": dev_eui, "known": False}]
     try:
@@ -89,6 +101,13 @@ def _of_files(args: argparse.Namespace, dev_eui: str | None) -> Known:
         found.wrong = str(error)
         complain(error, EX_FAILED)
     return found
+
+
+def of_file(args: argparse.Namespace) -> list[Line]:
+    """As `everyone`, without their keys. Raises ConfigError, PermissionError."""
+    from gateway.diagnostics.devices import described
+
+    return [described(one) for one in described_in(args)]
 
 
 def described_in(args: argparse.Namespace) -> Any:
@@ -136,18 +155,28 @@ def _add_rows(devices: list[Line], database: Path) -> None:
 
 def dev_eui(text: str) -> str:
     """As an argument: with or without what stands between its digits."""
-    from gateway.devices.spreadsheet import plain_hex
-
-    found = plain_hex(text)
-    if len(found) != 16 or set(found) - set("0123456789abcdef"):
+    found = dev_eui_in(text)
+    if found is None:
         raise argparse.ArgumentTypeError(f"{text!r}: a DevEUI has 16 hex digits")
     return found
 
 
-def unknown(dev_eui: str) -> int:
+def near(args: argparse.Namespace, dev_eui: str) -> str:
+    """The device that was meant perhaps; "" where none is like it, or nobody can be asked."""
+    devices: list[Line] = []
+    try:
+        devices = everyone(args)
+    except (GatewayError, PermissionError):
+        with suppress(GatewayError, PermissionError):
+            devices = of_file(args)
+    return nearest(dev_eui, devices)
+
+
+def unknown(args: argparse.Namespace, dev_eui: str) -> int:
     told = _(
-        "no device in devices.toml has the DevEUI {dev_eui}; kogge devices list shows those that"
-        " are there, kogge why {dev_eui} whether it was heard",
+        "no device in devices.toml has the DevEUI {dev_eui}; kogge why {dev_eui} says whether"
+        " it was heard; {hint}",
         dev_eui=dev_eui,
+        hint=near(args, dev_eui) or _("kogge devices list shows those that are there"),
     )
     return complain(told, EX_FAILED)

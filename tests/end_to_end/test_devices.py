@@ -100,12 +100,14 @@ async def test_antenna_is_sited_by_watching_each_uplink(tmp_path: Path) -> None:
             await sky.send(GAUGE.uplink(7, TEMPERATURE))
             await gateway.until(lambda now: now["counts"]["readings"] == 1)
             watching = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "gateway", "devices", "show", "70b3d57ed0000001"),
+                *(sys.executable, "-m", "gateway", "devices", "show", "GAUGE"),
                 *("--watch", "--json", "--config", str(config)),
-                stdout=asyncio.subprocess.PIPE, cwd=HOUSE,
+                stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=HOUSE,
             )  # fmt: skip
             assert watching.stdout is not None
+            assert watching.stderr is not None
             async with asyncio.timeout(HUNG):
+                assert b"next uplink of gauge" in await watching.stderr.readline()
                 assert json.loads(await watching.stdout.readline())["f_cnt"] == 7
                 await sky.send(GAUGE.uplink(8, TEMPERATURE))
                 one = json.loads(await watching.stdout.readline())

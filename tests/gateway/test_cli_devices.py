@@ -205,4 +205,60 @@ def test_why_keeps_to_80_columns() -> None:
 
 def test_help_and_a_wrong_word() -> None:
     assert kogge("devices", "--help").returncode == 0
-    assert kogge("why", "no-eui").returncode == 64
+    assert kogge("devices", "remove", "no-eui").returncode == 64
+
+
+STREET = "".join(
+    f"[[device]]\ndev_eui = '70b3d57ed000000{n}'\nname = '{name}'\ndev_addr = '2601000{n}'\n"
+    f"nwk_s_key = '{KEY}'\napp_s_key = '{KEY}'\n"
+    for n, name in enumerate(["bin-am-hafen", "Gauge", "gauge", "twin", "twin"])
+)
+
+
+@pytest.mark.parametrize("verb", [("why",), ("devices", "show")])
+@pytest.mark.parametrize(
+    ("meant", "dev_eui"),
+    [
+        ("bin-am-hafen", "70b3d57ed0000000"),
+        ("BIN-am-Hafen", "70b3d57ed0000000"),
+        ("gauge", "70b3d57ed0000002"),
+        ("70-B3-D5-7E-D0-00-00-01", "70b3d57ed0000001"),
+    ],
+)
+def test_device_is_meant_by_its_name_too(
+    config: Path, verb: tuple[str, ...], meant: str, dev_eui: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    config.with_name("devices.toml").write_text(STREET)
+    assert main([*verb, meant, "--config", str(config), "--json"]) == 69
+    told = json.loads(capsys.readouterr().out)
+    assert told.get("device", told)["dev_eui"] == dev_eui
+
+
+@pytest.mark.parametrize("verb", [("why",), ("devices", "show")])
+@pytest.mark.parametrize(
+    ("meant", "says"),
+    [
+        ("twin", "several devices are called twin: 70b3d57ed0000003, 70b3d57ed0000004; give the"),
+        ("bin-am-hafn", "did you mean bin-am-hafen (70b3d57ed0000000)?"),
+        ("xyzzy", "no device is called xyzzy; kogge devices list shows those that are there"),
+    ],
+)
+def test_name_of_no_one_device_is_refused_with_what_is_near(
+    config: Path, verb: tuple[str, ...], meant: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.with_name("devices.toml").write_text(STREET)
+    assert main([*verb, meant, "--config", str(config)]) == 1
+    captured = capsys.readouterr()
+    assert (captured.out, says in captured.err) == ("", True), captured.err
+
+
+@pytest.mark.parametrize("verb", [("why",), ("devices", "show")])
+def test_mistyped_dev_eui_is_told_with_the_one_that_is_near(
+    config: Path, verb: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.with_name("devices.toml").write_text(STREET)
+    main([*verb, "70b3d57fd0000000", "--config", str(config)])
+    assert "did you mean 70b3d57ed0000000 (bin-am-hafen)?" in capsys.readouterr().err
+    main([*verb, "0000000000000001", "--config", str(config)])
+    assert "did you mean" not in capsys.readouterr().err
