@@ -53,7 +53,9 @@ deb:
 	@lintian --fail-on error dist/kogge_*_$$(dpkg --print-architecture).deb
 
 test-system: .venv/ready-for-test
-	@$(IN_VENV) pytest -q -m system tests/system
+	@.ci/setup system
+	@.ci/system-root >/dev/null
+	@$(IN_VENV) pytest -q tests/system
 
 test-arm64:
 	@.ci/setup arm64

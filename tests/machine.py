@@ -1,37 +1,46 @@
 """A Debian machine of its own for tests: a container with systemd as PID 1, without a network.
 
 Its root is the one that .ci/system-root makes, under an overlay in `room`: what a test writes
-outlives a reboot, and not the test. Nothing outlives the process that started it.
+outlives a reboot, and not the test. The container is in a namespace of processes that ends with
+whoever started it, however that one ends.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 HOUSE: Final = Path(__file__).parents[1]
 REBOOT: Final = 133
-PATIENCE: Final = 120.0  # seconds; what a slow and busy machine may need for one thing
+PATIENCE: Final = 600.0  # seconds, against hanging alone: a slow and busy machine is waited for
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# two containers in one control group end each other: each has its own
-BOOT: Final = """
-mkdir -p "$1/upper" "$1/work" "$1/merged"
-mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/merged"
+CONTROL_GROUPS: Final = [Path("/sys/fs/cgroup", name) for name in (".", "systemd", "unified")]
+ALONE: Final = (
+    "setpriv", "--pdeathsig", "KILL",
+    "unshare", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child",
+)  # fmt: skip
+# systemd takes the control group it finds itself in for its own, and makes its units' below it
+CONTAINER: Final = """
+room=$1 root=$2 name=$3
+shift 3
+mkdir -p "$room/upper" "$room/work" "$room/merged"
+mount -t overlay overlay -o "lowerdir=$root,upperdir=$room/upper,workdir=$room/work" "$room/merged"
 for all in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
-    [ ! -e "$all/cgroup.procs" ] || { mkdir "$all/$3" && echo $$ >"$all/$3/cgroup.procs"; }
+    [ ! -e "$all/cgroup.procs" ] || { mkdir "$all/$name" && echo $$ >"$all/$name/cgroup.procs"; }
 done
-exec setpriv --pdeathsig KILL systemd-nspawn --quiet --boot --directory="$1/merged" \\
-    --machine="$3" --register=no --keep-unit --private-network --link-journal=no --console=pipe \\
-    --resolv-conf=off --timezone=off
+exec systemd-nspawn --quiet --directory="$room/merged" --machine="$name" --register=no \\
+    --keep-unit --private-network --link-journal=no --console=pipe --resolv-conf=off \\
+    --timezone=off "$@"
 """
 
 
-class CannotBoot(Exception):
-    """This host lets no container boot: no root, no tool, or a sandbox around it."""
+class NotHere(Exception):
+    """What a container needs: the rights of root, a tool, a Debian root, a kernel that lets it."""
 
 
 class Machine:
@@ -39,39 +48,60 @@ class Machine:
 
     def __init__(self, room: Path, root: Path) -> None:
         self._room, self._root = room, root
-        self._nspawn: subprocess.Popen[bytes] | None = None
+        self.name = ""
+        self._outside: subprocess.Popen[bytes] | None = None
 
-    def boot(self) -> None:
-        """Returns when systemd says that it has started all there is to start."""
-        (self._room / "upper").mkdir(parents=True, exist_ok=True)
-        self._start()
+    def boot(self, writable: Sequence[str] = ()) -> None:
+        """Returns when systemd says that it has started all there is to start.
+
+        With `writable` nothing else can be written but what is in memory, /run and /tmp.
+        """
+        self._start("--boot", *self._read_only(writable))
         self.until(self._is_up)
 
-    def _start(self) -> None:
-        name = f"kogge-{os.getpid()}-{time.monotonic_ns() % 10**6}"
-        where = map(str, (self._room, self._root))
-        words = ["unshare", "--mount", "sh", "-euc", BOOT, "sh", *where, name]
+    def _read_only(self, but_for: Sequence[str]) -> list[str]:
+        if not but_for:
+            return []
+        there = f"{self._room}/merged"
+        return ["--read-only", "--tmpfs=/tmp", *(f"--bind={there}{one}:{one}" for one in but_for)]
+
+    def _start(self, *options: str) -> None:
+        self.name = f"kogge-{os.getpid()}-{time.monotonic_ns()}"
+        inside = (str(self._room), str(self._root), self.name, *options)
         with (self._room / "console").open("ab") as console:
-            self._nspawn = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=console, stderr=console
-            )
+            self._outside = subprocess.Popen(
+                [*ALONE, "sh", "-euc", CONTAINER, "sh", *inside],
+                stdin=subprocess.DEVNULL, stdout=console, stderr=console,
+            )  # fmt: skip
+
+    def demand_containers(self) -> None:
+        """Raises NotHere where not even `true` runs in one: there is a sandbox around us."""
+        self._start("true")
+        assert self._outside is not None
+        code = self._outside.wait(PATIENCE)
+        self.off()
+        if code != 0:
+            raise NotHere(f"no container runs here: {self.console()}")
 
     def off(self) -> None:
-        """As when the mains fail: nothing is told. nspawn ends with its PID 1, not the reverse."""
-        if self._nspawn is not None:
-            if leader := self.leader():
-                os.kill(leader, signal.SIGKILL)
-            else:
-                self._nspawn.kill()
-            self._nspawn.wait()
-            self._nspawn = None
+        """As when the mains fail: nothing is told, and all ends at once."""
+        if self._outside is None:
+            return
+        if self._outside.poll() is None:
+            # the first process of the namespace: the kernel ends all others before it
+            for first in _children(self._outside.pid) or [self._outside.pid]:
+                os.kill(first, signal.SIGKILL)
+            self._outside.wait(PATIENCE)
+        self._outside = None
+        remove_control_groups(self.name)
 
-    def reboot(self) -> None:
+    def reboot(self, writable: Sequence[str] = ()) -> None:
         """In order, as systemctl does it; nspawn ends with its code for that."""
         self.run("systemctl", "reboot", check=False)
-        assert self._nspawn is not None
-        assert self._nspawn.wait(PATIENCE) == REBOOT, self.console()
-        self.boot()
+        assert self._outside is not None
+        assert self._outside.wait(PATIENCE) == REBOOT, self.console()
+        self.off()
+        self.boot(writable)
 
     def run(
         self, *words: str, check: bool = True, text: str = ""
@@ -94,9 +124,8 @@ class Machine:
         """Wait until it holds; AssertionError with the console's words when it never does."""
         end = time.monotonic() + PATIENCE
         while not holds():
-            if self._nspawn is None or self._nspawn.poll() is not None:
-                ended = self._nspawn.poll() if self._nspawn else None
-                raise CannotBoot(f"nspawn ended with {ended}\n{self.console()}")
+            ended = self._outside.poll() if self._outside else "nothing"
+            assert ended is None, f"the container ended: {ended}\n{self.console()}"
             assert time.monotonic() < end, f"it never came to this\n{self.console()}"
             time.sleep(0.1)
 
@@ -109,38 +138,53 @@ class Machine:
         return self.says("systemctl", "is-system-running") in ("running", "degraded")
 
     def leader(self) -> int | None:
-        """The pid of the container's PID 1."""
-        if self._nspawn is None:
+        """The pid of the container's PID 1, once it is systemd and no longer what makes its room:
+        what is said to that would be said to this host.
+        """
+        if self._outside is None:
             return None
-        of = f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children"
-        try:
-            children = Path(of).read_text().split()
-        except OSError:
-            return None
-        return int(children[0]) if children else None
+        nspawn = _children(self._outside.pid)
+        found = [pid for one in nspawn for pid in _children(one) if _program(pid) == "systemd"]
+        return found[0] if found else None
+
+
+def _children(pid: int) -> list[int]:
+    with suppress(OSError):
+        return [*map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+    return []
+
+
+def _program(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
+
+
+def remove_control_groups(names: str) -> None:
+    """Those that are left, as their systemd has not ended in order; `names` is a pattern."""
+    for group in CONTROL_GROUPS:
+        for left in group.glob(names):
+            for below in (*sorted(left.rglob("*/"), reverse=True), left):
+                below.rmdir()
 
 
 @contextmanager
-def machine(room: Path) -> Iterator[Machine]:
-    """A machine that has not booted yet. Raises CannotBoot."""
-    one = Machine(room, root())
+def machine(room: Path, root: Path) -> Iterator[Machine]:
+    """A machine that has not booted yet, over a root of `debian`."""
+    one = Machine(room, root)
     try:
         yield one
     finally:
         one.off()
 
 
-def root() -> Path:
-    """Where the prepared root is. Raises CannotBoot."""
-    if os.geteuid() != 0:
-        raise CannotBoot("only root may boot containers")
-    tools = subprocess.run(
-        [HOUSE / ".ci" / "setup", "system"], capture_output=True, text=True, check=False
+def debian() -> Path:
+    """The Debian root that `make test-system` has made. Raises NotHere."""
+    if shutil.which("systemd-nspawn") is None:
+        raise NotHere("there is no systemd-nspawn here; make test-system installs it")
+    done = subprocess.run(
+        [HOUSE / ".ci" / "system-root", "--made"], capture_output=True, text=True, check=False
     )
-    if tools.returncode != 0:
-        raise CannotBoot(tools.stderr)
-    making = HOUSE / ".ci" / "system-root"
-    made = subprocess.run([making], capture_output=True, text=True, check=False)
-    if made.returncode != 0:
-        raise CannotBoot(f"there is no Debian root: {made.stderr[-500:]}")
-    return Path(made.stdout.strip())
+    if done.returncode != 0:
+        raise NotHere(done.stderr.strip())
+    return Path(done.stdout.strip())

@@ -5,33 +5,36 @@ from pathlib import Path
 
 import pytest
 from installed import CannotBuild, Installed, build
-from machine import CannotBoot, machine
+from machine import NotHere, debian, machine
+
+SMOKE = Path(__file__).with_name("test_smoke.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest of all begins first: at the end it would run alone."""
+    items.sort(key=lambda item: item.path != SMOKE)
 
 
 @pytest.fixture(scope="session")
-def package(bare_machine_boots: None) -> Path:
+def root() -> Path:
+    """Where there is one and no container boots, that is no reason to skip."""
+    try:
+        return debian()
+    except NotHere as why:
+        pytest.skip(str(why))
+
+
+@pytest.fixture(scope="session")
+def package(root: Path) -> Path:
     try:
         return build()
     except CannotBuild as why:
         pytest.skip(f"no package can be built here: {why}")
 
 
-@pytest.fixture(scope="session")
-def bare_machine_boots(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Skips where no container can be had; what fails later is the package's fault."""
-    try:
-        with machine(tmp_path_factory.mktemp("bare")) as bare:
-            bare.boot()
-    except CannotBoot as why:
-        pytest.skip(f"no container boots here: {why}")
-
-
 @pytest.fixture
-def gateway(bare_machine_boots: None, tmp_path: Path) -> Iterator[Installed]:
+def gateway(root: Path, tmp_path: Path) -> Iterator[Installed]:
     """A machine that runs, without Kogge."""
-    with machine(tmp_path) as one:
-        try:
-            one.boot()
-        except CannotBoot as why:
-            pytest.skip(f"no container boots here: {why}")
+    with machine(tmp_path, root) as one:
+        one.boot()
         yield Installed(one)

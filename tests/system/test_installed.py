@@ -7,27 +7,7 @@ from installed import DEVICES, Installed
 
 DROP_INS = "/etc/systemd/system/kogge.service.d"
 CODEC = "function decodeUplink(input) { return { data: { temperature: input.bytes[3] / 10 } }; }"
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
-
-
-def test_package_is_installed_runs_and_goes_without_a_trace(
-    gateway: Installed, package: Path
-) -> None:
-    before = files(gateway)
-    said = gateway.install(package)
-    assert "sudo systemctl enable --now kogge" in said
-    gateway.configure()
-    assert gateway.show("StatusText") == "radio receiving"
-    gateway.send()
-    gateway.all_arrived()
-    gateway.machine.run("systemctl", "stop", "kogge")
-    assert gateway.show("Result") == "success"
-    for unit in ("board", "city"):
-        gateway.machine.run("systemctl", "disable", "--now", unit)
-        gateway.machine.run("rm", f"/etc/systemd/system/{unit}.service")
-    gateway.machine.run("touch", "/etc/kogge/purge-data")
-    gateway.machine.run("apt-get", "purge", "-y", "kogge")
-    assert files(gateway) - before == set()
+pytestmark = [pytest.mark.system, pytest.mark.timeout(3600)]
 
 
 def test_killed_it_is_started_again_and_nothing_is_lost(gateway: Installed, package: Path) -> None:
@@ -97,14 +77,3 @@ def test_hostile_codec_stays_confined_within_the_services_own_walls(
     gateway.all_arrived()
     holds = gateway.status()["codec_worker"]["holds"]
     assert holds == "limits, no new privileges, system calls filtered"
-
-
-def files(gateway: Installed) -> set[str]:
-    """All files and directories but those of the system's own diary."""
-    found = gateway.machine.says(
-        "find", "/etc", "/opt", "/usr", "/var", "/home", "-not", "-path", "/var/log/*", "-not",
-        "-path", "/var/cache/*", "-not", "-path", "/var/lib/apt/*", "-not", "-path", "*-",
-        "-not", "-path", "/var/lib/city", "-not", "-path", "/var/lib/mosquitto/*",
-        "-not", "-path", "/var/lib/dpkg/*", "-not", "-path", "/var/tmp/*",
-    )  # fmt: skip
-    return set(found.splitlines())

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from installed import Installed, variant
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(3600)]
 NEW_SCHEMA = "CREATE TABLE later (anything TEXT) STRICT;\n"
 
 
