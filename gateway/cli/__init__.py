@@ -136,7 +136,9 @@ def complain(what: Exception | str, code: int) -> int:
 
 def say(text: str) -> None:
     """Beside what was asked for: stdout is left alone."""
-    print(f"kogge: {text}", file=sys.stderr)
+    from gateway.cli.screen import tell
+
+    tell(f"kogge: {text}", sys.stderr)
 
 
 def _without_verb(arguments: list[str]) -> int:

@@ -10,6 +10,7 @@ from gateway.backup import passphrase
 from gateway.cli.heard import heard
 from gateway.cli.language import _, moment, plural
 from gateway.cli.progress import Progress
+from gateway.cli.screen import tell
 from gateway.cli.status import arguments_for_the_socket
 
 HELP = (
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         manifest = making.make(
             args.file, words, found, file, origin, made_at=now, with_readings=args.with_readings
         )
-    print(json.dumps({"file": str(args.file), **manifest}) if args.json else _told(args, manifest))
+    tell(json.dumps({"file": str(args.file), **manifest}) if args.json else _told(args, manifest))
     return 0
 
 

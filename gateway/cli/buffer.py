@@ -15,6 +15,7 @@ from gateway.cli.buffer_words import exported, listed, purged, standing, verifie
 from gateway.cli.heard import heard
 from gateway.cli.language import _
 from gateway.cli.progress import Progress
+from gateway.cli.screen import tell
 from gateway.cli.status import arguments_for_the_socket, socket_path
 from gateway.errors import ControlError
 
@@ -86,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _status(args: argparse.Namespace) -> int:
     found = next(_lines(args, {"action": "status"}))
-    print(json.dumps(found) if args.json else "\n".join(standing(found)))
+    tell(json.dumps(found) if args.json else "\n".join(standing(found)))
     return 0
 
 
@@ -96,7 +97,7 @@ def _list(args: argparse.Namespace) -> int:
     for line in _lines(args, wish):
         for record in line.get("records", ()):
             found = True
-            print(json.dumps(record) if args.json else listed(record))
+            tell(json.dumps(record) if args.json else listed(record))
     if not (found or args.json):
         say(_("there is nothing of the kind"))
     return 0
@@ -127,7 +128,7 @@ def _verify(args: argparse.Namespace) -> int:
         for line in _lines(args, {"action": "verify"}):
             progress.at(line.get("passed", 0), line.get("of", 0))
             done = line.get("done", done)
-    print(json.dumps(done) if args.json else "\n".join(verified(done)))
+    tell(json.dumps(done) if args.json else "\n".join(verified(done)))
     return 0 if done["ok"] else EX_FAILED
 
 
@@ -142,7 +143,7 @@ def _purge(args: argparse.Namespace) -> int:
     device = None if args.device is None else args.device.lower()
     (line,) = _lines(args, wish | {"device": device})
     done = line["done"]
-    print(json.dumps(done) if args.json else purged(done))
+    tell(json.dumps(done) if args.json else purged(done))
     return 0
 
 
@@ -163,7 +164,7 @@ def _repair(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"repaired": done is not None, "what": done or ""}))
     else:
-        print(heard(done) if done else _("nothing is damaged: nothing was changed"))
+        tell(heard(done) if done else _("nothing is damaged: nothing was changed"))
     return 0
 
 

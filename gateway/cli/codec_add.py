@@ -12,6 +12,7 @@ from gateway.cli import say
 from gateway.cli.heard import heard
 from gateway.cli.language import _, plural
 from gateway.cli.progress import Progress
+from gateway.cli.screen import tell
 from gateway.cli.status import arguments_for_the_socket
 from gateway.one_line import one_line
 
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         "passed": found.passed,
         "daemon": said,
     }
-    print(json.dumps(told) if args.json else "\n".join(_lines(told)))
+    tell(json.dumps(told) if args.json else "\n".join(_lines(told)))
     return 0 if good else EX_FAILED
 
 
@@ -114,9 +115,9 @@ async def _checked(codec: "Codec", examples: list["Vector"]) -> "Checked":
 
 def _refuse(args: argparse.Namespace, codec: "Codec", found: "Checked") -> None:
     for vector, differences in found.failures:
-        print(f"{codec.name}: {one_line(vector.id) or vector.payload.hex()}", file=sys.stderr)
+        tell(f"{codec.name}: {one_line(vector.id) or vector.payload.hex()}", sys.stderr)
         for difference in differences:
-            print(f"  {heard(str(difference))}", file=sys.stderr)
+            tell(f"  {heard(str(difference))}", sys.stderr)
     say(
         plural(
             "{n} example comes out otherwise: {name} is not added",

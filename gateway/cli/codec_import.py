@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, number
 from gateway.cli.progress import Progress
+from gateway.cli.screen import tell
 from gateway.cli.status import arguments_for_the_socket
 from gateway.one_line import one_line
 
@@ -98,8 +99,8 @@ def _counts(rows: list["Row"]) -> dict[str, int]:
 
 def _sum_up(counts: dict[str, int], daemon: str) -> None:
     if daemon:
-        print(daemon)
-    print(", ".join(f"{_(SUMS[key])} {number(count)}" for key, count in counts.items()))
+        tell(daemon)
+    tell(", ".join(f"{_(SUMS[key])} {number(count)}" for key, count in counts.items()))
 
 
 def _tell(row: "Row") -> None:
@@ -108,6 +109,6 @@ def _tell(row: "Row") -> None:
         total = row.passed + row.differing
         of = _("{passed} of {n} examples", passed=number(row.passed), n=number(total))
     state, reason = _(STATES[row.state]), heard(row.reason)
-    print(one_line(f"{row.name:40} {state:9} {of:20} {row.context or '':6} {reason}").rstrip())
+    tell(one_line(f"{row.name:40} {state:9} {of:20} {row.context or '':6} {reason}").rstrip())
     for failure in row.failures:
-        print(f"    {one_line(failure)}")
+        tell(f"    {heard(one_line(failure))}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.cli.codec import argument_for_the_config
 from gateway.cli.heard import heard
 from gateway.cli.language import _, plural
+from gateway.cli.screen import tell
 from gateway.one_line import one_line
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     using = codec_at_hand.devices_if_known(args.config)
     found = [_entry(catalogue, name, using, files.shipped()) for name in catalogue.names()]
     found = [entry for entry in found if entry["own"] or not args.own]
-    print(json.dumps({"codecs": found}) if args.json else "\n".join(_lines(found)))
+    tell(json.dumps({"codecs": found}) if args.json else "\n".join(_lines(found)))
     return 0
 
 

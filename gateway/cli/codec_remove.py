@@ -4,6 +4,7 @@ import argparse
 import json
 
 from gateway.cli.language import _
+from gateway.cli.screen import tell
 from gateway.cli.status import arguments_for_the_socket
 
 ABOUT = "take a codec out of your own; not while devices use it"
@@ -33,8 +34,8 @@ def run(args: argparse.Namespace) -> int:
         told = {"ok": good, "removed": names, "files": files, "shipped": back, "daemon": said}
         print(json.dumps(told))
     else:
-        print(_("removed: {names}", names=", ".join(names)))
+        tell(_("removed: {names}", names=", ".join(names)))
         for name in back:
-            print(_("{name} is Kogge's own codec again", name=name))
-        print(said)
+            tell(_("{name} is Kogge's own codec again", name=name))
+        tell(said)
     return 0 if good else EX_FAILED

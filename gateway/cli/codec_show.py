@@ -11,6 +11,7 @@ from gateway.cli.codec import argument_for_the_config
 from gateway.cli.heard import heard
 from gateway.cli.language import _, number, span
 from gateway.cli.quantities import shown
+from gateway.cli.screen import tell
 from gateway.one_line import one_line
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         "devices": using.get(codec.name, []) if using is not None and known else None,
         "script": _script(codec.script) if codec.script else None,
     }
-    print(json.dumps(told) if args.json else "\n".join(_lines(told)))
+    tell(json.dumps(told) if args.json else "\n".join(_lines(told)))
     return 0
 
 

@@ -13,6 +13,7 @@ from gateway.cli.codec import argument_for_the_config
 from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, number
 from gateway.cli.progress import Progress
+from gateway.cli.screen import tell
 from gateway.one_line import one_line
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ async def _compare(
     if not quiet:
         for name, count in result.skipped.items():
             what = _(name) if name == NOTHING else _("no codec {name}", name=one_line(name))
-            print(_("skipped {n}: {what}", n=number(count), what=what))
+            tell(_("skipped {n}: {what}", n=number(count), what=what))
 
 
 def _by_codec(args: argparse.Namespace, result: Result) -> Iterator[tuple["Codec", list["Vector"]]]:
@@ -153,8 +154,8 @@ def _tell(
 ) -> None:
     what = one_line(vector.id or vector.description or _("vector"))
     payload = vector.payload.hex() or _("no payload")
-    print(f"{codec.name}: {what} (FPort {vector.f_port}, {payload})")
+    tell(f"{codec.name}: {what} (FPort {vector.f_port}, {payload})")
     for difference in found:
-        print(f"  {heard(str(difference))}")
+        tell(f"  {heard(str(difference))}")
     for error in output.get("errors") or []:
-        print("  " + _("the codec says: {error}", error=error))
+        tell("  " + _("the codec says: {error}", error=error))

@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.cli.heard import heard
 from gateway.cli.language import _, mark
+from gateway.cli.screen import tell
 from gateway.cli.status import arguments_for_the_socket
 from gateway.errors import ConfigError
 
@@ -89,7 +90,7 @@ def _check(args: argparse.Namespace) -> dict[str, Any]:
             )
         )
         for warning in warnings:
-            print(_("warning: {what}", what=heard(warning)))
+            tell(_("warning: {what}", what=heard(warning)))
     return {"devices": len(found.devices), "warnings": warnings}
 
 
@@ -112,9 +113,9 @@ def _tell(
     from gateway.board.radio_plan_text import quoted
 
     for file in (board, plan):
-        print(_("written: {file}", file=file))
+        tell(_("written: {file}", file=file))
     for key, why in left_out:
-        print(_("left out: {key}: {why}", key=key, why=heard(why)))
+        tell(_("left out: {key}: {why}", key=key, why=heard(why)))
     print("\n" + _("Put this into kogge.toml, then: kogge config check") + "\n\n[concentrator]")
     for key, value in keys.items():
         print(f"{key} = {quoted(value) if isinstance(value, str) else value}")

@@ -11,6 +11,7 @@ from typing import Any, Final
 from gateway.cli import EX_UNAVAILABLE
 from gateway.cli.heard import heard
 from gateway.cli.language import _
+from gateway.cli.screen import tell
 from gateway.cli.status import socket_path
 from gateway.errors import ControlError, GatewayError
 
@@ -76,7 +77,7 @@ def _diff(args: argparse.Namespace) -> int:
         told = {"asked": "keys" in daemon, "reason": daemon["reason"], "differs": pending}
         print(json.dumps({"config": str(file), "differs": defaults, "daemon": told}))
     else:
-        print("\n".join(_differences(file, defaults, pending, daemon)))
+        tell("\n".join(_differences(file, defaults, pending, daemon)))
     return (1 if pending else 0) if "keys" in daemon else EX_UNAVAILABLE
 
 

@@ -16,6 +16,7 @@ from gateway.cli import EX_FAILED, EX_USAGE, complain
 from gateway.cli.config_keys import Refused, asked, file_of, restart_words
 from gateway.cli.heard import heard
 from gateway.cli.language import _
+from gateway.cli.screen import tell
 from gateway.errors import ControlError, GatewayError
 
 PASSWORD: Final = "mqtt.password"  # noqa: S105 # a name
@@ -40,10 +41,10 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({**told, "taken": taken, "restart": restart, "reason": reason}))
         return code
     for one in changed:
-        print(_said(file, one))
+        tell(_said(file, one))
     if PASSWORD in args.words and "mqtt.password_file" not in restart:
-        print(_("The password is in its file: the daemon's next connection to the broker uses it."))
-    print("\n".join(_outcome(taken, restart, heard(reason))))
+        tell(_("The password is in its file: the daemon's next connection to the broker uses it."))
+    tell("\n".join(_outcome(taken, restart, heard(reason))))
     return code
 
 

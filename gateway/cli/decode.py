@@ -19,6 +19,7 @@ from gateway.cli import say
 from gateway.cli.heard import heard
 from gateway.cli.language import _, mark
 from gateway.cli.quantities import with_unit
+from gateway.cli.screen import tell
 
 HELP = "Take one LoRaWAN frame apart: check its MIC, decrypt it, decode its payload."
 
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         return complain(wrong, EX_USAGE)
     report = _report(args)
     faults = list(_faults(report, args.f_cnt))
-    print(json.dumps(report) if args.json else "\n".join(_lines(report)))
+    tell(json.dumps(report) if args.json else "\n".join(_lines(report)))
     for fault in faults:
         say(fault)
     return EX_FAILED if faults else 0

@@ -12,6 +12,7 @@ from typing import Any
 from gateway.cli import EX_USAGE, complain, devices_meant, say
 from gateway.cli.devices_known import Known, dev_eui, dev_eui_at_daemon, known, unknown
 from gateway.cli.language import _, span
+from gateway.cli.screen import tell
 from gateway.cli.status import arguments_for_the_socket
 
 HELP = "The end devices: how each is heard; bring them in by QR code, table or hand, take them out."
@@ -90,7 +91,7 @@ def _list(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(_told(found, devices=found.devices)))
     else:
-        print("\n".join(table(found.devices)))
+        tell("\n".join(table(found.devices)))
     return found.exit
 
 
@@ -111,7 +112,7 @@ def _show(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(_told(found, device=device | keys)))
     else:
-        print("\n".join([*detail(device), *(f"  {name:14} {key}" for name, key in keys.items())]))
+        tell("\n".join([*detail(device), *(f"  {name:14} {key}" for name, key in keys.items())]))
     return found.exit
 
 
@@ -174,4 +175,4 @@ def _tell_last(device: dict[str, Any], args: argparse.Namespace) -> None:
     from gateway.cli.devices_words import uplink
 
     for one in device["uplinks"][-1:]:
-        print(json.dumps(one) if args.json else uplink(one), flush=True)
+        tell(json.dumps(one) if args.json else uplink(one), flush=True)

@@ -16,6 +16,7 @@ from gateway.cli import EX_FAILED, EX_USAGE, complain
 from gateway.cli.devices_known import catalogue_of, device_file_of, lines
 from gateway.cli.heard import heard
 from gateway.cli.language import _, plural
+from gateway.cli.screen import tell
 from gateway.errors import ControlError, GatewayError
 
 Fields = dict[str, Any]
@@ -65,8 +66,7 @@ def _qr(args: argparse.Namespace) -> int:
     try:
         code = qr.parse(text)
     except qr.NotTr005 as error:
-        print(f"kogge: {heard(str(error))}", file=sys.stderr)
-        return EX_USAGE
+        return complain(error, EX_USAGE)
     device = _described(args, {"dev_eui": code.dev_eui, "join_eui": code.join_eui})
     return _bring(args, [device])
 
@@ -174,7 +174,7 @@ def _applied(args: argparse.Namespace, file: Path, **done: list[str]) -> int:
     if args.json:
         print(json.dumps({**told, **done, "applied": applied, "reason": reason}))
     else:
-        print("\n".join(_words(file, done, applied, reason)))
+        tell("\n".join(_words(file, done, applied, reason)))
     return code
 
 
@@ -209,7 +209,7 @@ def _export(args: argparse.Namespace) -> int:
     else:
         told_keys = _("with their keys") if args.keys else _("without keys")
         n = len(devices)
-        print(plural("{n} device", "{n} devices", n) + f", {told_keys}: {args.file}")
+        tell(plural("{n} device", "{n} devices", n) + f", {told_keys}: {args.file}")
     return 0
 
 

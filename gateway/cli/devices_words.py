@@ -95,7 +95,7 @@ def _facts(device: Line) -> Iterator[tuple[str, str]]:
     if device.get("hears_margin") is not None:
         yield _("it hears us"), f"{number(device['hears_margin'])} dB"
     if device.get("adr"):
-        yield "ADR", device["adr"]
+        yield "ADR", heard(device["adr"])
     if device.get("codec_errors"):
         yield _("not decoded"), f"{device['codec_errors']}: {heard(device['codec_error'])}"
 

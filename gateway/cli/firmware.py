@@ -8,6 +8,7 @@ from typing import Any, Final
 from gateway.cli import EX_FAILED, complain
 from gateway.cli.language import _, mark
 from gateway.cli.progress import Progress
+from gateway.cli.screen import tell
 
 HELP = "Install Semtech's firmware images for the concentrator, or list what is installed."
 
@@ -58,7 +59,7 @@ def bring(source: Path, directory: Path, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"dir": str(directory), "images": entries}))
     for name in () if as_json else found:
-        print(_("{file}: installed", file=directory / name))
+        tell(_("{file}: installed", file=directory / name))
     absent = [entry["name"] for entry in entries if entry["state"] != "good"]
     if absent:
         told = _(
@@ -89,7 +90,7 @@ def show(directory: Path, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"dir": str(directory), "images": entries}))
     else:
-        print(_("firmware images in {directory}:", directory=directory))
+        tell(_("firmware images in {directory}:", directory=directory))
         for entry in entries:
-            print(f"  {entry['name']:20} {_(STATES[entry['state']])}")
+            tell(f"  {entry['name']:20} {_(STATES[entry['state']])}")
     return 0 if all(entry["state"] == "good" for entry in entries) else 1

@@ -8,6 +8,7 @@ from typing import Any
 from gateway.cli import EX_FAILED, EX_USAGE, complain
 from gateway.cli.heard import heard
 from gateway.cli.language import _, number, plural, span
+from gateway.cli.screen import tell
 from gateway.cli.status import arguments_for_the_socket, socket_path
 
 HELP = "Pause forwarding to the city; readings are received and stored meanwhile."
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     if "error" in found:
         code = EX_USAGE if "not understood" in found["error"] else EX_FAILED
         return complain(_("the daemon refused: {why}", why=heard(found["error"])), code)
-    print(json.dumps(found) if args.json else "\n".join(lines(found)))
+    tell(json.dumps(found) if args.json else "\n".join(lines(found)))
     return 0
 
 

@@ -9,8 +9,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from gateway.cli import EX_USAGE, complain, say
+from gateway.cli import EX_USAGE, codes, complain, say
 from gateway.cli.language import _, instant, number, plural
+from gateway.cli.quantities import megahertz
+from gateway.cli.screen import style_for
 from gateway.cli.status import arguments_for_the_socket, socket_path
 from gateway.errors import ControlError
 
@@ -37,8 +39,10 @@ def run(args: argparse.Namespace) -> int:
         if args.pcap:
             _write(args.pcap, frames)
         else:
+            width = None if args.json else style_for(sys.stdout).width
             for frame in frames:
-                print(json.dumps(frame) if args.json else line(frame), flush=args.follow)
+                told = json.dumps(frame) if args.json else shown(frame, width)
+                print(told, flush=args.follow)
     except KeyboardInterrupt:
         if not args.follow:
             raise
@@ -72,20 +76,41 @@ def stream(socket: Path, *, follow: bool) -> Iterator[dict[str, Any]]:
             time.sleep(PAUSE)
 
 
+def shown(frame: dict[str, Any], width: int | None) -> str:
+    """One frame: a line for a pipe; on a terminal two, with as many bytes as there is room for."""
+    if width is None:
+        return line(frame)
+    size = plural("{n} byte", "{n} bytes", len(frame["payload"]) // 2)
+    said = "  ".join(["   ", *_said(frame)])
+    octets, room = frame["payload"], width - len(said) - 2
+    if len(octets) > room:
+        octets = f"{octets[: room - 1]}…"
+    return "\n".join(["  ".join([*_radio(frame), size]), f"{said}  {octets}"])
+
+
 def line(frame: dict[str, Any]) -> str:
+    return "  ".join([*_radio(frame), *_said(frame), frame["payload"]]).rstrip()
+
+
+def _radio(frame: dict[str, Any]) -> Iterator[str]:
     since_power_up = f"{number(frame['monotonic_s'], 3)} s"
-    at = since_power_up if frame["at"] is None else instant(frame["at"])
-    place = f"{number(frame['frequency'] / 1e6, 3)} MHz "
-    place += f"SF{frame['sf']}" if frame["modulation"] == "LORA" else "FSK"
-    if frame["direction"] == "up":
-        sign = "" if frame["snr"] is None or frame["snr"] < 0 else "+"
-        snr = "" if frame["snr"] is None else f" {sign}{number(frame['snr'], 1)} dB"
-        strength = f"{number(frame['rssi'])} dBm{snr}"
-    else:
-        strength = "" if frame["power"] is None else f"{frame['power']} dBm e.i.r.p."
-    whose, direction = frame["device"] or "", _("up") if frame["direction"] == "up" else _("down")
-    said = (at, f"{direction:4}", place, strength, frame["fate"], whose, frame["payload"])
-    return "  ".join(word for word in said if word)
+    yield since_power_up if frame["at"] is None else instant(frame["at"])
+    yield f"{_('up') if frame['direction'] == 'up' else _('down'):4}"
+    rate = f"SF{frame['sf']}" if frame["modulation"] == "LORA" else "FSK"
+    yield f"{megahertz(frame['frequency'])} MHz {rate}"
+    if frame["direction"] == "down":
+        yield from () if frame["power"] is None else [f"{frame['power']} dBm e.i.r.p."]
+        return
+    sign = "" if frame["snr"] is None or frame["snr"] < 0 else "+"
+    snr = "" if frame["snr"] is None else f" {sign}{number(frame['snr'], 1)} dB"
+    yield f"{number(frame['rssi'])} dBm{snr}"
+
+
+def _said(frame: dict[str, Any]) -> Iterator[str]:
+    """What became of it, and whose it is."""
+    yield codes.worded(frame["fate"], codes.FATES)
+    if frame["device"]:
+        yield frame["device"]
 
 
 def _write(name: str, frames: Iterator[dict[str, Any]]) -> None:

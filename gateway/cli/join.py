@@ -8,6 +8,7 @@ from typing import Any
 from gateway.cli import EX_USAGE, complain
 from gateway.cli.heard import heard
 from gateway.cli.language import _, plural, span
+from gateway.cli.screen import tell
 from gateway.cli.status import arguments_for_the_socket, socket_path
 
 HELP = "Whether devices may join now; open it for a while, or close it. Until the next start."
@@ -30,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     found = ask(socket_path(args), "join", **_wish(args))
     if "error" in found:
         return complain(_("the daemon refused: {why}", why=heard(found["error"])), EX_USAGE)
-    print(json.dumps(found) if args.json else "\n".join(lines(found)))
+    tell(json.dumps(found) if args.json else "\n".join(lines(found)))
     return 0
 
 

@@ -116,8 +116,11 @@ class Parser(argparse.ArgumentParser):
         self.mistyped(heard(message))
 
     def mistyped(self, said: str) -> NoReturn:
+        from gateway.cli.screen import tell  # for mistakes alone: memory
+
         explained = _("{verb} --help explains it.", verb=self.prog)
-        self.exit(EX_USAGE, f"{self.prog}: {said}\n{explained}\n")
+        tell(f"{self.prog}: {said}\n{explained}", sys.stderr)
+        self.exit(EX_USAGE)
 
 
 def hint(word: str, names: Sequence[str]) -> str:

@@ -21,6 +21,12 @@ def with_unit(value: float | bool | str, unit: str) -> str:
     return f"{shown(value)} {FOR_PEOPLE.get(unit, unit)}".rstrip()
 
 
+def megahertz(frequency: float, digits: int = 1) -> str:
+    """Of Hz, with as many digits as it has, and at least these: 868.1, 867.125."""
+    told = f"{frequency / 1e6:.6f}".rstrip("0")
+    return number(frequency / 1e6, max(digits, len(told.partition(".")[2])))
+
+
 def shown(value: float | bool | str) -> str:
     """With the digits that tell something; text on one line, and it steers no terminal."""
     if isinstance(value, bool):

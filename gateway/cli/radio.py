@@ -92,7 +92,7 @@ def _info(args: argparse.Namespace, bench: "Bench") -> int:
     report = None if args.port else radio_start.ask_daemon(bench)
     if report is None:
         report = asyncio.run(radio_start.ask_chip(bench))
-    return radio_start.tell(bench, report, args.json)
+    return radio_start.show(bench, report, args.json)
 
 
 def _start(args: argparse.Namespace, bench: "Bench") -> int:

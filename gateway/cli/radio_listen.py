@@ -11,11 +11,12 @@ from typing import Any, TypeAlias
 
 from drivers.concentrator import Concentrator, Crc, Modulation, RxPacket
 from drivers.sx1302.settings import FSK_CHAIN, Settings
-from gateway.cli import say
+from gateway.cli import codes, say
 from gateway.cli.decode import M_TYPES
 from gateway.cli.language import NO_BREAK, _, instant, mark, number, plural
-from gateway.cli.quantities import shown
+from gateway.cli.quantities import megahertz, shown
 from gateway.cli.radio_bench import Bench, started, until_stopped
+from gateway.cli.screen import tell
 from gateway.clock import Clock, rfc3339
 from native import frames, join
 
@@ -34,7 +35,7 @@ async def listen(
         say(_("listening to {channels}; Ctrl-C ends it", channels=channels(bench.settings)))
         await until_stopped(listener.run(count), seconds)
         summary = listener.summary()
-    print(json.dumps(summary) if as_json else summary_line(summary))
+    tell(json.dumps(summary) if as_json else summary_line(summary))
     return 0
 
 
@@ -43,7 +44,7 @@ def _print_object(report: Report) -> None:
 
 
 def _print_line(report: Report) -> None:
-    print(line(report), flush=True)
+    tell(line(report), flush=True)
 
 
 def channels(settings: Settings) -> str:
@@ -81,7 +82,8 @@ class Listener:
 
 
 def summary_line(summary: Report) -> str:
-    drops = ", ".join(f"{reason} {n}" for reason, n in sorted(summary["drops"].items()))
+    found = sorted(summary["drops"].items())
+    drops = ", ".join(f"{codes.word(why, codes.DAMAGED)} {number(n)}" for why, n in found)
     return _(
         "{packets}, {bad} with a bad CRC, {without} without CRC; damaged on the way from the chip:"
         " {drops}",
@@ -137,7 +139,7 @@ def line(report: Report) -> str:
     snr = "" if report["snr"] is None else f"{number(report['snr'], 1):>5} dB  "
     size = plural("{n} byte", "{n} bytes", report["size"])
     return (
-        f"{when}  {number(report['frequency'] / 1e6, 3)} MHz {_data_rate(report)}"
+        f"{when}  {megahertz(report['frequency'], 3)} MHz {_data_rate(report)}"
         f"  {number(report['rssi'])} dBm  {snr}{crc}  {size}"
         f"  {_what(report)}  {report['payload']}"
     )

@@ -14,6 +14,7 @@ from drivers.sx1302.noise import ChannelNoise
 from gateway.cli.language import _, mark, number
 from gateway.cli.progress import Progress
 from gateway.cli.radio_bench import Bench, started, until_stopped
+from gateway.cli.screen import tell
 
 Report: TypeAlias = dict[str, Any]
 
@@ -44,7 +45,7 @@ async def scan(bench: Bench, seconds: float, as_json: bool) -> int:
             rounds.append(await meter.noise())
             await until_stopped(_again(meter, rounds), seconds)
     report = scan_report(rounds)
-    print(json.dumps(report) if as_json else "\n".join(lines(report)))
+    tell(json.dumps(report) if as_json else "\n".join(lines(report)))
     return 0
 
 

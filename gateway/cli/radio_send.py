@@ -25,6 +25,7 @@ from gateway.cli.language import _, mark, number
 from gateway.cli.quantities import shown
 from gateway.cli.radio_bench import Bench, started, until_stopped
 from gateway.cli.radio_limits import Wish, allowed, demand_airtime, seconds_left
+from gateway.cli.screen import tell
 from gateway.clock import Clock
 from gateway.errors import StoreError
 from gateway.files import DATABASE
@@ -56,7 +57,7 @@ async def send(bench: Bench, wish: Wish, clock: Clock, as_json: bool) -> int:
         async with started(bench.concentrator):
             await until_stopped(sender.run(_print_object if as_json else _print_line))
     summary = sender.summary() | {"kept": kept}
-    print(json.dumps(summary) if as_json else summary_line(summary))
+    tell(json.dumps(summary) if as_json else summary_line(summary))
     return 0 if summary["sent"] == wish.count else EX_FAILED
 
 
@@ -92,7 +93,7 @@ def _print_object(report: Report) -> None:
 
 
 def _print_line(report: Report) -> None:
-    print(line(report), flush=True)
+    tell(line(report), flush=True)
 
 
 class Sender:

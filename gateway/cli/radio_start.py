@@ -22,16 +22,16 @@ from drivers.concentrator import (
 )
 from drivers.sx1302 import firmware
 from drivers.sx1302.concentrator import Sx1302
-from gateway.cli import EX_FAILED, say
+from gateway.cli import EX_FAILED, codes, say
 from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, number
 from gateway.cli.radio_bench import Bench, explained, started
+from gateway.cli.screen import tell
 from gateway.diagnostics.client import ask
 from gateway.errors import ControlError
 
 SYS_TTY = Path("/sys/class/tty")
 PULSE = 1.1  # s within which a GPS gives its pulse
-STATES = {"receiving": mark("receiving"), "starting": mark("starting"), "fault": mark("FAULT")}
 STEPS = {"images": mark("images"), "start": mark("start"), "counter": mark("counter")}
 COUNTED = 0.2  # s of the counter that are watched
 
@@ -74,11 +74,11 @@ def daemon_report(status: dict[str, Any]) -> dict[str, Any]:
     return {"asked": "daemon", "eui": status["gateway"], "pulses": None, **known}
 
 
-def tell(bench: Bench, report: dict[str, Any], as_json: bool) -> int:
+def show(bench: Bench, report: dict[str, Any], as_json: bool) -> int:
     wanted = bench.wanted
     where = {"port": wanted.port, "usb": usb(wanted.port), "board": wanted.board}
     report = {**report, **where, "region": wanted.region}
-    print(json.dumps(report) if as_json else "\n".join(info_lines(report)))
+    tell(json.dumps(report) if as_json else "\n".join(info_lines(report)))
     return 0 if report["state"] == "receiving" else EX_FAILED
 
 
@@ -88,10 +88,10 @@ def info_lines(report: dict[str, Any]) -> Iterator[str]:
     reason = f": {heard(report['reason'])}" if report["reason"] else ""
     source = _(" (the daemon says so)") if report["asked"] == "daemon" else ""
     facts = (
-        (_("state"), f"{_(STATES[report['state']])}{reason}{source}"),
+        (_("state"), f"{codes.word(report['state'], codes.STATES)}{reason}{source}"),
         (_("model"), report["model"] or unknown),
         ("EUI", report["eui"] or unknown),
-        (_("firmware"), report["firmware"] or unknown),
+        (_("firmware"), codes.firmware(report["firmware"]) or unknown),
         (_("temperature"), unknown if heat is None else f"{number(heat, 1)} °C"),
         ("PPS", pulse_words(report["pulses"])),
         (_("port"), report["port"]),
@@ -148,7 +148,7 @@ async def _images(bench: Bench) -> str:
 async def _start(concentrator: Concentrator) -> str:
     await concentrator.start()
     status = concentrator.status()
-    return f"{status.model}, {status.firmware}"
+    return f"{status.model}, {codes.firmware(status.firmware)}"
 
 
 async def _counter(concentrator: Concentrator) -> str:
@@ -173,7 +173,7 @@ async def start(bench: Bench, as_json: bool) -> int:
             taken, code = await _take(step, bench.wanted.port)
             done.append(taken)
             if not as_json:
-                print(step_line(taken), flush=True)
+                tell(step_line(taken), flush=True)
             if code:
                 break
         seconds = time.monotonic() - begun
@@ -205,6 +205,6 @@ def _conclude(done: list[dict[str, Any]], seconds: float, as_json: bool) -> None
     if as_json:
         print(json.dumps({"up": up, "seconds": seconds, "reason": reason, "steps": done}))
     elif up:
-        print(_("up in {seconds} s", seconds=number(seconds, 1)))
+        tell(_("up in {seconds} s", seconds=number(seconds, 1)))
     if not up:
         say(_("not up after {seconds} s: {why}", seconds=number(seconds, 1), why=reason))

@@ -12,7 +12,7 @@ from gateway.cli import EX_FAILED, EX_USAGE, complain
 from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, size
 from gateway.cli.progress import Progress
-from gateway.cli.screen import Level, Row, Style
+from gateway.cli.screen import Level, Row, Style, tell
 from gateway.cli.status import arguments_for_the_socket, socket_path
 from gateway.errors import GatewayError
 
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         return complain(GatewayError(wrong), EX_USAGE)
     file = args.config or DEFAULT_FILE
     if not args.json:
-        print(_("Looking around: ten seconds at most …"), file=sys.stderr)
+        tell(_("Looking around: ten seconds at most …"), sys.stderr)
     with Progress(_("collecting")):
         parts = report_parts.collected(args, file, socket_path(args))
         scrubber = scrubbing.Scrubber(secrets.known(file))
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         )
         return complain(GatewayError(cannot), EX_FAILED)
     absent = scrubber.value(parts.absent)
-    print(_told(args, sorted(files), absent, written))
+    tell(_told(args, sorted(files), absent, written))
     return 0
 
 

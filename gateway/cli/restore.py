@@ -12,6 +12,7 @@ from gateway.backup import passphrase
 from gateway.cli import backup
 from gateway.cli.language import _, mark, number, plural
 from gateway.cli.progress import Progress
+from gateway.cli.screen import tell
 
 if TYPE_CHECKING:
     from gateway.backup.restoring import Result
@@ -59,9 +60,9 @@ def run(args: argparse.Namespace) -> int:
         signal.signal(signal.SIGINT, before)
     if args.json:
         print(json.dumps(_summary(args, result)))
-        print(_(OLD_BOX), file=sys.stderr)
+        tell(_(OLD_BOX), sys.stderr)
     else:
-        print("\n".join(_lines(args, result)))
+        tell("\n".join(_lines(args, result)))
     return 0
 
 
@@ -69,8 +70,8 @@ def _show(args: argparse.Namespace, manifest: dict[str, Any]) -> int:
     if args.json:
         print(json.dumps({"file": str(args.file), **manifest}))
         return 0
-    print(_("{file}: whole, and the passphrase is right.", file=args.file))
-    print("\n".join(backup.lines(manifest)))
+    tell(_("{file}: whole, and the passphrase is right.", file=args.file))
+    tell("\n".join(backup.lines(manifest)))
     if manifest["with_readings"]:
         print(
             "  "

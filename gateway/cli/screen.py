@@ -5,20 +5,25 @@ terminal, or with `--plain`, a row is one line of plain text, however long.
 """
 
 import os
+import re
+import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Literal, NamedTuple, TextIO, TypeAlias
 
-from gateway.cli.language import _, mark
+from gateway.cli.language import PLAIN, _, mark, spoken
 
 Level: TypeAlias = Literal["ok", "note", "bad", "unknown"]
 
 WIDTH: Final = 80
 LEVEL_WORDS: Final[Mapping[Level, str]] = {
-    "ok": mark("ok"), "note": mark("NOTE"), "bad": mark("BAD"), "unknown": "?",
+    "ok": mark("ok"), "note": mark("NOTE"), "bad": mark("FAULT"), "unknown": "?",
 }  # fmt: skip
 COLOURS: Final[Mapping[Level, str]] = {"ok": "32", "note": "33", "bad": "1;31", "unknown": "36"}
 _MARK, _NAME = 7, 16  # columns of the level's word and of the name
+_BEGINS: Final = re.compile(r" *(?:kogge: |\d+\. |-> |- )?")  # a line: what stands before its text
+_CELL: Final = re.compile(r"  +(?=\S)")
+_CELLS: Final = 40  # columns in which the last cell of a row may begin
 
 
 class Row(NamedTuple):
@@ -62,6 +67,32 @@ def worst(levels: Iterable[Level]) -> Level:
     """What is not known is no fault."""
     said = set(levels)
     return "bad" if "bad" in said else "note" if "note" in said else "ok"
+
+
+def tell(text: str, stream: TextIO | None = None, *, flush: bool = False) -> None:
+    """On stdout, or another stream: folded on a terminal; for a pipe or a program as it is."""
+    stream = stream or sys.stdout
+    if stream.isatty() and spoken() != PLAIN:
+        text = "\n".join(folded(text))
+    print(text, file=stream, flush=flush)
+
+
+def folded(text: str, width: int = WIDTH) -> list[str]:
+    """Lines no wider than this, unless one word is; what goes on stands below what it belongs to:
+    the last cell of a row, or what follows a number or "kogge: ".
+    """
+    return [part for line in text.split("\n") for part in _folded(line, width)]
+
+
+def _folded(line: str, width: int) -> list[str]:
+    if len(line) <= width:
+        return [line]
+    begins = _BEGINS.match(line)
+    cells = [cell.end() for cell in _CELL.finditer(line, 1) if cell.end() <= _CELLS]
+    indent = " " * max([begins.end() if begins else 0, *cells])
+    return textwrap.wrap(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _plain(row: Row) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gateway.cli import EX_FAILED
 from gateway.cli.language import _, mark, number
 from gateway.cli.progress import Progress
+from gateway.cli.screen import tell
 
 if TYPE_CHECKING:
     from gateway.simulation.month import Report
@@ -77,13 +78,13 @@ def run(args: argparse.Namespace) -> int:
         devices=number(args.devices),
         region=args.region,
     )
-    print(told, file=out, flush=True)
+    tell(told, out, flush=True)
     with Progress(_("simulating")):
         report = simulate(args.days, args.devices, seed, args.region)
     if args.json:
         print(json.dumps(report.json()))
     else:
-        print(_told(report))
+        tell(_told(report))
     return EX_FAILED if report.violations else 0
 
 

@@ -8,8 +8,9 @@ the broker is not reached, are shown in its own English.
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from gateway.cli import codes
 from gateway.cli.heard import heard
-from gateway.cli.language import _, mark, moment, number, plural, size, span
+from gateway.cli.language import NO_BREAK, _, mark, moment, number, plural, size, span
 from gateway.cli.screen import Level, Row, Style, heading, rows, worst
 from gateway.cli.status_verdict import FULL, NEARLY_FULL, disk_fails, used_percent, verdict
 
@@ -62,9 +63,8 @@ def parts(status: dict[str, Any]) -> Iterator[Row]:
 
 def _radio(status: dict[str, Any]) -> Row:
     radio = status["radio"]
-    states = {"receiving": _("receiving"), "starting": _("starting"), "fault": _("FAULT")}
     level: Level = "ok" if radio["state"] == "receiving" else "bad"
-    said = f"{states[radio['state']]}{_because(radio)}{_heard(radio)}"
+    said = f"{codes.word(radio['state'], codes.STATES)}{_because(radio)}{_heard(radio)}"
     more = [_board(radio, status["gateway"])] if radio["model"] else []
     if radio["faults"]:
         more.append(_faults(radio))
@@ -92,18 +92,23 @@ def _board(radio: dict[str, Any], gateway: str) -> str:
     heat = "" if radio["temperature"] is None else f", {number(radio['temperature'], 1)} °C"
     pulses = _(", pulses per second") if radio["pulses"] else ""
     starts = plural("{n} start", "{n} starts", radio["starts"])
-    return f"{radio['model']}{eui}, {radio['firmware']}{heat}{pulses}, {starts}"
+    return f"{radio['model']}{eui}, {codes.firmware(radio['firmware'])}{heat}{pulses}, {starts}"
 
 
 def _faults(radio: dict[str, Any]) -> str:
     """What ailed the radio, also after it has healed itself."""
-    counted = ", ".join(f"{kind} {n}" for kind, n in sorted(radio["faults"].items()))
+    faults = sorted(radio["faults"].items())
+    counted = ", ".join(_counted(n, codes.word(kind, codes.FAULTS)) for kind, n in faults)
     restarts = plural("{n} restart", "{n} restarts", radio["restarts"])
     told = _("faults: {counted}; {restarts}", counted=counted, restarts=restarts)
     if radio["reason"]:
         return told
     at = "" if radio["last_fault_at"] is None else f" {moment(radio['last_fault_at'])}"
     return told + _("; last{at}: {reason}", at=at, reason=heard(radio["last_reason"]))
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{number(n)}{NO_BREAK}× {what}"
 
 
 def _lorawan(status: dict[str, Any]) -> Row:
@@ -116,8 +121,9 @@ def _lorawan(status: dict[str, Any]) -> Row:
     if status["downlinks"]:
         said += _(", downlinks waiting {n}", n=number(status["downlinks"]))
     more = [*_airtime(status["duty_cycle"]), *_joining(status["join"]), *_codecs(status)]
-    if drops := ", ".join(f"{name} {number(n)}" for name, n in sorted(status["drops"].items())):
-        more.append(_("dropped: {drops}", drops=drops))
+    if drops := sorted(status["drops"].items(), key=lambda drop: -drop[1]):
+        told = (_counted(n, codes.worded(name, codes.DROPS)) for name, n in drops)
+        more.append(_("dropped: {drops}", drops=", ".join(told)))
     if status["locked"]:
         more.append(_(
             "LOCKED: {n} devices are not heard: their sessions are sealed under another key"
@@ -132,9 +138,15 @@ def _airtime(duty_cycle: dict[str, dict[str, float]]) -> Iterator[str]:
     for band, left in duty_cycle.items():
         if left["seconds_left"] < left["seconds"]:
             seconds, whole = number(left["seconds_left"], 1), number(left["seconds"])
+            edges = "–".join(_as_written(edge) for edge in band.split("-"))
             yield _(
-                "airtime: {band} MHz {left} of {all} s left", band=band, left=seconds, all=whole
+                "airtime: {band} MHz {left} of {all} s left", band=edges, left=seconds, all=whole
             )
+
+
+def _as_written(text: str) -> str:
+    """868.6, with this language's point."""
+    return number(float(text), len(text.partition(".")[2]))
 
 
 def _joining(join: dict[str, Any]) -> Iterator[str]:
@@ -220,7 +232,7 @@ def _broker(city: dict[str, Any]) -> Row:
         more.append(_("PARKED: the broker refuses {n} for good (journalctl -u kogge)", n=parked))
     if warnings := city.get("warnings", ()):
         level = "note" if level == "ok" else level
-        more.extend(warnings)
+        more.extend(map(heard, warnings))
     return Row(level, _("Broker"), said, (*more,))
 
 

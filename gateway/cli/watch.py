@@ -10,23 +10,16 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, TextIO
 
-from gateway.cli import EX_UNAVAILABLE, complain, status
+from gateway.cli import EX_UNAVAILABLE, codes, complain, say, status
 from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, number
-from gateway.cli.quantities import measured
+from gateway.cli.quantities import measured, megahertz
+from gateway.cli.screen import tell
+from gateway.one_line import one_line
 
 HELP = mark("Live readings, joins, drops and downlinks of the daemon, until you press q or Ctrl-C.")
-
-EVENTS: Final = {
-    "drop": mark("drop"),
-    "join": mark("join"),
-    "radio": mark("radio"),
-    "city": mark("city"),
-    "store": mark("disk"),
-    "downlink": mark("downlink"),
-}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,12 +34,11 @@ def run(args: argparse.Namespace) -> int:
     if not (args.plain or args.json) and has_a_screen(streams, os.environ):
         if can_draw():
             return _view(path)
-        print(
+        say(
             _(
-                "kogge: the live view needs the Python package textual, which is not installed here"
+                "the live view needs the Python package textual, which is not installed here"
                 " (pip install 'textual>=8,<9'); plain lines instead"
-            ),
-            file=sys.stderr,
+            )
         )
     return _lines(path, as_json=args.json)
 
@@ -75,15 +67,15 @@ def _lines(path: Path, *, as_json: bool) -> int:
     from gateway.diagnostics.client import stream
 
     for happening in stream(path, "watch"):
-        text = json.dumps(happening) if as_json else line(happening)
-        if text:
-            print(text, flush=True)
+        if as_json:
+            print(json.dumps(happening), flush=True)
+        elif text := line(happening):
+            tell(text, flush=True)
     return complain(_("the daemon hung up"), EX_UNAVAILABLE)
 
 
 def line(happening: dict[str, Any]) -> str:
     """One happening in words; "" for what only programs care about."""
-    detail = {key: value for key, value in happening.items() if key != "event" and value != ""}
     match happening["event"]:
         case "reading":
             return reading_line(happening)
@@ -91,13 +83,24 @@ def line(happening: dict[str, Any]) -> str:
             return ""
         case "frame":
             return frame_line(happening) if happening["direction"] == "down" else ""
-        case event:
-            told = "  ".join(f"{key} {_said(key, value)}" for key, value in detail.items())
-            return f"{_(EVENTS.get(event, event)):9} {told}"
+        case "left_out":
+            return _("LEFT OUT {n}: too fast", n=number(happening["count"]))
+        case "drop":
+            return drop_line(happening)
+        case "join":
+            said = _("JOINED as {dev_addr}", dev_addr=happening["dev_addr"])
+            return f"{_('join'):9} {happening['device']}: {said}"
+        case _:
+            from gateway.cli.watch_words import news
+
+            return news(happening)
 
 
-def _said(key: str, value: object) -> object:
-    return heard(value) if key in ("reason", "error") and isinstance(value, str) else value
+def drop_line(drop: dict[str, Any]) -> str:
+    whose = drop.get("dev_eui") or drop.get("dev_addr") or _("somebody")
+    says = f"; {heard(one_line(drop['says']))}" if drop.get("says") else ""
+    why = codes.worded(drop["reason"], codes.DROPS)
+    return f"{_('drop'):9} {whose}: {why}{says}  ({number(drop['rssi'])} dBm)"
 
 
 def reading_line(reading: dict[str, Any]) -> str:
@@ -110,6 +113,8 @@ def reading_line(reading: dict[str, Any]) -> str:
 def frame_line(frame: dict[str, Any]) -> str:
     """A downlink; what came up is told as a reading, a drop or a join."""
     window = f"RX{frame['window']} " if frame["window"] else ""
+    rate = f"SF{frame['sf']}" if frame["sf"] else "FSK"
     power = "" if frame["power"] is None else f" {frame['power']} dBm"
-    place = f"{window}{number(frame['frequency'] / 1e6, 3)} MHz SF{frame['sf']}{power}"
-    return f"{_('sent'):9} {frame['device'] or ''}: {frame['fate']}  ({place})"
+    place = f"{window}{megahertz(frame['frequency'])} MHz {rate}{power}"
+    fate = codes.worded(frame["fate"], codes.SENT)
+    return f"{_('downlink'):9} {frame['device'] or ''}: {fate}  ({place})"

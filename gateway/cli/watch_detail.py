@@ -7,10 +7,12 @@ first. What each means is what `kogge decode` says of it.
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from gateway.cli import decode
+from gateway.cli import codes, decode
+from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, number
+from gateway.cli.quantities import megahertz
 from gateway.cli.watch_model import Row, Told
-from gateway.cli.watch_words import clock, reason, rssi_bar, snr_bar, what, who
+from gateway.cli.watch_words import clock, rssi_bar, snr_bar, what, who
 from gateway.cli.why_words import REFUSED
 from gateway.lorawan.airtime import airtime_us
 from gateway.one_line import one_line
@@ -53,7 +55,7 @@ def _meaning(told: Told) -> Iterator[str]:
     code = told.get("fate", "")
     means, todo = REFUSED.get(code, ("", ""))
     if told.get("says"):
-        yield one_line(told["says"])
+        yield heard(one_line(told["says"]))
     elif means:
         yield _(means)
     if means:
@@ -64,7 +66,7 @@ def _told(told: Told) -> Iterator[str]:
     """The radio's words."""
     if "frequency" not in told:
         return
-    place = f"{number(told['frequency'] / 1e6, 3)} MHz  {_data_rate(told)}"
+    place = f"{megahertz(told['frequency'])} MHz  {_data_rate(told)}"
     if told.get("rssi") is not None:
         place += f"  {rssi_bar(told['rssi'])} {number(told['rssi'])} dBm"
     if told.get("snr") is not None:
@@ -133,7 +135,7 @@ def _says(one: Field, report: dict[str, Any], told: Told) -> str:
             return _("encrypted")
         case name if name in report:
             return decode.words(name, report)
-    return reason(told["fate"]) if "error" in report and one.at == 0 else ""
+    return codes.drop(told["fate"]) if "error" in report and one.at == 0 else ""
 
 
 def fields(payload: bytes) -> list[Field]:

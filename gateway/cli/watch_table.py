@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from gateway.cli import codes
 from gateway.cli.language import _, number
 from gateway.cli.screen import Level
 from gateway.cli.watch_model import MINUTES, Row, Seen
@@ -12,7 +13,6 @@ from gateway.cli.watch_words import (
     BAR,
     alarms,
     clock,
-    reason,
     rssi_bar,
     snr_bar,
     what,
@@ -70,7 +70,7 @@ def _channels(seen: Seen, height: int) -> Iterator[str]:
     busiest = totals.most_common(height if len(totals) <= height else height - 1)
     for channel, _count in sorted(busiest):
         cells = "".join(f"{_short(counts[channel, sf]):>{cell}}" for sf in rates)
-        yield f"{channel / 1e6:7.1f}{cells}{number(busy.get(channel, 0.0), 1):>6} %"
+        yield f"{number(channel / 1e6, 1):>7}{cells}{number(busy.get(channel, 0.0), 1):>6} %"
     if len(totals) > height:
         rest = totals.total() - sum(count for _, count in busiest)
         yield _("  on {n} other channels {count}", n=len(totals) - len(busiest), count=rest)
@@ -87,7 +87,7 @@ def _drops(seen: Seen, width: int, height: int) -> Iterator[str]:
     yield f"{_('dropped'):{width - 7}}{'':7}"
     most = seen.drops.most_common()
     for code, count in most[: height if len(most) <= height else height - 1]:
-        yield f"{reason(code):{width - 7}.{width - 8}}{number(count):>7}"
+        yield f"{codes.drop(code):{width - 7}.{width - 8}}{number(count):>7}"
     if len(most) > height:
         rest = sum(count for _, count in most[height - 1 :])
         yield f"{_('other reasons'):{width - 7}}{number(rest):>7}"

@@ -7,41 +7,13 @@ import time
 from collections.abc import Iterator
 from typing import Any, Final
 
+from gateway.cli import codes
 from gateway.cli.heard import heard
-from gateway.cli.language import _, mark, number
+from gateway.cli.language import _, number
 from gateway.cli.watch_model import Row, Told
 from gateway.one_line import one_line
 from gateway.units import FOR_PEOPLE
 
-DROPS: Final = {
-    "bad_crc": mark("damaged (CRC)"),
-    "no_crc": mark("without a CRC"),
-    "malformed": mark("no LoRaWAN frame"),
-    "not_an_uplink": mark("not an uplink"),
-    "unsupported": mark("rejoin elsewhere"),
-    "unknown_device": mark("unknown device"),
-    "bad_mic": mark("MIC wrong"),
-    "replay": mark("counter went back"),
-    "resets_spent": mark("too many resets"),
-    "duplicate": mark("heard twice"),
-    "not_otaa": mark("may not join: ABP"),
-    "unknown_join_eui": mark("other JoinEUI"),
-    "dev_nonce_reused": mark("DevNonce reused"),
-    "join_closed": mark("joining closed"),
-    "join_not_allowed": mark("DevEUI not let in"),
-    "join_rate": mark("too many joins"),
-    "disk_fails": mark("the disk fails"),
-    "rj_count_reused": mark("RJcount reused"),
-    "windows_in_doubt": mark("windows in doubt"),
-}
-"""As short as a column is wide; what it means and what to do: gateway/cli/why_words.py."""
-
-STATES: Final = {
-    "receiving": mark("receiving"), "starting": mark("starting"), "fault": mark("FAULT"),
-    "connected": mark("connected"), "disconnected": mark("not connected"),
-    "refused": mark("REFUSED"), "parked": mark("PARKED"), "paused": mark("paused"),
-    "failing": mark("FAILING"), "back": mark("works again"), "damaged": mark("DAMAGED"),
-}  # fmt: skip
 GOOD: Final = ("receiving", "starting", "connected", "back")
 
 WEAKEST, STRONGEST = -130.0, -60.0  # dBm: the ends of the bar
@@ -73,10 +45,6 @@ def clock(at: float | None) -> str:
     return NO_TIME if at is None else time.strftime("%H:%M:%S", time.localtime(at))
 
 
-def reason(code: str) -> str:
-    return _(DROPS[code]) if code in DROPS else code
-
-
 def who(row: Row) -> str:
     """A device's name, else what is known of it."""
     if row.name:
@@ -91,7 +59,7 @@ def what(row: Row) -> str:
     """What the row is about, in a sentence or less."""
     match row.kind:
         case "drop":
-            return _("drop: {reason}", reason=reason(row.told["fate"]))
+            return _("drop: {reason}", reason=codes.drop(row.told["fate"]))
         case "join":
             return _("JOINED as {dev_addr}", dev_addr=row.told.get("dev_addr", ""))
         case "down":
@@ -99,7 +67,7 @@ def what(row: Row) -> str:
         case "up":
             return _heard(row)
         case _:
-            return _news(row.told)
+            return news(row.told)
 
 
 def measured(reading: Told) -> Iterator[str]:
@@ -144,16 +112,18 @@ def _sent(told: Told) -> str:
     kind = "Join-Accept" if is_accept else _("downlink")
     window = f" RX{told['window']}" if told.get("window") else ""
     power = "" if told["power"] is None else f" {told['power']} dBm"
-    fate = _("sent") if told["fate"] == "OK" else _("NOT SENT: {fate}", fate=told["fate"])
+    fate = codes.word(told["fate"], codes.SENT)
+    fate = fate if told["fate"] == "OK" else _("NOT SENT: {fate}", fate=fate)
     return f"{kind}{window}{power}: {fate}"
 
 
-def _news(told: Told) -> str:
+def news(told: Told) -> str:
     why = f": {heard(one_line(told['reason']))}" if told.get("reason") else ""
     match told["event"]:
         case "downlink":
             order = told.get("correlation") or ""
-            return _("order {name}: {status}", name=one_line(order), status=told["status"]) + why
+            status = codes.word(told["status"], codes.SENT)
+            return _("order {name}: {status}", name=one_line(order), status=status) + why
         case "radio":
             return _("radio: {state}", state=_state(told)) + why
         case "city":
@@ -165,8 +135,7 @@ def _news(told: Told) -> str:
 
 
 def _state(told: Told) -> str:
-    code = str(told.get("state") or told.get("what"))
-    return _(STATES.get(code, code))
+    return codes.word(str(told.get("state") or told.get("what")), codes.STATES)
 
 
 def alarms(row: Row) -> bool:

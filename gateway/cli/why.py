@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from gateway.cli import devices_meant, say
 from gateway.cli.devices_known import known, last_reading, near
+from gateway.cli.screen import tell
 from gateway.cli.status import arguments_for_the_socket, socket_path
 
 HELP = (
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         listed = [asdict(one) for one in reasons]
         print(json.dumps({**told, "reasons": listed, "wrong": found.wrong}))
     else:
-        print("\n".join(why_words.lines(device, found.gateway, reasons)))
+        tell("\n".join(why_words.lines(device, found.gateway, reasons)))
         if not device["known"] and (hint := near(args, dev_eui)):
             say(hint)
     return found.exit

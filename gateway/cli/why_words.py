@@ -6,18 +6,18 @@
   else of the device may take it for the device's own.
 """
 
-import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gateway.cli import codes
 from gateway.cli.devices_words import LOSSY, LOW, WEAK, lost
 from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, moment, number, span
+from gateway.cli.quantities import megahertz
 
 Line = dict[str, Any]
 
-WIDTH: Final = 80
 TX_FAILED: Final = ("TOO_LATE", "COLLISION_PACKET", "TX_FREQ", "TX_POWER", "DUTY_CYCLE_OVERFLOW")
 
 TELLING: Final = ("unknown_join_eui", "replay")  # what the daemon says of these has figures in it
@@ -112,7 +112,7 @@ def _refusals(device: Line) -> Iterator[Reason]:
         means, todo = REFUSED.get(one["reason"], (one["reason"], ""))
         text = _(means)
         if one["says"] and one["reason"] in TELLING:
-            text += f" ({one['says']})"
+            text += f" ({heard(one['says'])})"
         if one["by"] == "dev_addr":
             text += ", " + _("as DevAddr {dev_addr}", dev_addr=one["dev_addr"])
         yield Reason(one["reason"], text, _(todo), one["age_s"], one["count"])
@@ -165,8 +165,10 @@ def _silence(device: Line) -> Iterator[Reason]:
 def _radio(status: Line) -> Iterator[Reason]:
     radio = status.get("radio", {})
     if radio and radio["state"] != "receiving":
-        text = _("the gateway's radio does not receive: {state}", state=radio["state"])
-        yield Reason("radio", f"{text} {heard(radio['reason'])}".rstrip(), _("kogge doctor"))
+        why = heard(radio["reason"]) or codes.word(radio["state"], codes.STATES)
+        yield Reason(
+            "radio", _("the gateway's radio does not receive: {why}", why=why), "kogge doctor"
+        )
 
 
 def _weak(device: Line) -> Iterator[Reason]:
@@ -192,14 +194,18 @@ def _weak(device: Line) -> Iterator[Reason]:
 
 def _answers(status: Line) -> Iterator[Reason]:
     failed = {name: status.get("answers", {}).get(name, 0) for name in TX_FAILED}
-    told = ", ".join(f"{name} {count}" for name, count in failed.items() if count)
+    told = ", ".join(
+        f"{codes.worded(name, codes.SENT)} {number(count)}"
+        for name, count in failed.items()
+        if count
+    )
     if status.get("silence"):
-        yield Reason("silence", status["silence"], _("no device can join here"))
+        yield Reason("silence", heard(status["silence"]), _("no device can join here"))
     elif told:
         yield Reason(
             "answers", _("answers to devices did not leave since the start: {told}", told=told),
-            _("DUTY_CYCLE_OVERFLOW: the law's airtime is spent, it comes back within the hour; too"
-              " late: the machine is busy (kogge status)"),
+            _("airtime used up: it comes back within the hour, as the law has it; too late: the"
+              " machine is busy (kogge status)"),
         )  # fmt: skip
 
 
@@ -265,10 +271,11 @@ def _steps(device: Line, gateway: Line) -> Iterator[tuple[str, str, str]]:
             _("compare both with its label; kogge watch shows Join-Requests of strangers"),
         )  # fmt: skip
     if gateway.get("region"):
-        heard = ", ".join(f"{one / 1e6:.1f}" for one in gateway["channels"])
+        channels = "; ".join(megahertz(one) for one in gateway["channels"])
         yield (
             "region", _("it may be made for another region, or send on other channels: this gateway"
-                        " hears {region}: {heard} MHz", region=gateway["region"], heard=heard),
+                        " hears {region}: {heard} MHz", region=gateway["region"],
+                        heard=channels),
             _("order code and firmware of the device say its region"),
         )  # fmt: skip
     yield (
@@ -285,9 +292,9 @@ def lines(device: Line, gateway: Line | None, found: Sequence[Reason]) -> Iterat
     name = device.get("name") or _("not in devices.toml")
     yield f"{device['dev_eui']}  {name}"
     for number_, one in enumerate(found, 1):
-        yield from _wrapped(f"{number_:2}. ", _when(one) + one.text)
+        yield f"{number_:2}. {_when(one)}{one.text}"
         if one.next:
-            yield from _wrapped("    -> ", one.next)
+            yield f"    -> {one.next}"
     if gateway is not None:
         up = span(gateway["up_s"])
         yield _("Seen is what came since the daemon's start, {up} ago.", up=up)
@@ -298,9 +305,3 @@ def _when(one: Reason) -> str:
         return ""
     ago = _("{ago} ago", ago=span(one.age_s))
     return ago + (_(", {n} times", n=one.count) if one.count > 1 else "") + ": "
-
-
-def _wrapped(lead: str, text: str) -> Iterable[str]:
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead), break_long_words=False
-    )

@@ -172,6 +172,7 @@ def test_status_brings_in_nothing_heavy(tmp_path: Path) -> None:
     assert {name for name in loaded if name.split(".")[0] in {"gateway", "drivers", "native"}} == {
         "gateway",
         "gateway.cli",
+        "gateway.cli.codes",
         "gateway.cli.heard",
         "gateway.cli.language",
         "gateway.cli.parser",

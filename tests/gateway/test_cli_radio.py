@@ -39,9 +39,9 @@ async def test_info_tells_what_the_board_is_and_leaves_it_switched_off(
         one = await asyncio.to_thread(driver, running, tmp_path)
         known = await radio_start.ask_chip(one)
         assert await radio_start.ask_chip(one) == known  # the port is free again
-    assert await asyncio.to_thread(radio_start.tell, one, known, as_json=True) == 0
+    assert await asyncio.to_thread(radio_start.show, one, known, as_json=True) == 0
     report = json.loads(capsys.readouterr().out)
-    assert await asyncio.to_thread(radio_start.tell, one, known, as_json=False) == 0
+    assert await asyncio.to_thread(radio_start.show, one, known, as_json=False) == 0
     assert report == {
         "asked": "chip", "state": "receiving", "reason": "", "eui": "0016c001f0000001",
         "pulses": 0, "model": "SX1303", "temperature": 24.37, "usb": None, "port": one.wanted.port,

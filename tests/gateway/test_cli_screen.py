@@ -19,7 +19,7 @@ def test_colours_only_repeat_what_the_words_say() -> None:
     coloured = list(rows([LONG, Row("ok", "Radio", "x")], Style(80, colour=True)))
     plain = list(rows([LONG, Row("ok", "Radio", "x")], Style(80)))
     assert [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in coloured] == plain
-    assert plain[0].startswith("BAD ")
+    assert plain[0].startswith("FAULT ")
     assert plain[-1].startswith("ok ")
 
 

@@ -65,7 +65,7 @@ async def test_exit_code_says_how_the_daemon_is(daemon: Daemon, health: str, cod
     done = await asyncio.to_thread(kogge, "status", "--socket", str(daemon.path))
     assert (done.returncode, done.stderr) == (code, "")
     assert done.stdout.splitlines()[0] == "Pfahl 17 0016c001ff10a235, Kogge 0.1.0"
-    assert "bad_mic 2" in done.stdout
+    assert "2\u00a0× MIC wrong (bad_mic)" in done.stdout
     assert len(done.stdout.splitlines()) <= 16
     assert "\x1b" not in done.stdout
 

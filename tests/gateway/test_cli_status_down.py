@@ -50,11 +50,11 @@ def test_it_is_told_in_german_too() -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"configuration": {"file": "x", "problem": "x; no TOML"}}, "Configuration: BAD: x; no"),
-        ({"port": {"name": "/dev/x", "present": False}}, "Port: BAD: /dev/x is not there"),
+        ({"configuration": {"file": "x", "problem": "x; no TOML"}}, "Configuration: FAULT: x; no"),
+        ({"port": {"name": "/dev/x", "present": False}}, "Port: FAULT: /dev/x is not there"),
         ({"database": {"problem": "absent"}}, "Buffer: NOTE: there is none yet"),
         ({"database": {"problem": "permission"}}, "Buffer: ?: this user may not look"),
-        ({"database": {"problem": "unreadable"}}, "Buffer: BAD: cannot be read"),
+        ({"database": {"problem": "unreadable"}}, "Buffer: FAULT: cannot be read"),
         ({"database": {"problem": "in_use"}}, "Buffer: NOTE: another program has it open"),
     ],
 )

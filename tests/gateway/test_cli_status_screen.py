@@ -67,12 +67,12 @@ def test_answer_of_an_older_daemon_is_shown_too() -> None:
         (
             {"duty_cycle": {"868-868.6": {"seconds_left": 30.25, "seconds": 36.0},
                             "869.4-869.65": {"seconds_left": 360.0, "seconds": 360.0}}},
-            "  airtime: 868-868.6 MHz 30.2 of 36 s left",
+            "  airtime: 868–868.6 MHz 30.2 of 36 s left",
         ),
         ({"silence": "JP demands it"}, "  SILENT: JP demands it"),
         (
             {"store": {"state": "failing", "reason": "full", "retries": 3, "memory_records": 7}},
-            "Buffer: BAD: 3 not yet acknowledged; the disk is failing",
+            "Buffer: FAULT: 3 not yet acknowledged; the disk is failing",
         ),
         (
             {"store": {"state": "well", "quarantined": ["kogge.db.damaged-1"]}},
@@ -90,12 +90,12 @@ def test_answer_of_an_older_daemon_is_shown_too() -> None:
             "  SX1302, EUI 0016c001ffffffff, MCU V01.00.00, AGC 10, ARB 2, 24.4 °C,"
             " pulses per second, 1 start",
         ),
-        ({"radio": RADIO | {"state": "starting"}}, "Radio: BAD: starting"),
-        ({"lost": 2}, "Buffer: BAD: 3 not yet acknowledged; 2 GIVEN UP"),
+        ({"radio": RADIO | {"state": "starting"}}, "Radio: FAULT: starting"),
+        ({"lost": 2}, "Buffer: FAULT: 3 not yet acknowledged; 2 GIVEN UP"),
         ({"downlinks": 3}, ", downlinks waiting 3"),
         ({"city": CITY | {"commands": False}}, "  lets no command through"),
         ({"city": CITY | {"parked": 4}}, "  PARKED: the broker refuses 4 for good"),
-        ({"stuck": ["store"]}, "Daemon: BAD: STUCK: store"),
+        ({"stuck": ["store"]}, "Daemon: FAULT: STUCK: store"),
         ({"gateway": "", "name": ""}, "gateway without an EUI yet, Kogge 0.1.0"),
         (
             {"codec_worker": STATUS["codec_worker"] | {"faults": 2, "reason": "killed"}},
@@ -103,7 +103,7 @@ def test_answer_of_an_older_daemon_is_shown_too() -> None:
         ),
         (
             {"machine": status("healthy")["machine"] | {"undervoltage": True}},
-            "Temperature: BAD: processor 48.3 °C; UNDERVOLTAGE",
+            "Temperature: FAULT: processor 48.3 °C; UNDERVOLTAGE",
         ),
     ],
 )  # fmt: skip

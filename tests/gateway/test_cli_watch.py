@@ -95,7 +95,7 @@ def test_without_textual_it_says_so_and_tells_lines(
     assert "textual, which is not installed here" in err
     assert out.splitlines() == [
         "reading   bin-04: temperature 21.5 °C, full no  (-97 dBm, SF7)",
-        "sent      70b3d57ed0000002: OK  (RX1 868.100 MHz SF7 16 dBm)",
+        "downlink  70b3d57ed0000002: sent (OK)  (RX1 868.1 MHz SF7 16 dBm)",
     ]
 
 

@@ -35,7 +35,7 @@ def test_uplink_is_shown_from_its_measurement_to_its_mic() -> None:
     assert detail(cases.uplink(66_000), cases.reading(66_000), cases.safe(66_000)) == (
         "14:03:00  bin-04  70b3d57ed0000002\n"
         "temperature 21.5 °C, full no\n"
-        "868.100 MHz  SF7 / 125 kHz  ██░░ -97 dBm  SNR ███░ 5.0 dB\n"
+        "868.1 MHz  SF7 / 125 kHz  ██░░ -97 dBm  SNR ███░ 5.0 dB\n"
         "CRC ok  51.5 ms on the air  counter 1 000 000 µs\n"
         f"reading {66_000:032x}: safe: the city has it, or the disk\n"
         "\n"

@@ -11,9 +11,10 @@ from screen_cases import STATUS, status
 from watch_cases import Told
 
 from gateway.cli import language
+from gateway.cli.codes import DROPS, drop
 from gateway.cli.watch_model import KEPT, Seen
 from gateway.cli.watch_screen import Screen
-from gateway.cli.watch_words import DROPS, bar, reason
+from gateway.cli.watch_words import bar
 from gateway.lorawan.outcome import DropReason
 
 KEYS = ("p", "slash", "enter", "escape", "up", "down", "home", "end", "pageup", "pagedown",
@@ -64,8 +65,8 @@ def press(one: Screen, *keys: str) -> None:
 
 def test_each_kind_of_row_says_in_words_what_it_is() -> None:
     assert table(screen(*EVERYTHING)) == [
-        "14:03:03 ! bin-04        order c-17: EXPIRED",
-        "14:03:03 ! gateway       radio: FAULT: the board is gone",
+        "14:03:03 ! bin-04        order c-17: expired",
+        "14:03:03 ! gateway       radio: does not receive: the board is gone",
         "14:03:03 v bin-04        downlink RX1 16 dBm: sent                     SF7 868.1",
         "14:03:02 + bin-04        JOINED as 26011bda      ██░░  -97 ███░   5.0  SF7 868.1",
         "14:03:01 x 0badcafe      drop: unknown device    ██░░  -97 ███░   5.0  SF9 868.1",
@@ -201,9 +202,9 @@ def test_every_reason_has_a_word_that_fits() -> None:
     assert set(DROPS) == {str(one) for one in DropReason}
     for name in ("en", "de"):
         language.speak(name)
-        longest = max(DROPS, key=lambda code: len(reason(code)))
+        longest = max(DROPS, key=lambda code: len(drop(code)))
         one = screen(cases.drop(longest))
-        assert f": {reason(longest)} " in table(one)[0]
+        assert f": {drop(longest)} " in table(one)[0]
 
 
 def test_bars_are_bounded() -> None:

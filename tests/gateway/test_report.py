@@ -123,7 +123,7 @@ def test_last_fault_of_the_radio_is_told_after_it_has_healed() -> None:
         {"link": 2},
         MOMENT.at,
     )
-    assert "faults: link 2; 2 restarts; last" in shown(found)
+    assert "faults: 2 × line to the board; 2 restarts; last" in shown(found)
     assert ": the port ended" in shown(found)
 
 
@@ -158,7 +158,7 @@ def test_technician_reads_it_on_one_screen(found: dict[str, Any]) -> None:
     text = shown(found)
     for part in (found["radio"]["reason"], found["city"]["reason"], *found["stuck"]):
         assert part in text
-    assert "dropped: bad_mic 2, replay 1" in text
+    assert "dropped: 2 × MIC wrong (bad_mic), 1 × counter went back (replay)" in text
 
 
 async def test_archive_is_what_can_be_replayed(tmp_path: Path) -> None:

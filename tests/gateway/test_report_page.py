@@ -70,8 +70,8 @@ def test_page_is_whole_and_links_to_nothing(spoken: str, days: float) -> None:
 def test_verdict_is_the_first_sentence() -> None:
     words = read(page(report_case.facts())).words.replace("\u00a0", " ")
     body = words.partition("</style>")[2] or words
-    assert body.index("Look here: broker unreachable for 3 h 12 min") < body.index("BAD")
-    assert body.index("BAD") < body.index("Traffic")
+    assert body.index("Look here: broker unreachable for 3 h 12 min") < body.index("FAULT")
+    assert body.index("FAULT") < body.index("Traffic")
 
 
 def test_gateway_without_a_history_says_so() -> None:
