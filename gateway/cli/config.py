@@ -81,7 +81,7 @@ def _check(args: argparse.Namespace) -> dict[str, Any]:
     warnings = settings.warnings(found)
     if not args.json:
         devices = found.config.gateway.devices
-        print(
+        tell(
             _(
                 "{file}: good. Devices in {devices}: {number}.",
                 file=file,

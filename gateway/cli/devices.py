@@ -137,7 +137,7 @@ def _watch(args: argparse.Namespace) -> int:
             if not device["known"]:
                 return unknown(args, dev_eui)
             if whole:
-                print(CLEAR + "\n".join([*detail(device), "", _waiting(device)]), flush=True)
+                tell(CLEAR + "\n".join([*detail(device), "", _waiting(device)]), flush=True)
                 continue
             if is_first:
                 say(_waiting(device))

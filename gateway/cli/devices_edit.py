@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.cli import EX_FAILED, EX_USAGE, complain
+from gateway.cli import EX_FAILED, EX_USAGE, complain, say
 from gateway.cli.devices_known import catalogue_of, device_file_of, lines
 from gateway.cli.heard import heard
 from gateway.cli.language import _, plural
@@ -141,10 +141,9 @@ def _asked(label: str, dev_eui: str) -> str:
         key = plain_hex(_typed(label, dev_eui))
         if len(key) == 32 and not set(key) - set("0123456789abcdef"):
             return key
-        print(
-            _("kogge: that is no key: {label} has 32 hex digits, it had {n} characters",
+        say(
+            _("that is no key: {label} has 32 hex digits, it had {n} characters",
               label=label, n=len(key)),
-            file=sys.stderr,
         )  # fmt: skip
     raise NoKey(f"no {label} was given, so nothing was changed; with --keys FILE it is looked up")
 

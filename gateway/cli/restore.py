@@ -73,7 +73,7 @@ def _show(args: argparse.Namespace, manifest: dict[str, Any]) -> int:
     tell(_("{file}: whole, and the passphrase is right.", file=args.file))
     tell("\n".join(backup.lines(manifest)))
     if manifest["with_readings"]:
-        print(
+        tell(
             "  "
             + plural(
                 "{n} reading that the city did not have",
