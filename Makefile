@@ -48,9 +48,9 @@ configuration: .venv/ready-for-test
 	@PYTHONPATH=tests $(IN_VENV) configuration
 
 deb:
-	@.ci/setup deb
-	@.ci/deb
-	@lintian --fail-on error dist/kogge_*_$$(dpkg --print-architecture).deb
+	@if [ -z "$(RELEASE)$(ARCHITECTURE)" ]; then .ci/setup deb && .ci/deb; \
+	else .ci/setup elsewhere && .ci/elsewhere "$(RELEASE)" "$(ARCHITECTURE)" .ci/deb; fi
+	@lintian --fail-on error dist/kogge_*.deb
 
 test-system: .venv/ready-for-test
 	@.ci/setup system
@@ -58,7 +58,7 @@ test-system: .venv/ready-for-test
 	@$(IN_VENV) pytest -q tests/system
 
 test-arm64:
-	@.ci/setup arm64
+	@.ci/setup elsewhere
 	@.ci/arm64
 
 wheel: .venv/ready-for-demo

@@ -10,8 +10,9 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from gateway.config import Config
 from gateway.diagnostics.health import Health, tell_systemd
 from gateway.diagnostics.log import Log
 from gateway.files import DATABASE
@@ -23,20 +24,44 @@ from gateway.sides.city import City
 from gateway.sides.ground import Ground
 from gateway.sides.keeping import Keeping
 from gateway.sides.technician import Technician
+from gateway.store.bounds import MIB
 from gateway.store.database import Store
 from gateway.store.secret import secret
 
 log = logging.getLogger(__name__)
 
+OPENING: Final = 3600.0  # seconds; a GiB is copied before it is migrated, on a slow card
+TOLD_EVERY: Final = 30.0  # seconds
+
 
 async def serve(settings: Settings, stop: asyncio.Event, said: Log) -> None:
     """Open the store, run the daemon on it, close it."""
-    store = await Store.open(Path(settings.config.gateway.state_dir) / DATABASE)
+    store = await _opened(settings.config)
     try:
         key = await _pseudonym_key(settings, store)
         await Daemon(settings, store, await store.load(), said, key).run(stop)
     finally:
         await store.close()
+
+
+async def _opened(config: Config) -> Store:
+    """systemd waits as long as that takes."""
+    path, min_free = Path(config.gateway.state_dir) / DATABASE, config.store.min_free_mib * MIB
+    telling = asyncio.create_task(_ask_for_time(), name="opening")
+    try:
+        return await Store.open(path, min_free=min_free)
+    finally:
+        telling.cancel()
+
+
+async def _ask_for_time() -> None:
+    """Not for ever: a disk that hangs is tried anew."""
+    more = int(3 * TOLD_EVERY * 1e6)  # microseconds
+    for _ in range(int(OPENING / TOLD_EVERY)):
+        await asyncio.sleep(TOLD_EVERY)
+        tell_systemd(
+            EXTEND_TIMEOUT_USEC=more, STATUS="opening the database: an older one is copied"
+        )
 
 
 async def _pseudonym_key(settings: Settings, store: Store) -> bytes | None:

@@ -172,6 +172,58 @@ def test_database_taken_back_is_the_copy_and_uses_no_number_again(tmp_path: Path
     connection.close()
     assert notes == {"is": "kogge.db.v8.bak", raising.NOTE: "taken back"}
     assert (tmp_path / "kogge.db.taken-back").exists()
+    assert not copy.exists(), "it is the database now: there may be no room for both"
+
+
+@pytest.mark.parametrize(
+    ("state", "restarts", "since", "early"),
+    [
+        ("activating", 0, 0, True),  # it copies its database, for as long as that takes
+        ("activating", 1, 0, False),  # it has failed
+        ("failed", 0, 0, False),
+        ("active", 0, 881, True),
+        ("active", 3, 881, True),
+        ("active", 0, 880, False),
+    ],
+)
+def test_upgrade_is_judged_when_it_is_in_service_or_has_failed(
+    state: str, restarts: int, since: int, *, early: bool
+) -> None:
+    told = {
+        "ActiveState": state,
+        "NRestarts": str(restarts),
+        "ActiveEnterTimestampMonotonic": str(since * 1_000_000),
+    }
+    assert upgrade_check().too_early(told, 120.0, 1000.0) == early
+
+
+def test_upgrade_check_is_called_as_it_wants_to_be() -> None:
+    """Longer than it waits and than apt takes; its seconds are the timer's."""
+    service = (TOP / "systemd" / "kogge-upgrade-check.service").read_text()
+    timer = (TOP / "systemd" / "kogge-upgrade-check.timer").read_text()
+    (seconds,) = re.findall(
+        r"^ExecStart=/usr/lib/kogge/upgrade-check (\d+)$", service, re.MULTILINE
+    )
+    (hours,) = re.findall(r"^TimeoutStartSec=(\d+)h$", service, re.MULTILINE)
+    assert f"OnActiveSec={int(seconds) // 60}min\n" in timer
+    assert int(hours) * 3600 >= 2 * upgrade_check().PATIENCE
+
+
+def test_version_that_cannot_be_installed_again_is_not_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of another Debian, say: the database stays where it is, and the service runs on."""
+    check = upgrade_check()
+    did: list[str] = []
+
+    def refuse(words: list[str], **_: object) -> None:
+        did.append(words[0])
+        raise subprocess.CalledProcessError(100, words)
+
+    monkeypatch.setattr(check.subprocess, "run", refuse)
+    with pytest.raises(subprocess.CalledProcessError):
+        check.go_back()
+    assert did == ["apt-get"]
 
 
 def test_package_goes_where_no_database_is(tmp_path: Path) -> None:

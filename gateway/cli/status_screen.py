@@ -186,6 +186,10 @@ def _buffer(status: dict[str, Any]) -> Row:
         more.append(_failing(status["store"]))
     if kept := ", ".join(status.get("store", {}).get("quarantined", ())):
         more.append(_("damaged databases are kept in gateway.state_dir: {kept}", kept=kept))
+    if status.get("store", {}).get("uncopied"):
+        more.append(
+            _("no room for a copy before the upgrade: the version before cannot read the database")
+        )
     return Row("bad" if archive["damaged"] else level, _("Buffer"), said, (*more,))
 
 

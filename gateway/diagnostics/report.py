@@ -102,9 +102,12 @@ def store(
     disk: Disk,
     memory_records: int,
     quarantined: Sequence[str],
+    uncopied: int | None,
     dated: Callable[[Moment], Moment],
 ) -> dict[str, Any]:
-    """How the disk is; `memory_records` are nowhere else, `quarantined` are damaged databases."""
+    """How the disk is; `memory_records` are nowhere else, `quarantined` are damaged databases,
+    `uncopied` is the schema that this run migrated without a copy.
+    """
     return {
         "state": disk.state,
         "reason": disk.reason,
@@ -113,6 +116,7 @@ def store(
         "memory_records": memory_records,
         "quarantined": list(quarantined),
         "damage": disk.damage,
+        "uncopied": uncopied,
     }
 
 

@@ -105,6 +105,10 @@ def _in_use(status: Mapping[str, Any]) -> Finding:
         what = plural("{n} reading given up", "{n} readings given up", lost)
         means = _("the buffer was full or they were too old; the city was told of the gap")
         return Finding("note", what, means, _("why does the broker not take them? see above"))
+    if status["store"].get("uncopied"):
+        what = _("it was upgraded without a copy: there was no room for one")
+        means = _("nothing is lost; but an older Kogge cannot read it: there is no going back")
+        return Finding("note", what, means, "sudo kogge backup FILE")
     return Finding("ok", _("the daemon has it open, and has found no damage"))
 
 

@@ -117,6 +117,7 @@ class Technician:
                 keeping.disk,
                 keeping.buffer.memory_records,
                 ground.store.quarantined,
+                ground.store.uncopied,
                 ground.clock.dated,
             ),
             stuck=self._health.overdue(),

@@ -5,9 +5,11 @@
   one has what could be read of it.
 - When the disk refuses (faults.py) the connection is given up on the spot: after a failed fsync
   nothing of it is believed. From then on (`fault`) nothing is asked of the disk but by `reopen`.
+- Before a migration it is copied where the disk has room for that: `min_free` bytes are not for it.
 - A disk that cannot be written at the start is read, and counts as one that refuses.
 """
 
+import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterable
@@ -17,8 +19,8 @@ from typing import Final, TypeVar
 
 from gateway.errors import ConfigError, DiskFault, StoreError
 from gateway.store import counts, damage, faults, plain_keys, sessions, tables, wal
-from gateway.store.bounds import Room
-from gateway.store.migrations import migrate, remove_old_copies, schema
+from gateway.store.bounds import MIB, Room
+from gateway.store.migrations import migrate, remove_copies, remove_old_copies, schema
 from gateway.store.opening import connect, connect_to_read, take_lock
 from gateway.store.quarantine import finish, quarantine, quarantined
 from gateway.store.raising import raise_numbers
@@ -26,6 +28,7 @@ from gateway.store.sealing import Keyring
 from gateway.store.tables import Found, Write
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 SUSPICIONS: Final = 2  # a page that cannot be read for a moment looks like damage, once
 PROOF: Final = Write(notes={"opened": "and written to"})  # that the disk can be written
@@ -39,17 +42,19 @@ def free_disk(path: Path) -> int:
 
 class Connection:
     """Every method is called on the store's thread. The event loop reads `fault`, and clears it
-    after a `reopen`; `salvages`, which it takes out; and `quarantined`.
+    after a `reopen`; `salvages`, which it takes out; `quarantined`; and `uncopied`: the schema from
+    which this run had to migrate without a copy.
     """
 
-    def __init__(self, path: Path, free_disk: Callable[[Path], int]) -> None:
-        self._path, self._free_disk = path, free_disk
+    def __init__(self, path: Path, free_disk: Callable[[Path], int], min_free: int) -> None:
+        self._path, self._free_disk, self._min_free = path, free_disk, min_free
         self._lock: int | None = None
         self._connection: sqlite3.Connection | None = None
         self.fault: DiskFault | None = None
         self._suspicions = 0
         self.salvages: list[str] = []
         self.quarantined: list[str] = []
+        self.uncopied: int | None = None
 
     def open(self) -> None:
         """Raises StoreError."""
@@ -78,7 +83,7 @@ class Connection:
         self.quarantined = quarantined(self._path)
 
     def _open_checked(self, owed: Write) -> None:
-        remove_old_copies(self._path, schema())
+        remove_old_copies(self._path)
         self._connection = connection = connect(self._path)
         damage.check_version(connection, schema())
         self._unlock(connection)
@@ -140,11 +145,30 @@ class Connection:
         self._keyring.serve(connection)
         if plain_keys.are_in(connection):
             self._keyring.demand()
-        migrate(connection, self._path, schema())
+        self._migrate(connection)
         plain_keys.wipe(connection)
         if self._keyring.has_older:
             sessions.reseal(connection)
         sessions.end_left(connection)
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        without = migrate(connection, self._path, schema(), self._spare)
+        if without is None:
+            return
+        self.uncopied = without
+        log.warning(
+            "%s was brought from schema %d to %d without a copy, for which there was no room beside"
+            " the %d MiB that stay free (store.min_free_mib). Nothing is lost; but the older Kogge"
+            " cannot read it, so there is no going back",
+            self._path, without, len(schema()), self._min_free // MIB, extra={"reason": "uncopied"},
+        )  # fmt: skip
+
+    def _spare(self) -> int:
+        return self._free_disk(self._path) - self._min_free
+
+    def give_up_copies(self) -> bool:
+        """Those from before an upgrade; whether there were any."""
+        return self.run(lambda _: remove_copies(self._path))
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Raises DiskFault when the disk refuses, and StoreError when it is closed."""

@@ -46,9 +46,9 @@ class Store:
 
     room: Room
 
-    def __init__(self, path: Path, free_disk: Callable[[Path], int]) -> None:
+    def __init__(self, path: Path, free_disk: Callable[[Path], int], min_free: int) -> None:
         self.path = self._path = path
-        self._disk = Connection(path, free_disk)
+        self._disk = Connection(path, free_disk, min_free)
         self.salvages = self._disk.salvages
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self.failed = asyncio.Event()
@@ -58,9 +58,13 @@ class Store:
         self._idle.set()
 
     @classmethod
-    async def open(cls, path: Path, free_disk: Callable[[Path], int] = free_disk) -> "Store":
-        """Opens or creates the file (its directory must be there), locked and migrated."""
-        store = cls(path, free_disk)
+    async def open(
+        cls, path: Path, free_disk: Callable[[Path], int] = free_disk, min_free: int = 0
+    ) -> "Store":
+        """Opens or creates the file (its directory must be there), locked and migrated; the copy
+        before a migration leaves `min_free` bytes of the disk.
+        """
+        store = cls(path, free_disk, min_free)
         try:
             await store._ask(store._disk.open)
             if store.fault:
@@ -78,6 +82,11 @@ class Store:
     @property
     def quarantined(self) -> list[str]:
         return self._disk.quarantined
+
+    @property
+    def uncopied(self) -> int | None:
+        """The schema from which this run had to migrate without a copy."""
+        return self._disk.uncopied
 
     async def reopen(self, then: Callable[[Found], None]) -> None:
         """After a fault: begin anew with what the disk has. `then` hears of it before anything else
@@ -134,6 +143,13 @@ class Store:
     async def measure(self) -> None:
         """Others fill the disk too."""
         self.room = await self._ask(partial(self._disk.run, self._disk.room))
+
+    async def give_up_copies(self) -> bool:
+        """Those from before an upgrade, for more room; whether there were any."""
+        found = await self._ask(self._disk.give_up_copies)
+        if found:
+            await self.measure()
+        return found
 
     async def last_aged(self, before: float) -> int:
         return await self._ask(partial(self._disk.run, partial(tables.last_aged, before=before)))

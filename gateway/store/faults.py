@@ -42,6 +42,12 @@ def is_unreadable(error: BaseException | None) -> bool:
     return code in _UNREADABLE or getattr(error, "errno", None) == errno.EIO
 
 
+def is_full(error: BaseException | None) -> bool:
+    """The disk has no room left."""
+    number = getattr(error, "errno", None)
+    return _code(error) == sqlite3.SQLITE_FULL or number in (errno.ENOSPC, errno.EDQUOT)
+
+
 def is_damage(error: BaseException | None) -> bool:
     """What stands in the file cannot be."""
     return _code(error) in _DAMAGE or _NO_TEXT in str(error)
@@ -59,10 +65,9 @@ def damage_suppressed() -> Iterator[None]:
 
 def advice(error: BaseException | None) -> str:
     """What ails the disk and what to do, for a technician."""
-    code, number = _code(error), getattr(error, "errno", None)
-    if code == sqlite3.SQLITE_FULL or number in (errno.ENOSPC, errno.EDQUOT):
+    if is_full(error):
         return _FULL
-    if code == sqlite3.SQLITE_READONLY or number == errno.EROFS:
+    if _code(error) == sqlite3.SQLITE_READONLY or getattr(error, "errno", None) == errno.EROFS:
         return _READ_ONLY
     return _SICK
 

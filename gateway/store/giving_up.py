@@ -2,7 +2,8 @@
 
 - Before a commit breaks a bound, and every AGE_CHECK seconds for their age, the oldest records go,
   but for those that are in memory as live or in a batch. What cannot be read back from disk goes
-  when it is found. What is archived, which the city has, goes before any of them.
+  when it is found. What is archived, which the city has, goes before any of them; and where the
+  disk is short, copies of the database from before an upgrade before that.
 - The deletion, and the `gap` events that tell the city, are one transaction.
 - A little more goes than must, so that gaps stay few; and never so much that a commit takes long.
 - One at a time reads and deletes the oldest. Commits that wait for room keep their order.
@@ -80,6 +81,8 @@ class GivingUp:
             return self._bounds.exceeded(self._store.room, max(1, records))
 
         async with self._turn:
+            if reason() == "disk":
+                await self._store.give_up_copies()
             while reason() and self._archive.give_up():
                 await self._tell((), (), lambda _: None, (), None)
             if reason():

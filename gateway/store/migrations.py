@@ -5,16 +5,20 @@
 - Before an existing database is touched it is copied beside itself, as `NAME.vN.bak`. That is the
   way back to the older Kogge; the first start that finds the database in use for a week longer
   deletes it: it may be as large as all that is buffered, and holds readings of its time.
+- A copy is worth less than readings: older ones make room for it; where there is none all the same
+  the database is migrated without, which is told; and it goes before readings are given up.
 - A database from a newer version is refused, and not touched.
 """
 
+import math
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
 from gateway.errors import StoreError
+from gateway.store import faults
 from gateway.store.opening import rename
 
 KEPT: Final = 7 * 24 * 3600.0  # seconds
@@ -26,16 +30,23 @@ def schema() -> list[str]:
     return [script.read_text(encoding="utf-8") for script in scripts]
 
 
-def migrate(connection: sqlite3.Connection, path: Path, scripts: list[str]) -> None:
-    """Bring the database to the last of `scripts`. Raises StoreError, or sqlite3.Error
-    when the file cannot be read or copied."""
+def migrate(
+    connection: sqlite3.Connection,
+    path: Path,
+    scripts: list[str],
+    spare: Callable[[], float] = lambda: math.inf,
+) -> int | None:
+    """Bring the database to the last of `scripts`; a copy may take `spare` bytes of the disk.
+    Returns the version that had to go without one, or None. Raises StoreError, or sqlite3.Error
+    when the file cannot be read or copied.
+    """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(scripts):
         raise StoreError(_refusal(path, version, len(scripts)))
     if version == len(scripts):
-        return
-    if connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
-        back_up(connection, backup_path(path, version))
+        return None
+    is_new = connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone() is None
+    has_way_back = is_new or _copied(connection, path, version, spare)
     try:
         _apply(connection, scripts[version:], len(scripts))
     except sqlite3.Error as error:
@@ -43,6 +54,27 @@ def migrate(connection: sqlite3.Connection, path: Path, scripts: list[str]) -> N
             f"{path} could not be brought from schema {version} to {len(scripts)} ({error}); "
             "it is as it was. Install the Kogge that ran before, and report this."
         ) from error
+    return None if has_way_back else version
+
+
+def _copied(
+    connection: sqlite3.Connection, path: Path, version: int, spare: Callable[[], float]
+) -> bool:
+    """False where there is no room for it, with the older copies gone too."""
+    ((pages,), (size,)) = (
+        connection.execute(f"PRAGMA {what}").fetchone() for what in ("page_count", "page_size")
+    )
+    if spare() < pages * size:
+        remove_copies(path)
+    if spare() < pages * size:
+        return False
+    try:
+        back_up(connection, backup_path(path, version))
+    except sqlite3.Error as error:
+        if faults.is_full(error):
+            return False
+        raise
+    return True
 
 
 def backup_path(path: Path, version: int) -> Path:
@@ -65,13 +97,28 @@ def back_up(connection: sqlite3.Connection, target: Path) -> None:
     rename(new, target)
 
 
-def remove_old_copies(path: Path, scripts: Sequence[str]) -> None:
-    """Before the database is opened, which writes to it."""
+def remove_old_copies(path: Path) -> None:
+    """And what is left of a copy that was never whole. Before the database is opened, which writes
+    to it.
+    """
     last = max(_written(path), _written(Path(f"{path}-wal")))
-    for version in range(1, len(scripts)):
-        copy = backup_path(path, version)
+    for half in path.parent.glob(f"{path.name}.v*.bak.new"):
+        half.unlink()
+    for copy in _copies(path):
         if last - _written(copy, last) > KEPT:
             copy.unlink()
+
+
+def remove_copies(path: Path) -> bool:
+    """All of them; whether there were any."""
+    copies = _copies(path)
+    for copy in copies:
+        copy.unlink()
+    return bool(copies)
+
+
+def _copies(path: Path) -> list[Path]:
+    return list(path.parent.glob(f"{path.name}.v*.bak"))
 
 
 def _written(file: Path, absent: float = 0.0) -> float:

@@ -1,19 +1,21 @@
 #!/usr/bin/python3 -I
-"""Two minutes after an upgrade: is the gateway as well as before? If not it goes back.
+"""Some seconds after an upgraded Kogge is in service: is it as well as before? If not it goes back.
 
-Needs nothing of Kogge's own but its answer, as Kogge may be what is broken. In ROOM the version
-before has left itself (prerm): previous.deb, and before.json, what `kogge status --json` said.
-A database that the upgrade has migrated goes aside as kogge.db.taken-back, and the copy from before
-the migration takes its place: with `salvaged` noted in it Kogge goes on far above every number that
-it may have used since (gateway/store/raising.py).
+A start that copies and migrates a large database takes as long as it takes, PATIENCE at most; one
+that fails is judged at once. Needs nothing of Kogge's own but its answer, as Kogge may be what is
+broken. In ROOM the version before has left itself (prerm): previous.deb, and before.json, what
+`kogge status --json` said. A database that the upgrade has migrated goes aside as
+kogge.db.taken-back, and the copy from before the migration takes its place: with `salvaged` noted
+in it Kogge goes on far above every number that it may have used since (gateway/store/raising.py).
+Where there was no room for a copy the version before refuses the database, and the newer one stays.
 """
 
 import json
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,10 @@ RANK = {"healthy": 0, "degraded": 1, "broken": 2}
 DOWN = 3
 TIMER = "kogge-upgrade-check.timer"
 STATUS = ("kogge", "status", "--json")
+OF_THE_SERVICE = "ActiveState,NRestarts,ActiveEnterTimestampMonotonic"
 OF_A_DATABASE = ("", "-wal", "-shm")
+PATIENCE = 3600.0  # seconds
+ASKED_EVERY = 5.0  # seconds
 
 
 def rank(status: dict[str, Any]) -> int:
@@ -62,58 +67,86 @@ def copy_from_before(state: Path, since: float) -> Path | None:
 
 
 def put_back(state: Path, copy: Path) -> None:
+    """Needs no room: the copy itself becomes the database."""
     database = state / "kogge.db"
     owner = database.stat()
+    with closing(sqlite3.connect(copy)) as connection, connection:
+        if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'note'").fetchone():
+            connection.execute("INSERT OR REPLACE INTO note VALUES ('salvaged', 'taken back')")
+    copy.chmod(0o600)
+    os.chown(copy, owner.st_uid, owner.st_gid)
     for end in OF_A_DATABASE:
         if (file := state / f"kogge.db{end}").exists():
             file.replace(state / f"kogge.db.taken-back{end}")
-    new = state / "kogge.db.new"
-    shutil.copyfile(copy, new)
-    with closing(sqlite3.connect(new)) as connection, connection:
-        if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'note'").fetchone():
-            connection.execute("INSERT OR REPLACE INTO note VALUES ('salvaged', 'taken back')")
-    new.chmod(0o600)
-    os.chown(new, owner.st_uid, owner.st_gid)
-    new.replace(database)
+    copy.replace(database)
+    os.sync()
+
+
+def install(*options: str) -> None:
+    """The version before. Raises CalledProcessError: apt or the package refuses."""
+    words = ["apt-get", "install", "-y", "--allow-downgrades", "-o", "DPkg::Lock::Timeout=600"]
+    subprocess.run(
+        [*words, *options, ROOM / "previous.deb"],
+        check=True,
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+    )
 
 
 def go_back() -> None:
+    """Raises CalledProcessError, before anything is changed where that can be known before."""
+    install("--simulate", "-q")
     subprocess.run(["systemctl", "stop", "kogge"], check=True)
     copy = copy_from_before(STATE, (ROOM / "before.json").stat().st_mtime)
     if copy is not None:
         put_back(STATE, copy)
     GOING_BACK.touch()
     try:
-        subprocess.run(
-            [
-                "apt-get",
-                "install",
-                "-y",
-                "--allow-downgrades",
-                "-o",
-                "DPkg::Lock::Timeout=600",
-                ROOM / "previous.deb",
-            ],
-            check=True,
-            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-        )
+        install()
     finally:
         GOING_BACK.unlink()
         subprocess.run(["systemctl", "start", "--no-block", "kogge"], check=True)
 
 
-def main() -> int:
+def service() -> dict[str, str]:
+    """What systemd says of it."""
+    asked = ["systemctl", "show", "kogge", f"--property={OF_THE_SERVICE}"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=True)
+    return dict(line.split("=", 1) for line in done.stdout.splitlines())
+
+
+def too_early(service: dict[str, str], seconds: float, now: float) -> bool:
+    """It starts for the first time, or has not been there for `seconds`; times are monotonic."""
+    if service["ActiveState"] == "activating":
+        return service["NRestarts"] == "0"
+    since = int(service["ActiveEnterTimestampMonotonic"]) / 1e6
+    return service["ActiveState"] == "active" and now < since + seconds
+
+
+def wait(seconds: float) -> None:
+    end = time.monotonic() + PATIENCE
+    while (now := time.monotonic()) < end and too_early(service(), seconds, now):
+        time.sleep(ASKED_EVERY)
+
+
+def main(seconds: float) -> int:
+    wait(seconds)
     subprocess.run(["systemctl", "disable", "--now", "--quiet", TIMER], check=True)
     before = json.loads((ROOM / "before.json").read_text() or "{}")
     reason = worse(before, asked())
     if not reason:
         print("the new version is as well as the one before")
         return 0
-    print(f"<3>the new version is worse than the one before ({reason}): that comes back")
-    go_back()
+    print(
+        f"<3>the new version is worse than the one before ({reason}): that comes back", flush=True
+    )
+    try:
+        go_back()
+    except subprocess.CalledProcessError:
+        print("<3>the version before could not be installed (see above): the newer one stays")
+        return 1
     print("<4>the version before runs again; report what the journal says of the newer one")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(float(sys.argv[1])))

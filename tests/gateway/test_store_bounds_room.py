@@ -9,7 +9,9 @@ from gateway.clock import rfc3339
 from gateway.lorawan.session import Changes
 from gateway.records import Record
 from gateway.store.bounds import MIB, Bounds
+from gateway.store.database import Store
 from gateway.store.giving_up import AGE_CHECK, GIVE_UP_STEPS, READ_RECORDS
+from gateway.store.migrations import backup_path
 
 
 def file_bytes(world: World) -> int:
@@ -34,6 +36,19 @@ async def test_d3_disk_oldest_goes_first_is_counted_and_told(world: World) -> No
             "reason": "disk",
         }
         assert told.moment.at == world.wall
+
+
+async def test_d3_disk_copies_of_before_an_upgrade_go_before_readings(world: World) -> None:
+    async with world.buffer() as buffer:
+        await keep(buffer, *many(range(2000)))
+    copy = backup_path(world.path, 1)
+    copy.touch()
+    store = await Store.open(world.path, lambda _: 0 if copy.exists() else MIB + DISK.min_free)
+    buffer = world.on(store, bounds=DISK)
+    await buffer.open()
+    await keep(buffer, at(5000, START))
+    assert (copy.exists(), buffer.lost_records) == (False, 0)
+    await store.close()
 
 
 async def test_d3_disk_file_does_not_grow_while_others_fill_the_disk(world: World) -> None:

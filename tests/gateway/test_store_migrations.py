@@ -4,6 +4,7 @@ import os
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -145,24 +146,80 @@ async def test_copy_is_kept_for_a_week_of_use(
     assert copy.exists() == kept
 
 
-async def test_copy_for_which_there_is_no_room_is_none_and_the_database_as_it_was(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    restore(DATABASES / f"{NOW - 1:04}.sql", world.path)
+def full(patch: pytest.MonkeyPatch) -> None:
+    """The disk is, as soon as a copy is written."""
     connect = sqlite3.connect
 
-    def full(database: Any, **more: Any) -> sqlite3.Connection:
+    def small(database: Any, **more: Any) -> sqlite3.Connection:
         connection: sqlite3.Connection = connect(database, **more)
         if ".bak" in str(database):
             connection.execute("PRAGMA max_page_count = 2")
         return connection
 
+    patch.setattr(sqlite3, "connect", small)
+
+
+@pytest.mark.parametrize("measured", [True, False])
+async def test_copy_for_which_there_is_no_room_keeps_nobody_from_starting(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    measured: bool,
+) -> None:
+    """Told before it is begun, or only by the disk itself."""
+    restore(DATABASES / f"{NOW - 1:04}.sql", world.path)
+    world.key_file.write_text(OLD_KEY.hex())
     with monkeypatch.context() as patch:
-        patch.setattr(sqlite3, "connect", full)
-        with pytest.raises(StoreError, match="full"):
-            await Store.open(world.path)
-    assert version(world.path) == NOW - 1
+        if measured:
+            world.free = world.path.stat().st_size - 1
+        else:
+            full(patch)
+        async with world.store() as store:
+            assert (await store.load()).sessions
+            assert store.uncopied == NOW - 1
+    assert "without a copy" in caplog.text
+    assert await world.stored() == [1, 2, 3]
+    assert version(world.path) == NOW
     assert list(world.path.parent.glob("*.bak*")) == []
+    async with world.store() as store:
+        assert store.uncopied is None
+
+
+async def test_copy_leaves_the_disk_what_stays_free(world: World) -> None:
+    restore(DATABASES / f"{NOW - 1:04}.sql", world.path)
+    size = world.path.stat().st_size
+    for free, uncopied in ((size + 99, NOW - 1), (size + 100, None)):
+        world.path.unlink()
+        restore(DATABASES / f"{NOW - 1:04}.sql", world.path)
+        store = await Store.open(world.path, partial(lambda free, _: free, free), min_free=100)
+        assert store.uncopied == uncopied
+        await store.close()
+        assert backup_path(world.path, NOW - 1).exists() == (uncopied is None)
+
+
+async def test_older_copies_make_room_for_the_last_alone(world: World) -> None:
+    restore(DATABASES / f"{NOW - 1:04}.sql", world.path)
+    size = world.path.stat().st_size
+    older = backup_path(world.path, NOW - 2)
+    older.write_bytes(bytes(size))
+
+    def free(path: Path) -> int:
+        return size if not older.exists() else 0
+
+    store = await Store.open(world.path, free)
+    assert store.uncopied is None
+    await store.close()
+    assert [copy.name for copy in world.path.parent.glob("*.bak*")] == [f"kogge.db.v{NOW - 1}.bak"]
+
+
+async def test_half_of_a_copy_is_gone_after_the_next_start(world: World) -> None:
+    """A power cut while it was made, and then another version."""
+    half = world.path.with_name(f"kogge.db.v{NOW - 2}.bak.new")
+    half.touch()
+    async with world.store():
+        pass
+    assert not half.exists()
 
 
 async def test_copy_has_its_name_only_when_it_is_whole(
