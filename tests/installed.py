@@ -74,7 +74,7 @@ def build() -> Path:
     """
     sources = (path for room in ROOMS for path in (HOUSE / room).rglob("*") if path.is_file())
     last = max(path.stat().st_mtime for path in sources if "__pycache__" not in path.parts)
-    here = platform.freedesktop_os_release()["VERSION_CODENAME"]
+    here = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
     release = os.environ.get("RELEASE", here)
     if release not in DEBIAN:
         raise CannotBuild(f"there is no package for {release}")
