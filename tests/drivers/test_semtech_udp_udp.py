@@ -150,9 +150,10 @@ async def test_only_the_configured_gateway_is_the_start(monkeypatch: pytest.Monk
     monkeypatch.setattr(udp, "FIRST_SIGN", 0.1)
     chip = SemtechUdp(Address("127.0.0.1", free_udp_port(), int.from_bytes(STRANGER)))
     async with forwarder(chip._address.port):
-        with pytest.raises(LinkLost, match="packet forwarder aa55aa55aa55aa55 does not speak"):
-            await chip.start()
-    assert chip.status().drops["other_gateway"] > 0
+        while "other_gateway" not in chip.status().drops:
+            with pytest.raises(LinkLost, match="packet forwarder aa55aa55aa55aa55 does not speak"):
+                await chip.start()
+    monkeypatch.undo()
     async with running(only=EUI):
         pass
 

@@ -122,8 +122,7 @@ async def test_port_that_is_no_concentrator_is_said_so_and_may_become_one() -> N
     with pty_board(lambda *_: b"$GPRMC,123519,A,4807.038,N\r\n") as port:
         driver = over_a_port(port)
         with pytest.raises(LinkLost, match="not a concentrator: it speaks like a GPS"):
-            async with asyncio.timeout(3):
-                await driver.start()
+            await driver.start()
         port.answer = lambda identity, command, payload: frame(
             identity, *board.handle(command, payload)
         )

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from lorawan_network import ABP, AIR, network, packet
 from messages import EUI, check
-from patience import HUNG
+from patience import HUNG, until
 
 from drivers.concentrator import RxPacket, TxStatus
 from gateway.air import downlinks
@@ -221,9 +221,7 @@ async def test_log_level_changes_for_a_while() -> None:
         assert root.level == logging.DEBUG
         level.change("error", 0)
         assert root.level == logging.ERROR
-        async with asyncio.timeout(HUNG):
-            while root.level == logging.ERROR:
-                await asyncio.sleep(0)
+        await until(lambda: root.level != logging.ERROR)
         assert root.level == usual
     finally:
         root.setLevel(usual)

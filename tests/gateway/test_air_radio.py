@@ -10,7 +10,7 @@ import pytest
 from concentrator_standin import FakeConcentrator
 from lorawan_network import packet
 from messages import MOMENT
-from patience import HUNG
+from patience import HUNG, until
 
 from drivers.concentrator import ChipError, Crc, DriverError, LinkLost, McuError, RxPacket
 from gateway.air import radio as supervision
@@ -157,9 +157,7 @@ async def test_a_verb_that_hangs_is_a_fault_within_its_deadline(
     healthy: Callable[[], object] = getattr(bench.concentrator, verb)
     setattr(bench.concentrator, verb, never)
     async with bench.running():
-        async with asyncio.timeout(HUNG):
-            while "stuck" not in bench.radio.faults:
-                await asyncio.sleep(0.01)
+        await until(lambda: "stuck" in bench.radio.faults)
         assert bench.radio.last_fault is not None
         assert f"did not {verb} within 0.01 s" in bench.radio.last_fault.reason
         setattr(bench.concentrator, verb, healthy)
@@ -282,7 +280,7 @@ async def test_cancellation_stops_the_concentrator(starts: list[DriverError], do
         await bench.concentrator.until(doing)
         already = len(bench.concentrator.done)
         task.cancel()
-        await asyncio.wait({task}, timeout=5)
+        await asyncio.wait({task}, timeout=HUNG)
         assert task.cancelled()
     assert bench.concentrator.done[already:] == ["stop"]
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from concentrator_standin import FakeConcentrator
 from lorawan_network import packet
+from patience import HUNG
 from transmitter_bench import ANSWER, DUE, LATER, RX1, SECOND, UPLINK, Bench, transmitting
 
 from drivers.concentrator import COUNTER_MODULUS, LinkLost, TxStatus
@@ -191,5 +192,5 @@ async def test_cancellation_that_meets_an_answer_is_not_lost() -> None:
     await bench.rounds(1)
     bench.transmitter._placed.set()
     task.cancel()
-    await asyncio.wait({task}, timeout=1)
+    await asyncio.wait({task}, timeout=HUNG)
     assert task.cancelled()

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from lorawan_device import join_request
 from lorawan_network import APP_KEY, DEV_EUI, JOIN_EUI, packet
-from patience import HUNG
+from patience import until
 from uplinks_bench import GAUGE, Bench, data, idle
 
 from gateway.air import uplinks
@@ -43,9 +43,7 @@ async def test_d1c_no_ack_leaves_when_the_broker_does_not_answer(
 ) -> None:
     monkeypatch.setattr(uplinks, "ANSWER_SECONDS", 0.01)
     await bench.hear(packet(data(1, confirmed=True)))
-    async with asyncio.timeout(HUNG):
-        while not bench.withheld:
-            await asyncio.sleep(0.005)
+    await until(lambda: bench.withheld)
     assert bench.answers == []
 
 

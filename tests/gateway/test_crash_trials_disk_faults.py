@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import pytest
 from crash_trials.disk_faults import Fault, FaultyDisk, build
+from patience import HUNG
 
 Run: TypeAlias = Callable[[str], str]
 
@@ -51,7 +52,7 @@ def run(disk: FaultyDisk) -> Run:
         )
         done = subprocess.run(
             [sys.executable, "-c", text], env={**os.environ, **disk.env}, text=True,
-            capture_output=True, check=False, timeout=20,
+            capture_output=True, check=False, timeout=HUNG,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()

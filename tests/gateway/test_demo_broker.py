@@ -7,6 +7,7 @@ import sys
 import aiomqtt
 import pytest
 from aiomqtt.exceptions import MqttConnectError
+from patience import HUNG
 
 from gateway.demo import broker
 from gateway.errors import GatewayError
@@ -33,7 +34,9 @@ async def test_broker_ends_with_its_block() -> None:
 async def test_mqtt_5_is_refused_at_once_also_with_a_will() -> None:
     will = aiomqtt.Will("kogge/1/status", b"offline", qos=1, retain=True)
     async with broker.serve() as (host, port):
-        five = aiomqtt.Client(host, port, protocol=aiomqtt.ProtocolVersion.V5, will=will, timeout=3)
+        five = aiomqtt.Client(
+            host, port, protocol=aiomqtt.ProtocolVersion.V5, will=will, timeout=HUNG
+        )
         with pytest.raises(MqttConnectError):
             async with five:
                 pass

@@ -10,7 +10,7 @@ from typing import Any
 
 import lorawan_oracle as oracle
 import pytest
-from patience import HUNG
+from patience import HUNG, until
 
 from gateway.demo import life
 from gateway.demo.air import antenna
@@ -24,10 +24,13 @@ SECOND = 1_000_000
 
 @dataclass
 class Air:
-    """The air with one client: `answers` gives the downlink to a PHYPayload, if any."""
+    """The air with one client: `answers` gives the downlink to a PHYPayload, if any. A device
+    listens for `patience` seconds where one is given, and else not at all.
+    """
 
     answers: Answer
     deaf_to: set[int] = field(default_factory=set)
+    patience: float = HUNG
     heard: list[dict[str, Any]] = field(default_factory=list)
     left: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -36,11 +39,12 @@ class Air:
             said = json.loads(line)
             received = len(self.heard) not in self.deaf_to
             self.heard.append(said)
+            phy_payload = bytes.fromhex(said["payload"])
+            down = self.answers(phy_payload, len(self.heard)) if received else None
+            life.LISTEN_S = life.JOIN_LISTEN_S = self.patience if down else 0.0
             end = len(self.heard) * 10 * SECOND
             done = {"op": "uplink_done", "counter_us": end, "received": received, "reason": None}
             writer.write(json.dumps(done).encode() + b"\n")
-            phy_payload = bytes.fromhex(said["payload"])
-            down = self.answers(phy_payload, len(self.heard)) if received else None
             if down is not None:
                 begins = end + (5 if phy_payload[0] == 0 else 1) * SECOND
                 writer.write(self._downlink(down, begins, said))
@@ -73,8 +77,8 @@ async def living(air: Air, resident: Resident) -> AsyncIterator[tuple[Diary, asy
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(life, "LISTEN_S", 0.05)
-    monkeypatch.setattr(life, "JOIN_LISTEN_S", 0.05)
+    for name in ("LISTEN_S", "JOIN_LISTEN_S"):
+        monkeypatch.setattr(life, name, 0.0)  # and back in the end, whatever the air makes of it
     sleep = life._sleep
     monkeypatch.setattr(life, "_sleep", lambda seconds, over: sleep(seconds / 100, over))
 
@@ -86,12 +90,6 @@ def resident(name: str) -> Resident:
 def with_abp(one: Resident) -> Resident:
     keys = Keys(one.keys.dev_eui, dev_addr=0x01020304, nwk_s_key=bytes(16), app_s_key=bytes(16))
     return replace(one, keys=keys)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(HUNG):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 def ack(f_cnt: int) -> bytes:
@@ -121,7 +119,7 @@ async def test_unacknowledged_uplink_is_sent_again_as_it_was() -> None:
 
 
 async def test_an_ack_with_a_wrong_mic_counts_for_nothing() -> None:
-    air = Air(lambda up, n: ack(n)[:-1] + b"\0")
+    air = Air(lambda up, n: ack(n)[:-1] + b"\0", patience=0.05)
     async with living(air, with_abp(resident("bin-11"))) as (diary, _):
         await until(lambda: diary.repeated >= 3)
     assert diary.acked == 0

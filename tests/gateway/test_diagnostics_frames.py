@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lorawan_device import join_request
 from lorawan_network import ABP, AIR, APP_KEY, DEV_EUI, JOIN_EUI, network, otaa
+from patience import HUNG
 from socket_daemon import answering
 
 from drivers.concentrator import Crc, RxPacket, TxPacket, TxStatus
@@ -172,7 +173,7 @@ def test_tshark_reads_the_pcap(tmp_path: Path) -> None:
               "lorawan.fhdr.fcnt", "frame.time_epoch")  # fmt: skip
     done = subprocess.run(
         ["tshark", "-r", str(file), "-T", "fields", *(w for f in fields for w in ("-e", f))],
-        capture_output=True, text=True, timeout=50, check=True,
+        capture_output=True, text=True, timeout=HUNG, check=True,
     )  # fmt: skip
     rows = [line.split("\t") for line in done.stdout.splitlines()]
     address = ["0x49be7df1", "2", "1790000000.125000000"]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from kogge import HOUSE
+from patience import HUNG
 
 from gateway.diagnostics.log import MIB, Log, open_log
 from gateway.diagnostics.log_lines import JsonLines, Plain
@@ -188,7 +189,7 @@ logging.getLogger("gateway.radio").warning("radio %s", "on", extra={"reason": "l
 def run(**more: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], cwd=HOUSE, capture_output=True, text=True, check=True,
-        env={**os.environ, **more}, timeout=30,
+        env={**os.environ, **more}, timeout=HUNG,
     )  # fmt: skip
     return done.stderr
 
@@ -200,7 +201,7 @@ def test_pipe_gets_json_also_if_another_stream_is_the_journals() -> None:
 def test_terminal_shows_level_and_name() -> None:
     ours, theirs = pty.openpty()
     subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=HOUSE, stderr=theirs, check=True, timeout=30
+        [sys.executable, "-c", PROGRAM], cwd=HOUSE, stderr=theirs, check=True, timeout=HUNG
     )
     os.close(theirs)
     assert os.read(ours, 1000).decode().strip() == "WARNING gateway.radio: radio on"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from journal import Journal
 from kogge import HOUSE
+from patience import HUNG
 
 from gateway.diagnostics.log_lines import HAPPENINGS
 
@@ -38,7 +39,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 def test_journal_has_device_reason_and_happening_in_fields(journal: Journal) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], cwd=HOUSE, capture_output=True, text=True, check=True,
-        env=journal.env, timeout=30,
+        env=journal.env, timeout=HUNG,
     )  # fmt: skip
     assert done.stderr == ""
     refused, joined, fault = journal.entries()

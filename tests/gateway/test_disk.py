@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from patience import HUNG
+from patience import HUNG, until
 from store_tools import MOMENT
 
 from gateway import disk
@@ -75,9 +75,7 @@ async def test_disk_that_refuses_is_told_once_and_tried_until_it_is_back(bench: 
     await bench.until(5)
     assert (bench.disk.state, bench.disk.reason) == ("failing", "database or disk is full")
     bench.healed = True
-    async with asyncio.timeout(HUNG):
-        while bench.disk.state == "failing":
-            await asyncio.sleep(0.001)
+    await until(lambda: bench.disk.state != "failing")
     assert bench.told[1:] == [("back", "")]
     assert bench.disk.retries == bench.tries
     assert bench.beats > bench.tries
@@ -88,9 +86,7 @@ async def test_store_that_is_well_is_asked_now_and_then(
 ) -> None:
     monkeypatch.setattr(disk, "ASKED_EVERY", 0.002)
     bench.failed.set()  # of a fault that is over
-    async with asyncio.timeout(HUNG):
-        while bench.looks < 3:
-            await asyncio.sleep(0.001)
+    await until(lambda: bench.looks >= 3)
     assert (bench.told, bench.disk.retries) == ([], 0)
 
 
@@ -99,11 +95,9 @@ async def test_damaged_database_is_told_when_it_is_back(bench: Bench) -> None:
     await bench.until(1)
     bench.salvages.append("the database is damaged")
     bench.healed = True
-    async with asyncio.timeout(HUNG):
-        while len(bench.told) < 3:
-            await asyncio.sleep(0.001)
-    assert sorted(bench.told[1:]) == [("back", ""), ("damaged", "the database is damaged")]
+    await until(lambda: len(bench.told) >= 3)
     assert bench.disk.damage == "the database is damaged"
+    assert sorted(bench.told[1:]) == [("back", ""), ("damaged", "the database is damaged")]
 
 
 async def test_disk_is_tried_once_more_before_the_last_commit() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import HUNG, until
 
 from gateway.metrics import endpoint, http
 from gateway.metrics.endpoint import MOST_CLIENTS, Endpoint
@@ -30,7 +31,7 @@ async def serving(place: Place) -> AsyncIterator[Endpoint]:
     one = Endpoint(place, text)
     beats = asyncio.Event()
     task = asyncio.create_task(one.run(beats.set))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HUNG):
         await beats.wait()
     yield one
     task.cancel()
@@ -105,12 +106,12 @@ async def test_who_says_nothing_is_sent_away(port: int, monkeypatch: pytest.Monk
 async def test_too_many_at_once_are_told_so_and_the_next_is_served(port: int) -> None:
     silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(MOST_CLIENTS)]
     answers = b""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HUNG):
         while not answers.startswith(b"HTTP/1.1 503 "):
             answers = await exchange(port, GET)
     for _, writer in silent:
         writer.close()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HUNG):
         while not answers.startswith(b"HTTP/1.1 200 "):
             answers = await exchange(port, GET)
 
@@ -132,7 +133,7 @@ async def test_who_does_not_read_is_left_alone_in_the_end(
         await reader.readexactly(1)
         one._text = text
         answer = b""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HUNG):
             while not answer.startswith(b"HTTP/1.1 200 "):
                 answer = await exchange(one.port, GET)
         writer.close()
@@ -155,13 +156,11 @@ async def test_port_that_is_taken_is_told_once_and_had_when_it_is_free(
         port = other.getsockname()[1]
         one = Endpoint(Loopback("127.0.0.1", port), text)
         task = asyncio.create_task(one.run(beat))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HUNG):
             await came_again.wait()
     warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert ["metrics.listen cannot be opened" in one.getMessage() for one in warnings] == [True]
-    async with asyncio.timeout(20):
-        while not one.port:
-            await asyncio.sleep(0)
+    await until(lambda: one.port)
     assert (await exchange(port, GET)).startswith(b"HTTP/1.1 200")
     task.cancel()
     await asyncio.wait({task})

@@ -117,7 +117,8 @@ async def test_broker_that_never_acknowledges_is_lost() -> None:
         wire.puback(await wire.published())
         await wire.reader.read()
 
-    async with fake_broker(serve) as port, client(port, puback_silence=0.05) as ours:
+    async with fake_broker(serve) as port, client(port) as ours:
         await ours.publish("a", b"")
+        ours._puback_silence = 0.05
         with pytest.raises(Lost, match="acknowledged nothing"):
             await ours.publish("a", b"")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from broker import Wire, fake_broker
 from forwarder_bench import CONNACK, MemoryBuffer, running
-from patience import HUNG
+from patience import until
 
 from gateway.northbound import presence
 from gateway.store.buffer import Batch
@@ -31,9 +31,7 @@ async def test_every_attempt_and_every_look_is_a_beat(monkeypatch: pytest.Monkey
     async with fake_broker(serve) as port, running(port, MemoryBuffer()) as gateway:
         await gateway.words.wait("connected")
         connected = gateway.beats
-        async with asyncio.timeout(HUNG):
-            while gateway.beats < connected + 5:
-                await asyncio.sleep(0.01)
+        await until(lambda: gateway.beats >= connected + 5)
     assert counts == [1, 2, 3, 5, 6, 7, 9]
 
 
@@ -57,10 +55,8 @@ class Watched(MemoryBuffer):
         return await super().next_batch(limit, linger, **more)
 
     async def looked(self, times: int) -> None:
-        until = self.looks + times
-        async with asyncio.timeout(HUNG):
-            while self.looks < until:
-                await asyncio.sleep(0.01)
+        goal = self.looks + times
+        await until(lambda: self.looks >= goal)
 
 
 async def status_only(wire: Wire, answer: str) -> None:

@@ -12,6 +12,7 @@ from forwarder_bench import CONNACK, MemoryBuffer, reading, running
 from messages import EUI, MOMENT, check
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from patience import HUNG
 
 from gateway.demo import proxy
 from gateway.northbound.client import Received
@@ -48,7 +49,7 @@ class Noted:
         return self.reply
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HUNG):
             while len(self.taken) < count:
                 self._news.clear()
                 await self._news.wait()

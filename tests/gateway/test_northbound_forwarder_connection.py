@@ -6,6 +6,7 @@ import pytest
 from broker import Wire, fake_broker
 from forwarder_bench import CONNACK, Gateway, MemoryBuffer, running
 from messages import EUI
+from patience import HUNG
 
 from gateway.northbound import forwarder
 from gateway.northbound.backoff import Backoff
@@ -96,6 +97,6 @@ async def test_stop_that_meets_a_lost_connection_still_stops(
 
     async with fake_broker(serve) as port:
         stopping = asyncio.create_task(Gateway(port, MemoryBuffer(1)).forwarder.run(lambda: None))
-        done, _ = await asyncio.wait((stopping,), timeout=2)
+        done, _ = await asyncio.wait((stopping,), timeout=HUNG)
         assert stopping in done
         assert stopping.cancelled()

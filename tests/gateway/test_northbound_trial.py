@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from broker import free_port, mosquitto, subscriber
+from patience import HUNG
 
 from gateway.config import Mqtt
 from gateway.northbound.trial import Trial, attempt
@@ -23,7 +24,7 @@ async def test_message_is_acknowledged_and_not_kept(tmp_path: Path, protocol: st
     async with mosquitto(tmp_path) as broker:
         async with subscriber(broker.port, f"kogge/{EUI}/#") as messages:
             assert await attempted(broker.url, protocol=protocol) == Trial(protocol=protocol)
-            message = await asyncio.wait_for(anext(aiter(messages)), 10)
+            message = await asyncio.wait_for(anext(aiter(messages)), HUNG)
         assert (str(message.topic), message.payload) == (f"kogge/{EUI}/doctor", b"")
         assert not message.retain
         said = await broker.logged(f"as kogge-{EUI}-doctor (p")

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from patience import HUNG
 from store_tools import World, event, next_batch, numbers_of, reading
 
 from gateway.lorawan.session import Changes
@@ -35,7 +36,7 @@ async def test_batch_goes_when_it_is_full_or_its_oldest_has_lingered(world: Worl
         waiting = asyncio.create_task(buffer.next_batch(2, 3600))
         await asyncio.sleep(0)
         buffer.add(reading(2))
-        assert numbers_of(await asyncio.wait_for(waiting, 10)) == [1, 2]
+        assert numbers_of(await asyncio.wait_for(waiting, HUNG)) == [1, 2]
     async with world.store() as store:
         buffer = Buffer(store, 10, world.say_safe)
         await buffer.open()

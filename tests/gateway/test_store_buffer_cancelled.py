@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any, TypeVar
 
 import pytest
+from patience import HUNG
 from store_tools import FAR, World, drain, next_batch, numbers_of, reading, session
 
 from gateway.errors import StoreError
@@ -129,6 +130,6 @@ async def test_backlog_read_again_after_a_live_record_has_left_memory(world: Wor
         await asyncio.sleep(0)
         world.time += 1
         await buffer.flush()
-        batch = await asyncio.wait_for(reading_back, 10)
+        batch = await asyncio.wait_for(reading_back, HUNG)
         buffer.delivered(batch)
         assert sorted(numbers_of(batch) + await drain(buffer)) == [0, 1, 2, 3]

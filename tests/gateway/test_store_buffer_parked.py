@@ -4,6 +4,7 @@ import asyncio
 import math
 
 from bounds_tools import MONTH, START, at, keep
+from patience import HUNG
 from store_tools import World, drain, next_batch, numbers_of, reading
 
 from gateway.lorawan.session import Changes
@@ -78,13 +79,13 @@ async def test_backlog_waits_its_turn_and_live_records_do_not(world: World) -> N
         asking = asyncio.create_task(buffer.next_batch(1, 0, backlog_wait=lambda: turn))
         for number in (10, 11):
             buffer.add(reading(number))
-            batch = await asyncio.wait_for(asking, 10)
+            batch = await asyncio.wait_for(asking, HUNG)
             assert (numbers_of(batch), batch.historical) == ([number], False)
             asking = asyncio.create_task(buffer.next_batch(1, 0, backlog_wait=lambda: turn))
         await asyncio.sleep(0)
         turn = 0.0
         buffer.delivered(batch)  # what comes back may give the backlog its turn
-        found = await asyncio.wait_for(asking, 10)
+        found = await asyncio.wait_for(asking, HUNG)
         assert (numbers_of(found), found.historical) == ([0], True)
 
 
@@ -94,7 +95,7 @@ async def test_in_order_live_records_wait_for_the_backlog(world: World) -> None:
         buffer.add(reading(10))
         found: list[int] = []
         while len(found) < 4:
-            batch = await asyncio.wait_for(buffer.next_batch(2, 0, in_order=True), 10)
+            batch = await asyncio.wait_for(buffer.next_batch(2, 0, in_order=True), HUNG)
             found += numbers_of(batch)
             buffer.delivered(batch)
         assert found == [0, 1, 2, 10]

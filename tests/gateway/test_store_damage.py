@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 import pytest
 from bounds_tools import drained
+from patience import HUNG
 from store_tools import MOMENT, World, drain, reading, session
 
 from gateway.errors import StoreError
@@ -326,7 +327,7 @@ async def _live(world: World) -> None:
         numbers = []
         for _ in range(5):
             await buffer.keep([reading(9999)], Changes((session(1),)))
-            numbers += await asyncio.wait_for(_drain_over_faults(buffer), 20)
+            numbers += await asyncio.wait_for(_drain_over_faults(buffer), HUNG)
             if not buffer.failing:
                 break
         assert not buffer.failing

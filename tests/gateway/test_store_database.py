@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from patience import HUNG
 from store_tools import World, reading, session
 
 from gateway.errors import StoreError
@@ -181,9 +182,9 @@ async def test_closed_store_refuses_instead_of_hanging(path: Path) -> None:
     store = await Store.open(path)
     await store.close()
     with pytest.raises(StoreError):
-        await asyncio.wait_for(store.commit(one(1), nothing), 10)
+        await asyncio.wait_for(store.commit(one(1), nothing), HUNG)
     with pytest.raises(StoreError):
-        await asyncio.wait_for(store.load(), 10)
+        await asyncio.wait_for(store.load(), HUNG)
 
 
 async def test_open_that_was_cancelled_frees_the_lock(path: Path) -> None:
@@ -227,7 +228,7 @@ async def test_fault_on_the_thread_reaches_every_waiter(
     with monkeypatch.context() as patch:
         patch.setattr(tables, "write", broken)
         commits = [store.commit(one(n), heard.append) for n in range(1, 4)]
-        faults = await asyncio.wait_for(asyncio.gather(*commits, return_exceptions=True), 10)
+        faults = await asyncio.wait_for(asyncio.gather(*commits, return_exceptions=True), HUNG)
     assert [type(fault) for fault in faults] == [StoreError] * 3
     assert heard == faults
     assert all(str(fault) in str(told) for told in faults)
@@ -273,7 +274,7 @@ async def test_fault_in_what_follows_a_commit_is_the_waiters(path: Path) -> None
 
     store = await Store.open(path)
     with pytest.raises(ZeroDivisionError):
-        await asyncio.wait_for(store.commit(one(1), then), 10)
+        await asyncio.wait_for(store.commit(one(1), then), HUNG)
     await store.close()
 
 

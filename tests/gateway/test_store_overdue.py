@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import pytest
 from bounds_tools import gaps
+from patience import HUNG
 from sick_disk import sick
 from store_tools import World, drain, event, next_batch, number_of, numbers_of, reading
 
@@ -72,7 +73,7 @@ async def test_strictly_in_order_what_waited_long_in_memory_goes_first(world: Wo
         with sick():
             await heard(buffer, world, range(3))
             buffer.add(reading(3))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(HUNG):
                 batches = [await buffer.next_batch(9, 0, in_order=True) for _ in range(2)]
             assert list(map(told, batches)) == [([0, 1, 2], True), ([3], False)]
         await buffer.restore(Changes)
