@@ -16,12 +16,14 @@ from gateway.cli.screen import Style
 from gateway.config import Config, Mqtt
 from gateway.diagnostics.machine import Disk, Machine, Memory, told
 from gateway.doctor.broker import Line
+from gateway.doctor.certificates import DAY, Files
 from gateway.doctor.examine import GROUPS
 from gateway.doctor.finding import Found, Known
 from gateway.doctor.radio import Radio
 from gateway.doctor.storage import Storage
 from gateway.lorawan.plan import factory_rx
 from gateway.lorawan.regions.europe import EU868
+from gateway.northbound.certificate import Certificate
 from gateway.settings import Settings
 
 SCREENS = Path(__file__).parent / "screens"
@@ -46,7 +48,8 @@ STATUS: dict[str, Any] = {
     "radio": {"state": "receiving", "reason": "", "starts": 1, "model": "SX1302",
               "firmware": "MCU V01.00.00, AGC 10, ARB 2", "temperature": 24.37, "damaged": {},
               "restarts": 0, "last_reason": "", "last_fault_at": None, "faults": {}, "pulses": 0,
-              "eui": EUI, "heard": {"minutes": 5, "packets": 42, "seconds": 3.4}},
+              "eui": EUI, "heard": {"minutes": 5, "packets": 42, "seconds": 3.4, "noise": -116.8,
+                        "noise_packets": 31}},
     "city": {"state": "connected", "reason": "", "seconds": 11_694.0, "url": URL, "protocol": "5",
              "commands": True, "paused": None, "parked": 0, "warnings": [], "published": 1204,
              "refused": 0},
@@ -77,7 +80,8 @@ def status(case: str) -> dict[str, Any]:
     radio, city, worker = STATUS["radio"], STATUS["city"], STATUS["codec_worker"]
     deaf = {"state": "fault", "reason": NO_PORT, "last_reason": NO_PORT, "last_fault_at": AT - 60,
             "faults": {"link": 1},
-            "heard": {"minutes": 5, "packets": 30, "seconds": 61.0}}  # fmt: skip
+            "heard": {"minutes": 5, "packets": 30, "seconds": 61.0, "noise": None,
+                      "noise_packets": 0}}  # fmt: skip
     changes: dict[str, dict[str, Any]] = {
         "broker_down": {
             "health": "degraded", "backlog": 4211,
@@ -108,8 +112,9 @@ def facts(case: str) -> dict[str, Any]:
     """What the groups would have gathered."""
     there = case != "radio_unplugged"
     images = (("agc_fw_sx1250.bin", "good"), ("arb_fw.bin", "good"))
-    line = Line("mqtt.example.org", 8883, True, ("192.0.2.17",), "", "", "", AT + 71 * 86_400,
-                None, EUI)  # fmt: skip
+    authority = Certificate(b"ca", b"ca", AT + 900 * DAY)
+    line = Line("mqtt.example.org", 8883, True, ("192.0.2.17",), "", "", "",
+                expires=AT + 71 * DAY, files=Files((authority,)), eui=EUI)  # fmt: skip
     if case == "broker_down":
         line = line._replace(tcp_problem="Connection refused", tls_problem=None, expires=None)
     return {

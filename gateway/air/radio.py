@@ -124,7 +124,7 @@ class Radio:
     def _listen(self, packets: list[RxPacket]) -> None:
         """Damaged packets are no sign of hearing: a deaf receiver makes them of noise."""
         now = self._now().monotonic_s
-        if good := sum(packet.crc is not Crc.BAD for packet in packets):
+        if good := [packet for packet in packets if packet.crc is not Crc.BAD]:
             self._rhythm.packet(now)
             self.heard.note(good, now)
         elif silence := self._rhythm.silence(now):

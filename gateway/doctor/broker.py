@@ -1,4 +1,5 @@
-"""Checks of the way to the city, one after the other: name, connection, TLS, login, PUBLISH.
+"""Checks of the way to the city, one after the other: name, connection, certificates, TLS, login,
+PUBLISH.
 
 While the daemon is connected its own word is the better proof of login and PUBACK, and no second
 client is sent.
@@ -13,23 +14,25 @@ from urllib.parse import urlsplit
 
 from gateway import RELEASED
 from gateway.cli.heard import heard
-from gateway.cli.language import _, mark, moment, number, plural
+from gateway.cli.language import _, mark, number, plural
 from gateway.config import Mqtt
+from gateway.doctor import certificates
+from gateway.doctor.certificates import Files
 from gateway.doctor.finding import Check, Finding, Group, Known
+from gateway.northbound.certificate import parsed
 from gateway.northbound.tls import Certificates
 from gateway.northbound.trial import TOPIC, Trial, attempt
 from gateway.store.look import CannotLook, look
 
 SECONDS: Final = 3.0  # for each of name, connection and handshake
-SOON, VERY_SOON = 30, 7  # days
-DAY: Final = 86400.0
 PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 
 
 class Line(NamedTuple):
     """How far it went: each text is what failed there, "" if nothing did, None: not come so far.
 
-    `expires` is the broker's certificate's, Unix seconds.
+    `refusal` is why the broker does not take our certificate. `expires` is its own one's, Unix
+    seconds; `issuer` the name of who issued that.
     """
 
     host: str = ""
@@ -39,7 +42,10 @@ class Line(NamedTuple):
     dns_problem: str | None = None
     tcp_problem: str | None = None
     tls_problem: str | None = None
+    refusal: str = ""
     expires: float | None = None
+    issuer: bytes = b""
+    files: Files = Files()
     trial: Trial | None = None
     eui: str = ""
 
@@ -49,10 +55,12 @@ def gather(known: Known) -> Line:
         return Line()
     mqtt = known.settings.config.mqtt
     url = urlsplit(mqtt.url)
-    line = Line(url.hostname or "", url.port or PORTS[url.scheme], url.scheme == "mqtts",
-                eui=_eui(known))  # fmt: skip
+    tls = url.scheme == "mqtts"
+    line = Line(url.hostname or "", url.port or PORTS[url.scheme], tls, eui=_eui(known),
+                files=certificates.read(mqtt) if tls else Files())  # fmt: skip
     line = _connected(_resolved(line), mqtt, known)
-    if line.tcp_problem != "" or line.tls_problem or not line.eui or _by_daemon(known):
+    reached = line.tcp_problem == "" and (not line.tls or line.tls_problem == "")
+    if not reached or not line.eui or _by_daemon(known):
         return line
     trial = attempt(mqtt, line.eui, lambda: known.at is not None, lambda: float(RELEASED))
     return line._replace(trial=asyncio.run(trial))
@@ -83,23 +91,20 @@ def _connected(line: Line, mqtt: Mqtt, known: Known) -> Line:
         return line._replace(tcp_problem=error.strerror or str(error))
     with connection:
         line = line._replace(tcp_problem="")
-        return _secured(line, connection, mqtt, known) if line.tls else line
+        wanted = line.tls and line.files.usable
+        return _secured(line, connection, mqtt, known) if wanted else line
 
 
 def _secured(line: Line, connection: socket.socket, mqtt: Mqtt, known: Known) -> Line:
+    shown = Certificates(mqtt, lambda: known.at is not None, lambda: float(RELEASED))
     try:
-        context = Certificates(
-            mqtt, lambda: known.at is not None, lambda: float(RELEASED)
-        ).context()
-        with context.wrap_socket(connection, server_hostname=line.host) as secure:
-            certificate = secure.getpeercert() or {}
+        with shown.context().wrap_socket(connection, server_hostname=line.host) as secure:
+            certificate = parsed(secure.getpeercert(binary_form=True) or b"")
     except ssl.SSLCertVerificationError as error:
         return line._replace(tls_problem=error.verify_message or str(error))
     except OSError as error:
-        return line._replace(tls_problem=str(error))
-    until = str(certificate.get("notAfter", ""))
-    expires = float(ssl.cert_time_to_seconds(until)) if until else None
-    return line._replace(tls_problem="", expires=expires)
+        return line._replace(tls_problem=str(error), refusal=shown.refusal(error))
+    return line._replace(tls_problem="", expires=certificate.until, issuer=certificate.issuer)
 
 
 def _eui(known: Known) -> str:
@@ -143,30 +148,38 @@ def tcp(known: Known, facts: Line) -> Finding:
     return Finding("bad", what, means, _("ping its host; ask who runs the broker; mqtt.url's port"))
 
 
+def authority(known: Known, facts: Line) -> Finding:
+    return _files(facts) or certificates.authority(known, facts.files, facts.issuer)
+
+
+def own(known: Known, facts: Line) -> Finding:
+    return _files(facts) or certificates.own(known, facts.files)
+
+
+def _files(facts: Line) -> Finding | None:
+    """Where there are none to look at."""
+    if not facts.host:
+        return _not_so_far()
+    return None if facts.tls else Finding("ok", _("none is needed: the line is not encrypted"))
+
+
 def tls(known: Known, facts: Line) -> Finding:
     if facts.host and not facts.tls:
         means = _("who is on the line reads all readings, and the password")
         return Finding("note", _("the line is not encrypted"), means, _("mqtts:// in mqtt.url"))
     if facts.tls_problem is None:
         return _not_so_far()
+    if facts.refusal:
+        what = _("the broker refuses this gateway's certificate: {why}", why=heard(facts.refusal))
+        means = _("the broker is there, and does not let this gateway in")
+        return Finding("bad", what, means, _("mqtt.cert_file, and the broker's CA"))
     if facts.tls_problem:
         means = _("the broker is not the one that mqtt.ca_file vouches for, or a clock is wrong")
         do = _("mqtt.ca_file, the name in mqtt.url, and this gateway's clock")
         return Finding("bad", heard(facts.tls_problem), means, do)
-    if facts.expires is None or known.at is None:
-        return Finding("ok", _("the certificate is good; its dates are not known"))
-    return _validity(facts.expires, (facts.expires - known.at) / DAY)
-
-
-def _validity(expires: float, days: float) -> Finding:
-    left = plural("{n} day", "{n} days", int(days))
-    what = _("the broker's certificate is good for {left}, until {date}", left=left,
-             date=moment(expires))  # fmt: skip
-    if days >= SOON:
-        return Finding("ok", what)
-    means = _("after that no reading reaches the city; they wait on disk")
+    assert facts.expires is not None
     do = _("ask who runs the broker to renew it")
-    return Finding("bad" if days < VERY_SOON else "note", what, means, do)
+    return certificates.validity(known, certificates.BROKERS, facts.expires, do)
 
 
 def login(known: Known, facts: Line) -> Finding:
@@ -178,7 +191,7 @@ def login(known: Known, facts: Line) -> Finding:
         return _untried(facts)
     if facts.trial.login:
         means = _("the broker is there, and does not let this gateway in")
-        do = _("mqtt.username, mqtt.password_file, and the broker's access list")
+        do = _("mqtt.username, mqtt.password_file, mqtt.cert_file, and the broker's access list")
         return Finding("bad", heard(facts.trial.login), means, do)
     version = facts.trial.protocol
     if known.status is None:
@@ -230,6 +243,8 @@ def _not_so_far() -> Finding:
 GROUP: Final = Group("broker", gather, (
     Check("dns", mark("Name (DNS)"), dns),
     Check("tcp", mark("Line (TCP)"), tcp),
+    Check("authority", mark("CA certificate"), authority),
+    Check("own_certificate", mark("Certificate"), own),
     Check("tls", mark("TLS"), tls),
     Check("login", mark("Login"), login),
     Check("publish", mark("Publish"), publish),

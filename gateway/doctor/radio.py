@@ -5,19 +5,23 @@ import grp
 import os
 import pwd
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from drivers.concentrator import ConcentratorStatus, DriverError
 from drivers.sx1302.firmware import KNOWN, digest
+from drivers.sx1302.noise import ChannelNoise
 from gateway.board import hardware
 from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, number, plural, span
+from gateway.cli.radio_scan import DISTURBANCE, NO_READING, Meter, verdict
 from gateway.doctor.finding import Check, Finding, Group, Known
 
 USER: Final = "kogge"
 SERIAL_GROUPS: Final = ("dialout", "plugdev", USER)  # the unit's own, and the udev rule's
 CHIP_SECONDS: Final = 8.0
+AT_THE_BENCH: Final = mark("measure it: sudo systemctl stop kogge; sudo kogge radio scan")
 HOT, VERY_HOT = 75.0, 85.0  # °C; docs/sx1302.md: the chip is made for up to 85
 
 
@@ -33,6 +37,7 @@ class Radio(NamedTuple):
     images: tuple[tuple[str, str], ...] = ()  # (name, good | unknown | missing)
     chip: ConcentratorStatus | None = None
     chip_problem: str = ""
+    noise: tuple[ChannelNoise, ...] = ()  # measured, by channel
 
 
 def gather(known: Known) -> Radio:
@@ -49,8 +54,8 @@ def gather(known: Known) -> Radio:
         found = Radio(wanted.port, True, _group(file.st_gid), _allowed(wanted.port, file), images)
     if known.status is not None:
         return found
-    chip, problem = _asked(known)
-    return found._replace(chip=chip, chip_problem=problem)
+    chip, noise, problem = _asked(known)
+    return found._replace(chip=chip, noise=noise, chip_problem=problem)
 
 
 def _image(file: Path) -> str:
@@ -90,25 +95,26 @@ def _is_member(group: str) -> bool:
         return False
 
 
-def _asked(known: Known) -> tuple[ConcentratorStatus | None, str]:
-    """Start the board, listen to nothing, and leave it."""
+def _asked(known: Known) -> tuple[ConcentratorStatus | None, tuple[ChannelNoise, ...], str]:
+    """Start the board, measure how loud the air is, and leave it."""
     assert known.settings is not None
     board = hardware.concentrator(known.settings.config.concentrator, known.settings.radio)
 
-    async def ask() -> ConcentratorStatus:
+    async def ask() -> tuple[ConcentratorStatus, tuple[ChannelNoise, ...]]:
         try:
             async with asyncio.timeout(CHIP_SECONDS):
                 await board.start()
-            return board.status()
+                noise = await board.noise() if isinstance(board, Meter) else []
+            return board.status(), tuple(noise)
         finally:
             await board.stop()
 
     try:
-        return asyncio.run(ask()), ""
+        return *asyncio.run(ask()), ""
     except DriverError as error:
-        return None, str(error)
+        return None, (), str(error)
     except TimeoutError:
-        return None, _("no answer within {n} s", n=number(CHIP_SECONDS))
+        return None, (), _("no answer within {n} s", n=number(CHIP_SECONDS))
 
 
 def port_present(known: Known, facts: Radio) -> Finding:
@@ -177,7 +183,7 @@ def chip(known: Known, facts: Radio) -> Finding:
     if not found.get("model"):
         return Finding("unknown", _("it has not been read"))
     eui = _(", EUI {eui}", eui=found["eui"]) if found["eui"] else ""
-    return Finding("ok", f"{found['model']}, {found['firmware']}{eui}")
+    return Finding("ok", f"{found['model']}, {heard(found['firmware'])}{eui}")
 
 
 def radio_temperature(known: Known, facts: Radio) -> Finding:
@@ -192,8 +198,38 @@ def radio_temperature(known: Known, facts: Radio) -> Finding:
 
 
 def noise_floor(known: Known, facts: Radio) -> Finding:
-    do = _("at the bench: sudo systemctl stop kogge; sudo kogge radio scan")
-    return Finding("unknown", _("it is not measured while the radio receives"), "", do)
+    """Measured where no daemon has the board, else estimated from what it has heard."""
+    if known.status is None:
+        return _measured(facts.noise)
+    found = known.status["radio"].get("heard") or {}
+    if found.get("noise") is None:
+        return Finding("unknown", _("no packet of the last hour was weak enough to tell it"), "",
+                       _(AT_THE_BENCH))  # fmt: skip
+    several = plural("{n} weak packet", "{n} weak packets", found["noise_packets"])
+    what = _("about {level} dBm in 125 kHz, estimated from {packets} of the last hour",
+             level=number(found["noise"]), packets=several)  # fmt: skip
+    return _judged(what, verdict(found["noise"]), _(AT_THE_BENCH))
+
+
+def _measured(noise: Sequence[ChannelNoise]) -> Finding:
+    """The loudest channel counts."""
+    if not noise:
+        return Finding("unknown", _("it has not been measured"))
+    low, high = min(one.median for one in noise), max(one.median for one in noise)
+    what = plural("{low} to {high} dBm on {n} channel, by the chip's own meter",
+                  "{low} to {high} dBm on {n} channels, by the chip's own meter", len(noise),
+                  low=number(low), high=number(high))  # fmt: skip
+    if verdict(low) == NO_READING:
+        return Finding("unknown", _("less than heat alone makes: its meter shows nothing here"))
+    return _judged(what, verdict(high), _("which ones: sudo kogge radio scan"))
+
+
+def _judged(what: str, word: str, where: str) -> Finding:
+    if word != DISTURBANCE:
+        return Finding("ok", f"{what}: {_(word)}")
+    means = _("far devices are not heard: each dB more is a dB of reach less")
+    do = _("the antenna away from power supplies, LED drivers and displays; {where}", where=where)
+    return Finding("note", f"{what}: {_(word)}", means, do)
 
 
 def packets(known: Known, facts: Radio) -> Finding:

@@ -34,7 +34,7 @@ def configuration(known: Known, _facts: None) -> Finding:
         do = _("correct it, then: kogge config check")
         return Finding("bad", heard(known.config_problem), means, do)
     if known.config_warnings:
-        more = "; ".join(known.config_warnings)
+        more = "; ".join(map(heard, known.config_warnings))
         return Finding("note", more, _("it works, and should not stay so"), "kogge config check")
     devices = plural("{n} device", "{n} devices", len(known.settings.devices))
     return Finding("ok", _("{file} is good, {devices}", file=known.file, devices=devices))

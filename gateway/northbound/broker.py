@@ -116,6 +116,10 @@ class Broker:
     def _next(self, tried: list[str], error: MqttError, reference: str) -> str:
         """What to speak after `error` ended the last of `tried`; raises `Unreachable`: nothing."""
         auto = self._mqtt.protocol == "auto"
+        if why := self._certificates.refusal(error.__context__):
+            raise Unreachable(
+                f"{self.url} refuses this gateway's certificate: {why}", "tls"
+            ) from error
         if tried[-1] == "5" and _says_older(error):
             if not auto:
                 raise Unreachable(

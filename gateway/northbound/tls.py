@@ -22,17 +22,41 @@ from typing import Any, Final, NamedTuple
 from gateway.clock import rfc3339
 from gateway.config import Mqtt
 
+# alerts of RFC 8446 §6.2 by OpenSSL's names, as far as they are about a client's certificate
+_BY_A_STRANGER: Final = "nobody whom the broker believes has issued it"
+_REFUSALS: Final = {
+    "CERTIFICATE_REQUIRED": "the broker wants one, and mqtt.cert_file names none",
+    "CERTIFICATE_EXPIRED": "it has expired, or the broker's clock is wrong",
+    "CERTIFICATE_REVOKED": "it was revoked",
+    "UNKNOWN_CA": _BY_A_STRANGER,
+    "DECRYPT_ERROR": _BY_A_STRANGER,
+    "BAD_CERTIFICATE": _BY_A_STRANGER,
+    "CERTIFICATE_UNKNOWN": _BY_A_STRANGER,
+}
 NO_CHECK_TIME: Final = 0x200000  # X509_V_FLAG_NO_CHECK_TIME of openssl/x509_vfy.h
 
 
 class Context(ssl.SSLContext):
-    """`floor`, Unix seconds: what expired before it is refused even while dates are not checked."""
+    """`floor`, Unix seconds: what expired before it is refused even while dates are not checked.
+    `alert` is the last that the broker has sent, as OpenSSL names it.
+    """
 
     floor: float | None = None
+    alert: str = ""
 
 
 class Handshake(ssl.SSLSocket):
-    """Closes itself when the handshake fails: paho 2.2 drops it open."""
+    """Closes itself when the handshake fails: paho 2.2 drops it open. Keeps an alert of TLS 1.3,
+    that ours is refused, which comes afterwards, and which paho only logs.
+    """
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        try:
+            return super().recv(buflen, flags)
+        except ssl.SSLError as error:
+            if isinstance(self.context, Context) and "ALERT" in str(error.reason):
+                self.context.alert = str(error.reason)
+            raise
 
     def do_handshake(self, block: bool = False) -> None:
         try:
@@ -75,8 +99,14 @@ class Certificates:
         else:
             context.verify_flags |= NO_CHECK_TIME
             context.floor = self._passed()
-        self.floor = context.floor
+        self.floor, context.alert = context.floor, ""
         return context
+
+    def refusal(self, error: BaseException | None = None) -> str:
+        """Why the broker has refused what we show, by its alert since `context` or by `error`."""
+        said = getattr(error, "reason", None) or (self._context.alert if self._context else "")
+        _, _, alert = str(said).partition("ALERT_")
+        return _REFUSALS.get(alert, "")
 
     def outdated(self) -> str:
         """Why a connection that stands should be made anew; "" if it should not."""

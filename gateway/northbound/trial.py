@@ -6,6 +6,7 @@ nobody subscribes; a broker whose access list forbids that topic has let the cli
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -16,6 +17,8 @@ from gateway.northbound.broker import Broker
 from gateway.northbound.client import Refused
 from gateway.northbound.reasons import PUBACK, named
 from gateway.northbound.tls import Certificates
+
+logging.getLogger("mqtt").addHandler(logging.NullHandler())  # paho's words are no finding
 
 SECONDS: Final = 6.0
 TOPIC: Final = "doctor"

@@ -2,20 +2,25 @@
 
 import asyncio
 import socket
+import ssl
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from broker import free_port, mosquitto
 from certificates import DAY, Authority, now
-from screen_cases import MACHINE, known
+from screen_cases import AT, MACHINE, known
 
 from gateway.config import Config, Mqtt
-from gateway.doctor import broker
+from gateway.doctor import broker, certificates
 from gateway.doctor.finding import Known
+from gateway.northbound.certificate import Certificate
+from gateway.northbound.tls import Certificates, Context
 
 HEALTHY = known("healthy")
 EUI = "0016c001ff10a235"
+DAY_S = 86_400.0
 
 
 def away(mqtt: Mqtt) -> Known:
@@ -51,6 +56,82 @@ async def test_certificate_s_days_are_counted_and_a_login_is_tried(tmp_path: Pat
         line = await asyncio.to_thread(broker.gather, stranger)
         assert broker.tls(stranger, line).level == "bad"
         assert broker.login(stranger, line).level == "unknown"
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize(
+    ("shown", "why"),
+    [
+        ("", "names none"),
+        ("expired", "has expired"),
+        ("strange", "nobody whom the broker believes"),
+        ("good", ""),
+    ],
+)
+async def test_refused_certificate_is_named_whichever_tls_is_spoken(
+    tmp_path: Path,
+    shown: str,
+    why: str,
+    version: ssl.TLSVersion,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def of_version(self: Certificates) -> Context:
+        context = made(self)
+        context.maximum_version = version
+        return context
+
+    made = Certificates._made
+    monkeypatch.setattr(Certificates, "_made", of_version)
+    if version is ssl.TLSVersion.TLSv1_2 and not shown:
+        why = "handshake failure"  # TLS 1.2 has no alert of its own for it
+    (tmp_path / "other").mkdir()
+    authority = await asyncio.to_thread(Authority, tmp_path)
+    cert, key = await asyncio.to_thread(authority.issue, "server")
+    mqtt = Mqtt(ca_file=authority.file)
+    if shown:
+        until = now() - DAY if shown == "expired" else now() + 400 * DAY
+        issuer = Authority(tmp_path / "other") if shown == "strange" else authority
+        mqtt.cert_file, mqtt.key_file = issuer.issue("client", until=until)
+    tls = [f"certfile {cert}", f"keyfile {key}", f"cafile {authority.file}",
+           "require_certificate true"]  # fmt: skip
+    async with mosquitto(tmp_path, settings=tls, scheme="mqtts") as server:
+        mqtt.url = server.url
+        there = away(mqtt)
+        line = await asyncio.to_thread(broker.gather, there)
+    own = broker.own(there, line)
+    assert own.level == ("bad" if shown == "expired" else "ok")
+    assert ("has expired, on" in own.what) == (shown == "expired")
+    said = f"{broker.tls(there, line).what}; {broker.login(there, line).what}".lower()
+    assert why in said
+    assert (broker.publish(there, line).level == "ok") == (shown == "good")
+
+
+def test_pair_that_does_not_fit_is_told_and_nothing_is_tried_with_it(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    mine, other = authority.issue("mine"), authority.issue("other")
+    mqtt = Mqtt(url="mqtts://127.0.0.1:9", ca_file=authority.file, cert_file=mine[0])
+    mqtt.key_file = other[1]
+    there = away(mqtt)
+    found = certificates.read(mqtt)
+    assert certificates.own(there, found).level == "bad"
+    assert other[1] in certificates.own(there, found).what
+    assert not found.usable
+    mqtt.key_file = mine[1]
+    assert certificates.read(mqtt).usable
+    for file, level in ((str(tmp_path / "absent.pem"), "bad"), (mine[1], "bad")):
+        mqtt.ca_file = file
+        assert certificates.authority(there, certificates.read(mqtt), b"").level == level
+
+
+def test_authority_that_issued_the_broker_s_certificate_is_the_one_that_counts(
+    tmp_path: Path,
+) -> None:
+    """A file may hold the old one's and the new one's while they change."""
+    old, new = Certificate(b"old", b"old", AT + DAY_S), Certificate(b"new", b"new", AT + 99 * DAY_S)
+    files = certificates.Files((old, new))
+    there = replace(away(Mqtt()), at=AT)
+    for issuer, level in ((b"old", "bad"), (b"new", "ok"), (b"", "ok")):
+        assert certificates.authority(there, files, issuer).level == level
 
 
 def test_name_that_nobody_knows_ends_it() -> None:

@@ -5,9 +5,12 @@ from typing import Any
 import pytest
 from screen_cases import AT, MACHINE, STATUS, facts, known
 
+from drivers.sx1302.noise import ChannelNoise
 from gateway.diagnostics.machine import Memory
 from gateway.doctor import broker, machine, radio, service, storage
+from gateway.doctor.certificates import DAY, UNREADABLE, Files
 from gateway.doctor.finding import Finding, Known
+from gateway.northbound.certificate import Certificate
 from gateway.northbound.trial import Trial
 from gateway.store.look import Found
 
@@ -18,12 +21,30 @@ PORT: radio.Radio = facts("healthy")["radio"]
 UNIT: dict[str, str] = facts("healthy")["service"]
 
 
+UNSET = known("clock_unset")
+
+
 def with_status(**change: Any) -> Known:
     return Known(UP.file, UP.settings, "", (), STATUS | change, "", MACHINE, "ntp", AT)
 
 
 def of_machine(**change: Any) -> Known:
     return Known(UP.file, UP.settings, "", (), STATUS, "", MACHINE._replace(**change), "ntp", AT)
+
+
+def hearing(**heard: Any) -> Known:
+    radio = STATUS["radio"]
+    return with_status(radio=radio | {"heard": radio["heard"] | heard})
+
+
+def own(*until: float) -> Files:
+    """The certificate, and those in its file that vouch for it."""
+    return Files(own=tuple(Certificate(b"own", b"ca", one) for one in until))
+
+
+def metered(*levels: float) -> radio.Radio:
+    noise = (ChannelNoise(n, 868_100_000, one, one, one) for n, one in enumerate(levels))
+    return PORT._replace(noise=tuple(noise))
 
 
 CITY = STATUS["city"]
@@ -74,6 +95,13 @@ CASES: list[tuple[Finding, str, str]] = [
     (radio.packets(with_status(
         radio=STATUS["radio"] | {"heard": {"minutes": 5, "packets": 0, "seconds": 601.0}}
     ), PORT), "note", "10"),
+    (radio.noise_floor(UP, PORT), "ok", "about -117 dBm in 125 kHz, estimated from 31 weak"),
+    (radio.noise_floor(hearing(noise=-96.0, noise_packets=1), PORT), "note", "disturbed"),
+    (radio.noise_floor(hearing(noise=None, noise_packets=0), PORT), "unknown", "weak enough"),
+    (radio.noise_floor(DOWN, PORT), "unknown", "not been measured"),
+    (radio.noise_floor(DOWN, metered(-118, -113)), "ok", "-118 to -113 dBm on 2"),
+    (radio.noise_floor(DOWN, metered(-118, -90)), "note", "disturbed"),
+    (radio.noise_floor(DOWN, metered(-215, -215)), "unknown", "shows nothing"),
     # the way to the city
     (broker.dns(UP, LINE._replace(dns_problem="not known")), "bad", "not known"),
     (broker.dns(UP, broker.Line()), "unknown", ""),
@@ -81,6 +109,18 @@ CASES: list[tuple[Finding, str, str]] = [
     (broker.tls(UP, LINE._replace(tls_problem="self-signed")), "bad", "self-signed"),
     (broker.tls(UP, LINE._replace(expires=AT + 20 * 86_400)), "note", "20 days"),
     (broker.tls(UP, LINE._replace(expires=AT + 86_400)), "bad", "1 day"),
+    (broker.tls(UP, LINE._replace(refusal="it was revoked", tls_problem="x")), "bad", "revoked"),
+    (broker.authority(UP, LINE._replace(tls=False)), "ok", "none is needed"),
+    (broker.authority(UP, broker.Line()), "unknown", ""),
+    (broker.authority(UP, LINE), "ok", "900 days"),
+    (broker.authority(UP, LINE._replace(files=Files())), "ok", "the system trusts"),
+    (broker.own(UP, LINE._replace(files=Files())), "ok", "none is configured"),
+    (broker.own(UP, LINE._replace(files=own(AT - 1))), "bad", "has expired, on 22 Nov 2026"),
+    (broker.own(UP, LINE._replace(files=own(AT + 8 * DAY))), "note", "8 days"),
+    (broker.own(UP, LINE._replace(files=own(AT + 400 * DAY, AT + 2 * DAY))), "bad", "2 days"),
+    (broker.own(UNSET, LINE._replace(files=own(AT))), "ok", "not known"),
+    (broker.own(DOWN, LINE._replace(files=Files(own_problem=UNREADABLE))), "unknown", "not look"),
+    (broker.own(DOWN, LINE._replace(files=Files(own_problem="x.pem: gone"))), "bad", "gone"),
     (broker.login(UP, LINE), "ok", "MQTT 5"),
     (broker.login(DOWN, LINE._replace(trial=Trial(login="refuses"))), "bad", "refuses"),
     (broker.login(DOWN, LINE._replace(trial=Trial(protocol="5"))), "ok", "lets this gateway in"),

@@ -12,6 +12,7 @@ from lorawan_network import APP_KEY, DEV_EUI, JOIN_EUI, packet
 from store_tools import MOMENT, World
 from uplinks_bench import GAUGE, Bench
 
+from drivers.concentrator import Crc, RxPacket
 from gateway import clock
 from gateway.devices.facts import DeviceFacts
 from gateway.diagnostics.heard import Heard
@@ -109,8 +110,9 @@ async def test_refused_joins_are_counted_by_their_reason() -> None:
 
 def test_packets_are_counted_beyond_the_minutes_that_are_shown() -> None:
     heard = Heard()
+    packet = RxPacket(b"", 7, 1, 868_100_000, 125_000, 7, 1, -80.0, 8.5, Crc.OK)
     for hour in range(5):
-        heard.note(3, hour * 3600.0)
+        heard.note([packet] * 3, hour * 3600.0)
     assert heard.total == 15
 
 

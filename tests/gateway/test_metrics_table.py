@@ -34,7 +34,7 @@ KNOWN: dict[str, Any] = STATUS | {
                               "refusals": {}, "ends": {"unreachable": 4}},
     "store": STATUS["store"] | {"quarantined": []},
 }  # fmt: skip
-BASE_UNITS = ("seconds", "bytes", "celsius")
+BASE_UNITS = ("seconds", "bytes", "celsius", "dbm")  # as chips and radios have it
 SCALED = ("milli", "micro", "kilo", "mega", "ms", "minutes", "hours", "percent", "mib", "kib")
 
 

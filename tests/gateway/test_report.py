@@ -103,7 +103,9 @@ def test_report_carries_what_was_counted() -> None:
     assert found["counts"]["readings"] == 7
     assert (found["up"], found["now"], found["state_dir"]) == (0.0, MOMENT.at, "/var/lib/kogge")
     assert found["city"]["seconds"] == 0.0
-    assert found["radio"]["heard"] == {"minutes": 5, "packets": 0, "seconds": None}
+    assert found["radio"]["heard"] == {
+        "minutes": 5, "packets": 0, "seconds": None, "noise": None, "noise_packets": 0,
+    }  # fmt: skip
     assert (found["backlog"], found["lost"], found["devices"]) == (5, 2, 1)
     assert found["radio"]["damaged"] == {"bad_checksum": 1}
     assert (found["radio"]["eui"], found["radio"]["pulses"]) == ("0016c001ff10a235", 0)
