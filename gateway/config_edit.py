@@ -26,6 +26,7 @@ from gateway.files import read_toml, toml_of
 Tables = dict[str, Any]
 
 NAME: Final = r"""[ \t]*(?:{0}|"{0}"|'{0}')[ \t]*"""
+ALIKE: Final = 0.8  # of two keys: a letter of five is another
 _LINE: Final = re.compile(r"[^\n]*\n|[^\n]+")
 _VALUE: Final = re.compile(r"[^=]*=[ \t]*")
 
@@ -98,7 +99,7 @@ def _nearest(key: str, known: list[str]) -> str:
     short = {one.partition(".")[2]: one for one in known}
     name = key.rpartition(".")[2]
     near = [short[name]] if name in short else difflib.get_close_matches(key, known, 1)
-    near = near or [short[one] for one in difflib.get_close_matches(name, short, 1)]
+    near = near or [short[one] for one in difflib.get_close_matches(name, short, 1, ALIKE)]
     return f"did you mean {near[0]!r}?" if near else "kogge config show lists those that there are"
 
 

@@ -39,11 +39,17 @@ def toml_of(text: str) -> dict[str, Any]:
 def read_toml(file: Path) -> dict[str, Any]:
     """The file's tables; ConfigError or PermissionError in plain words."""
     try:
-        return toml_of(file.read_text(encoding="utf-8"))
+        return toml_of(text_of(file))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(file, "", None, f"is not valid TOML: {error}") from None
+
+
+def text_of(file: Path) -> str:
+    """What is in it; ConfigError or PermissionError in plain words."""
+    try:
+        return file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError(
-            file, "", None, f"there is no such file; start from the examples in {shipped()}"
-        ) from None
+        raise ConfigError(file, "", None, _absent(file)) from None
     except PermissionError as error:
         raise PermissionError(
             f"{file} may not be read by this user: use sudo, or join its group"
@@ -53,8 +59,15 @@ def read_toml(file: Path) -> dict[str, Any]:
         raise ConfigError(file, "", None, f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(file, "", None, f"is not UTF-8 text (byte {error.start})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(file, "", None, f"is not valid TOML: {error}") from None
+
+
+def _absent(file: Path) -> str:
+    if file.suffix != ".toml":
+        return "there is no such file"
+    said = f"there is no such file; start from the examples in {shipped()}"
+    if file != DEFAULT_FILE:
+        return said
+    return f"{said}, or say --config FILE (docs/emulator.md has one that needs no hardware)"
 
 
 def is_public(file: Path) -> bool:

@@ -14,10 +14,11 @@ from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, number
 from gateway.cli.progress import Progress
 from gateway.cli.screen import tell
+from gateway.errors import GatewayError
 from gateway.one_line import one_line
 
 if TYPE_CHECKING:
-    from gateway.codecs.catalogue import Codec
+    from gateway.codecs.catalogue import Catalogue, Codec
     from gateway.codecs.desk import Desk
     from gateway.codecs.javascript import Script
     from gateway.codecs.vectors import Difference, Vector
@@ -27,7 +28,9 @@ NOTHING: Final = mark("(nothing is expected)")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="*.jsonl of vectors")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE|NAME", help="*.jsonl of vectors; a codec's own examples"
+    )
     parser.add_argument("--codec", metavar="FILE.js|NAME", help="for all of them")
     argument_for_the_config(parser)
 
@@ -95,7 +98,8 @@ def _by_codec(args: argparse.Namespace, result: Result) -> Iterator[tuple["Codec
     catalogue = codec_at_hand.catalogue(args.config)
     known = set(catalogue.names())
     found: dict[str, list[Vector]] = {}
-    for vector in (one for file in args.files for one in vectors.read(file)):
+    files = [_vectors(name, catalogue) for name in args.files]
+    for vector in (one for file in files for one in vectors.read(file)):
         if vector.expected is None:
             result.skipped[NOTHING] += 1
         elif given is not None:
@@ -106,6 +110,30 @@ def _by_codec(args: argparse.Namespace, result: Result) -> Iterator[tuple["Codec
             result.skipped[vector.name] += 1
     for name, several in found.items():
         yield given or catalogue.codec(name), several
+
+
+def _vectors(name: str, catalogue: "Catalogue") -> Path:
+    """The file of that name, or that beside the codec's script. Raises GatewayError."""
+    from gateway.cli.codec_at_hand import is_file
+
+    if is_file(name):
+        raise _without_examples(name)
+    if Path(name).exists() or name.endswith(".jsonl"):
+        return Path(name)
+    if name not in catalogue.names():
+        known = catalogue.near(name)
+        raise GatewayError(f"there is no file {name}, and no codec of that name; {known}")
+    examples = catalogue.examples(name)
+    if examples is None:
+        raise _without_examples(name)
+    return examples
+
+
+def _without_examples(codec: str) -> GatewayError:
+    return GatewayError(
+        f"{codec} is a codec, and has no examples of its own: give a file of vectors"
+        f" (kogge codec test FILE.jsonl --codec {codec}; docs/codecs.md)"
+    )
 
 
 async def _run_all(

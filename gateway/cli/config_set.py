@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from gateway.cli import EX_FAILED, EX_USAGE, complain
 from gateway.cli.config_keys import Refused, asked, file_of, restart_words
@@ -34,18 +34,19 @@ def run(args: argparse.Namespace) -> int:
     except Misused as error:
         return complain(error, EX_USAGE)
     changed = _with_password(file, wanted) if PASSWORD in wanted else _changed(file, wanted)
-    taken, restart, reason, code = _applied(args, file)
+    found = _applied(args, file)
     if args.json:
         keys = [{"key": one.key, "value": one.value, "before": one.before} for one in changed]
-        told = {"ok": code == 0, "config": str(file), "keys": keys}
-        print(json.dumps({**told, "taken": taken, "restart": restart, "reason": reason}))
-        return code
+        told = {"ok": found.code == 0, "config": str(file), "keys": keys}
+        more = {"taken": found.taken, "restart": found.restart, "reason": found.reason}
+        print(json.dumps({**told, **more}))
+        return found.code
     for one in changed:
         tell(_said(file, one))
-    if PASSWORD in args.words and "mqtt.password_file" not in restart:
+    if PASSWORD in args.words and "mqtt.password_file" not in found.restart:
         tell(_("The password is in its file: the daemon's next connection to the broker uses it."))
-    tell("\n".join(_outcome(taken, restart, heard(reason))))
-    return code
+    tell("\n".join(_outcome(found)))
+    return found.code
 
 
 def _wanted(words: list[str]) -> dict[str, str]:
@@ -107,21 +108,36 @@ def _group() -> int:
         return -1
 
 
-def _applied(args: argparse.Namespace, file: Path) -> tuple[list[str], list[str], str, int]:
-    """What the daemon has taken over, what wants a restart, why it was not asked, the exit code."""
+class _Applied(NamedTuple):
+    """What the daemon has taken over, what wants a restart; `reason`: why it was not asked."""
+
+    taken: list[str]
+    restart: list[str]
+    reason: str = ""
+    code: int = 0
+    is_running: bool = True
+
+
+def _applied(args: argparse.Namespace, file: Path) -> _Applied:
+    from gateway.diagnostics.client import NoDaemon
+
     try:
         answer = asked(args, file, action="reload")
     except Refused as error:
-        return [], [], str(error), EX_FAILED
+        return _Applied([], [], str(error), EX_FAILED)
+    except NoDaemon as error:
+        return _Applied([], [], str(error), is_running=False)
     except (ControlError, PermissionError) as error:
-        return [], [], str(error), 0
-    return answer["taken"], answer["restart"], "", 0
+        return _Applied([], [], str(error))
+    return _Applied(answer["taken"], answer["restart"])
 
 
 def _said(file: Path, one: Any) -> str:
     from gateway.file_edit import value
 
     stands = f"{one.key} = {value(one.value)}"
+    if one.before == one.value and type(one.before) is type(one.value):
+        return _("{stands} was in {file} already", stands=stands, file=file)
     if one.before is None:
         return _("{stands} is in {file} now", stands=stands, file=file)
     return _(
@@ -130,12 +146,15 @@ def _said(file: Path, one: Any) -> str:
     )  # fmt: skip
 
 
-def _outcome(taken: list[str], restart: list[str], reason: str) -> Iterator[str]:
-    if reason:
-        yield _("The daemon does not know it yet: {reason}", reason=reason)
+def _outcome(found: _Applied) -> Iterator[str]:
+    if not found.is_running:
+        yield _("No daemon runs: it applies at the next start.")
         return
-    if taken:
-        yield _("The daemon has taken over: {keys}", keys=", ".join(taken))
-    yield from restart_words(restart)
-    if not restart:
+    if found.reason:
+        yield _("The daemon does not know it yet: {reason}", reason=heard(found.reason))
+        return
+    if found.taken:
+        yield _("The daemon has taken over: {keys}", keys=", ".join(found.taken))
+    yield from restart_words(found.restart)
+    if not found.restart:
         yield _("No restart is needed.")

@@ -244,7 +244,7 @@ def _clock(status: dict[str, Any]) -> Row:
     quality = status["time_quality"]
     if quality == "unsynchronised":
         said = _("not set since power-up: readings are dated once it is (timedatectl)")
-        return Row("bad", _("Clock"), said)
+        return Row("note", _("Clock"), said)
     at = "" if status.get("now") is None else f"{moment(status['now'])}, "
     return Row("ok", _("Clock"), f"{at}{_(CLOCKS[quality])}")
 

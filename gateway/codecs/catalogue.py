@@ -235,6 +235,13 @@ class Catalogue:
             raise self._unknown(name)
         return self._files[name]
 
+    def examples(self, name: str) -> Path | None:
+        """Those of a script, beside it; None: there are none. Raises as `codec` does."""
+        file, device = self.file(name), self.codec(name).device
+        script = file.parent / device.script if device.script else file
+        beside = script.with_suffix(".jsonl")
+        return beside if beside.exists() else None
+
     def read(self, file: Path, name: str = "") -> list[Codec]:
         """The codecs of a device file or, called `name`, of a JavaScript file; raises ConfigError.
 

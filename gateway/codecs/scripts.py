@@ -23,8 +23,10 @@ def load(file: Path) -> Script:
         source = file.read_text(encoding="utf-8")
         beside = file.with_suffix(".jsonl")
         examples = beside.read_text(encoding="utf-8") if beside.exists() else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(file, "", None, f"cannot be read: {error}") from None
+    except OSError as error:
+        raise ConfigError(file, "", None, f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(file, "", None, f"is not UTF-8 text (byte {error.start})") from None
     if len(source) > LONGEST:
         allowed = f"has {len(source)} characters; a codec has at most {LONGEST}"
         raise ConfigError(file, "", None, allowed)

@@ -19,6 +19,7 @@ from typing import Annotated, Any, Final, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from gateway import files
 from gateway.errors import ConfigError
 from gateway.one_line import one_line
 
@@ -98,13 +99,10 @@ class Difference(NamedTuple):
 
 
 def read(file: Path) -> list[Vector]:
-    """All records of a file; raises ConfigError, which says where it is wrong."""
-    try:
-        if file.stat().st_size > LARGEST:
-            raise ConfigError(file, "", None, f"is larger than {LARGEST >> 20} MiB")
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(file, "", None, f"cannot be read: {error}") from None
+    """All records of a file; raises ConfigError, which says where it is wrong, PermissionError."""
+    if file.is_file() and file.stat().st_size > LARGEST:
+        raise ConfigError(file, "", None, f"is larger than {LARGEST >> 20} MiB")
+    text = files.text_of(file)
     if text.lstrip().startswith("["):
         records = _json(text, file, "")
         return [_vector(record, file, f"[{n}]") for n, record in enumerate(records, 1)]

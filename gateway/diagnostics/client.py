@@ -12,6 +12,10 @@ _TIMEOUT = 5.0
 _LONGEST = 1 << 20  # bytes of a line
 
 
+class NoDaemon(ControlError):
+    """Nobody listens there."""
+
+
 def ask(path: Path, op: str, **more: Any) -> dict[str, Any]:
     """One request, one answer; raises ControlError when there is no daemon."""
     return next(stream(path, op, _TIMEOUT, **more))
@@ -71,7 +75,7 @@ def _connect(path: Path) -> socket.socket:
         ) from None
     except OSError:
         connection.close()
-        raise ControlError(
+        raise NoDaemon(
             f"no daemon answers at {path}: it is not running, or uses another control_socket;"
             " start it with: sudo systemctl start kogge"
         ) from None

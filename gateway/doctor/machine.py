@@ -24,7 +24,7 @@ def clock(known: Known, _facts: Throttled) -> Finding:
     quality = known.status["time_quality"] if known.status else known.clock
     if quality == "unsynchronised":
         return Finding(
-            "bad",
+            "note",
             _("the clock is not set"),
             _(
                 "no time service has set it since power-up; readings are dated later,"

@@ -138,6 +138,23 @@ def test_file_of_no_vectors_is_said(tmp_path: Path, codec: Call, text: str, code
     assert codec("test", tmp_path / "v.jsonl")[0] == code
 
 
+@pytest.mark.parametrize(
+    ("name", "code", "said"),
+    [
+        ("dingtek/df702", EX_FAILED, "dingtek/df702 is a codec, and has no examples of its own"),
+        ("dingtek/df70", EX_FAILED, "no codec of that name; did you mean dingtek/df702"),
+        ("level.js", EX_FAILED, "kogge codec test FILE.jsonl --codec level.js"),
+        ("none.jsonl", EX_CONFIG, "none.jsonl; there is no such file"),
+        ("/", EX_CONFIG, "/; cannot be read: Is a directory"),
+    ],
+)
+def test_what_is_no_file_of_vectors_is_said(
+    name: str, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["codec", "test", name]) == code
+    assert said in capsys.readouterr().err
+
+
 def test_added_codec_is_listed_shown_and_removed(tmp_path: Path, codec: Call) -> None:
     examples = vectors(tmp_path, vector("28", {"distance": 0.4}), name="e.jsonl")
     source = script(tmp_path)
@@ -156,6 +173,8 @@ def test_added_codec_is_listed_shown_and_removed(tmp_path: Path, codec: Call) ->
     assert (told["script"]["examples"], told["script"]["context"]) == (1, "warm")
 
     assert codec("test", own / "level.jsonl")[0] == 0
+    code, told = codec("test", "acme/level")
+    assert (code, told["passed"]) == (0, 1)
     assert codec("bench", "acme/level")[1]["codecs"][0]["p50_us"] > 0
 
     code, told = codec("remove", "acme/level")

@@ -143,7 +143,12 @@ async def test_without_a_daemon_it_is_said_and_the_rest_is_shown(
     assert '  gateway.name = "corner"  (default "")\n' in shown
     assert "The daemon was not asked: no daemon answers at" in shown
     assert await config("set", file, "gateway.name=x") == 0
-    assert "The daemon does not know it yet: no daemon answers" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert shown.endswith(
+        'kogge.toml now, it was "corner"\nNo daemon runs: it applies at the next start.\n'
+    )
+    assert await config("set", file, "gateway.name=x") == 0
+    assert f'gateway.name = "x" was in {file} already\n' in capsys.readouterr().out
 
 
 async def test_daemon_of_another_file_is_not_taken_for_this_ones(
@@ -233,3 +238,32 @@ async def test_wrong_value_is_exit_78_and_an_object(
     assert await config("set", file, "store.window=0", "--json") == 78
     told = last(capsys)
     assert (told["ok"], told["key"], told["file"]) == (False, "store.window", str(file))
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("mqtt.in_fligth", "did you mean 'mqtt.in_flight'?"),
+        ("store.in_flight", "did you mean 'mqtt.in_flight'?"),
+        ("foo.bar", "kogge config show lists those that there are"),
+    ],
+)
+async def test_unknown_key_is_told_with_what_is_near_alone(
+    key: str, hint: str, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await config("set", file, f"{key}=1") == 78
+    assert f"{key}; there is no such key; {hint}" in capsys.readouterr().err
+
+
+def test_without_a_file_in_its_place_it_is_said_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    absent = tmp_path / "kogge.toml"
+    assert main(["config", "show", "--config", str(absent)]) == 78
+    said = capsys.readouterr().err
+    assert f"{absent}; there is no such file; start from the examples in" in said
+    assert "--config" not in said
+    monkeypatch.setattr("gateway.files.DEFAULT_FILE", absent)
+    assert main(["config", "show"]) == 78
+    said = capsys.readouterr().err
+    assert "or say --config FILE (docs/emulator.md" in said

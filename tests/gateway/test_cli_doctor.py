@@ -49,12 +49,17 @@ def test_there_is_no_screen_that_nobody_draws() -> None:
         ("broker_down", {"tcp"}),
         ("radio_unplugged", {"port", "board"}),
         ("disk_full", {"disk_space"}),
-        ("clock_unset", {"clock"}),
+        ("clock_unset", set()),
         ("codec_broken", {"codecs"}),
     ],
 )
 def test_what_is_bad_is_found_and_nothing_else(case: str, bad: set[str]) -> None:
     assert {one.check.name for one in found(case) if one.finding.level == "bad"} == bad
+
+
+def test_clock_that_is_not_set_wants_a_look_for_nothing_is_lost() -> None:
+    (clock,) = [one.finding for one in found("clock_unset") if one.check.name == "clock"]
+    assert clock.level == "note"
 
 
 def test_whatever_is_wrong_says_what_it_means_and_what_to_do() -> None:
@@ -72,7 +77,7 @@ def test_json_is_as_its_schema_says(case: str) -> None:
     assert len({one["check"] for one in told["findings"]}) == len(told["findings"])
 
 
-@pytest.mark.parametrize(("case", "code"), [("healthy", 0), ("clock_unset", 2)])
+@pytest.mark.parametrize(("case", "code"), [("healthy", 0), ("clock_unset", 1), ("disk_full", 2)])
 def test_exit_code_is_the_worst_finding(
     case: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
