@@ -38,7 +38,7 @@ class Metric(NamedTuple, Generic[F]):
         return last if last in UNITS else ""
 
 
-UNITS: Final = ("seconds", "bytes", "celsius")
+UNITS: Final = ("seconds", "bytes", "celsius", "dbm")
 
 
 def text(table: Iterable[Metric[F]], facts: F) -> str:
