@@ -163,15 +163,19 @@ class Sky:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
-    async def send(self, payload: bytes, crc: str = "ok") -> None:
+    async def send(
+        self, payload: bytes, crc: str = "ok", rssi: float = -80, snr: float = 8.0
+    ) -> None:
         """Again and again while the board itself transmits: then it is deaf."""
-        while (said := await self._send(payload, crc))["reason"] == "the board was transmitting":
+        while (said := await self._send(payload, crc, rssi, snr))[
+            "reason"
+        ] == "the board was transmitting":
             pass
         assert said["received"], said
 
-    async def _send(self, payload: bytes, crc: str) -> dict[str, Any]:
+    async def _send(self, payload: bytes, crc: str, rssi: float, snr: float) -> dict[str, Any]:
         request = {"op": "uplink", "payload": payload.hex(), "frequency": 868_100_000,
-                   "sf": 7, "bw": 125_000, "rssi": -80, "snr": 8.0, "crc": crc}  # fmt: skip
+                   "sf": 7, "bw": 125_000, "rssi": rssi, "snr": snr, "crc": crc}  # fmt: skip
         self.writer.write(json.dumps(request).encode() + b"\n")
         said: dict[str, Any]
         while (said := json.loads(await self.reader.readline()))["op"] != "uplink_done":

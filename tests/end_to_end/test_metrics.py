@@ -51,13 +51,14 @@ async def test_what_the_gateway_does_is_counted(tmp_path: Path) -> None:
     async with gateway(tmp_path, listen) as (config, sky, one):
         await sky.send(GAUGE.uplink(5, TEMPERATURE, confirmed=True))
         await sky.send(GAUGE.uplink(3, TEMPERATURE))
-        await sky.send(b"\xe0 no LoRaWAN at all")
+        await sky.send(b"\xe0 no LoRaWAN at all", rssi=-117, snr=-6.0)
         await one.until(lambda now: now["answers"] == {"OK": 1} and now["backlog"] == 0)
         found = read(await get(("127.0.0.1", port)))
         assert found.value("kogge_uplinks_total", result="readings") == 1
         assert found.value("kogge_drops_total", reason="replay") == 1
         assert found.value("kogge_transmissions_total", status="OK") == 1
         assert found.value("kogge_radio_packets_total") == 3
+        assert -119 < found.value("kogge_radio_noise_dbm") < -117
         assert found.value("kogge_radio_state", state="receiving") == 1
         assert found.value("kogge_health", state="healthy") == 1
         assert found.value("kogge_broker_connected") == 1
