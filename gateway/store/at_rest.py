@@ -4,7 +4,6 @@ Not a byte of it is changed, the write-ahead log included, and what stands in th
 daemon that starts meanwhile is refused at the lock; systemd tries again.
 """
 
-import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,7 @@ from gateway.store.bounds import Room
 from gateway.store.connection import free_disk
 from gateway.store.inspection import read_segments, structure
 from gateway.store.migrations import schema
-from gateway.store.opening import connect_to_read
+from gateway.store.opening import connect_to_read, hold_alone
 from gateway.store.quarantine import finish, quarantine
 from gateway.store.walks import Tally
 
@@ -46,7 +45,7 @@ def locked(path: Path) -> Iterator[None]:
     """No daemon opens it meanwhile."""
     lock = _open_lock(path)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        hold_alone(lock)
         yield
     except BlockingIOError:
         raise ControlError(

@@ -1,8 +1,8 @@
 """What the database of a daemon that does not run holds, in a glance of some milliseconds.
 
-The daemon's lock is taken as long as it lasts, so none starts in between; where it is held, or may
-not be taken, nothing is read. Not a byte is changed (gateway.store.opening). Its records:
-gateway.store.at_rest.
+The daemon's lock is shared as long as it lasts, so that none starts in between; where a daemon
+holds it, or it may not be taken, nothing is read. Not a byte is changed (gateway.store.opening).
+Its records: gateway.store.at_rest.
 """
 
 import fcntl
@@ -56,7 +56,7 @@ def _locked(path: Path) -> Iterator[None]:
     """The daemon's; no file is made for it."""
     path.stat()
     with Path(f"{path}.lock").open("rb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         yield
 
 

@@ -2,6 +2,8 @@
 
 - `NAME.lock` is held (flock) as long as the database is open: there is never a second connection,
   and SQLite is told so (`locking_mode=EXCLUSIVE`), so it needs no shared memory.
+- Those who only look for a moment share it, and whoever wants it alone waits for them: a `kogge
+  status` at the wrong time does not cost a start.
 """
 
 import fcntl
@@ -9,6 +11,8 @@ import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from time import monotonic, sleep
+from typing import Final
 
 from gateway.errors import StoreError
 from gateway.store import wal
@@ -27,6 +31,7 @@ PRAGMAS = (
 )
 TO_READ = ("PRAGMA locking_mode = EXCLUSIVE", "PRAGMA cell_size_check = ON")
 SCHEMA = ("SELECT 1 FROM sqlite_schema LIMIT 1",)  # it is read, and complained of, now
+LOOKED: Final = 60.0  # seconds at most; `kogge doctor` looks for some ten of them
 TORN_SCHEMA = ("PRAGMA writable_schema = ON",)  # what is wrong in it is passed over
 
 
@@ -77,7 +82,7 @@ def take_lock(path: Path) -> int:
         )
     lock = _open_lock(Path(f"{path}.lock"))
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        hold_alone(lock)
     except BlockingIOError as error:
         os.close(lock)
         raise StoreError(
@@ -85,6 +90,22 @@ def take_lock(path: Path) -> int:
             "Stop that one first (systemctl stop kogge), or ask it (kogge status)."
         ) from error
     return lock
+
+
+def hold_alone(lock: int) -> None:
+    """Raises BlockingIOError where another holds it alone."""
+    end = monotonic() + LOOKED
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            if monotonic() > end:
+                raise
+        else:
+            return
+        sleep(0.01)
 
 
 def _open_lock(file: Path) -> int:

@@ -1,6 +1,7 @@
 """The store as a file, a lock and a thread; what a kill leaves; group commit and its faults."""
 
 import asyncio
+import fcntl
 import os
 import signal
 import sqlite3
@@ -20,7 +21,7 @@ from gateway.errors import StoreError
 from gateway.lorawan.adr import Link
 from gateway.lorawan.mac_state import Mac, RxParams
 from gateway.lorawan.session import Changes, Join, KnownState, Rejoin, Session
-from gateway.store import tables
+from gateway.store import opening, tables
 from gateway.store.database import Store
 from gateway.store.tables import Segment, Write
 
@@ -160,6 +161,26 @@ async def test_second_open_is_refused_and_says_so(path: Path) -> None:
     await first.commit(one(1), nothing)
     await first.close()
     assert await stored(path) == [1]
+
+
+async def test_start_waits_for_those_who_only_look(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await (await Store.open(path)).close()
+    looking = os.open(f"{path}.lock", os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    monkeypatch.setattr(opening, "sleep", lambda _seconds: os.close(looking))
+    await (await Store.open(path)).close()
+
+
+async def test_start_does_not_wait_for_ever(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await (await Store.open(path)).close()
+    monkeypatch.setattr(opening, "LOOKED", 0.0)
+    looking = os.open(f"{path}.lock", os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    with pytest.raises(StoreError, match="is in use"):
+        await Store.open(path)
+    os.close(looking)
 
 
 async def test_missing_directory_is_named(tmp_path: Path) -> None:

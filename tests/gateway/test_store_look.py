@@ -1,6 +1,7 @@
 """A glance at a database at rest: what it holds, why not, and that not a byte of it changes."""
 
 import asyncio
+import fcntl
 import os
 import sqlite3
 from contextlib import closing
@@ -65,6 +66,14 @@ def test_database_that_is_open_is_left_alone(tmp_path: Path) -> None:
     finally:
         os.close(lock)
     assert why.value.kind == "in_use"
+
+
+def test_others_may_look_at_the_same_time(tmp_path: Path) -> None:
+    path = tmp_path / "kogge.db"
+    asyncio.run(filled(path))
+    with Path(f"{path}.lock").open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        assert look(path).damage is None
 
 
 def test_damage_is_told(tmp_path: Path) -> None:
