@@ -1,7 +1,8 @@
 """An `Uplinks` with everything around it in memory: network, buffer, air, onlookers."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -120,3 +121,11 @@ async def idle() -> None:
 
 def data(f_cnt: int, payload: bytes = LEVEL_PAYLOAD, f_port: int | None = 3, **more: Any) -> bytes:
     return AIR.uplink(f_cnt, payload, f_port, **more)
+
+
+@asynccontextmanager
+async def listening(device: Device = GAUGE) -> AsyncIterator[Bench]:
+    async with asyncio.TaskGroup() as tasks:
+        one = Bench(tasks, device)
+        yield one
+        one.buffer.disk.set()  # a test that failed may have left it away

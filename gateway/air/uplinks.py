@@ -17,21 +17,19 @@ from drivers.concentrator import RxPacket
 from gateway.air.decoding import NO_CODEC
 from gateway.air.downlinks import lorawan_moment
 from gateway.air.join_refusals import JoinRefusals
+from gateway.air.readings import activation_detail, events_of, reading_of, shown
 from gateway.air.rhythm import Rhythm
 from gateway.clock import Clock
 from gateway.codecs.catalogue import Codec
 from gateway.devices.facts import DeviceFacts
 from gateway.diagnostics import telling
 from gateway.diagnostics.watch import Watch
-from gateway.lorawan.device import Device
 from gateway.lorawan.downlink import Answer
-from gateway.lorawan.mac_uplink import DevStatusAns
 from gateway.lorawan.network import Network
 from gateway.lorawan.order import Result
 from gateway.lorawan.outcome import Drop, Joined, Uplink
 from gateway.lorawan.session import Changes, Session
-from gateway.lorawan.uplink import MAX_RESETS
-from gateway.records import Event, Moment, Radio, Reading, Record, Value
+from gateway.records import Event, Moment, Reading, Record
 
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
 Send: TypeAlias = Callable[[Answer, RxPacket], Awaitable[None]]
@@ -39,12 +37,6 @@ Results: TypeAlias = Callable[[Iterable[Result], Moment], list[Event]]
 Show: TypeAlias = Callable[[RxPacket, Moment, Drop | Uplink | Joined], None]
 
 ANSWER_SECONDS = 20.0  # RX1 opens 15 s after an uplink at the latest, RX2 a second later
-MANY_RESETS = 128
-WITHOUT_RESETS = (
-    "without one left it is refused. It restarts often, or somebody replays its old frames: give it"
-    " another dev_addr, in the device and in devices.toml"
-)
-BATTERY_LEVEL = "battery_level"
 
 
 def _nobody_looks(*_: object) -> None:
@@ -171,12 +163,13 @@ class Uplinks:
             self.counts["repeated"] += 1
             return []
         self.facts.uplink(uplink.device.dev_eui, uplink.f_cnt, packet, moment.monotonic_s)
-        others = _events(uplink, moment)
+        others = events_of(uplink, moment)
         if not uplink.f_port:
             self.counts["without_payload"] += 1
             return others
         self.counts["readings"] += 1
-        reading = self._reading(uplink, packet, moment)
+        codec = uplink.device.codec
+        reading = reading_of(uplink, self._codecs[codec] if codec else None, packet, moment)
         if not reading.undecoded:
             self.show(reading)
         return [reading, *others]
@@ -188,7 +181,7 @@ class Uplinks:
             self.facts.not_decoded(device, reading.error, at)
             telling.not_decoded(reading)
         if self._watch.watched:
-            self._watch.tell("reading", **_shown(reading))
+            self._watch.tell("reading", **shown(reading))
 
     def _begin(self, records: Iterable[Record]) -> None:
         """They are in the buffer: what is undecoded is worked on beside it."""
@@ -196,36 +189,11 @@ class Uplinks:
             if isinstance(record, Reading) and record.undecoded:
                 self._decoding.begin(record)
 
-    def _reading(self, uplink: Uplink, packet: RxPacket, moment: Moment) -> Reading:
-        device = uplink.device
-        codec = self._codecs[device.codec] if device.codec else None
-        decoded, undecoded = None, codec is not None and codec.script is not None
-        if codec is not None and not undecoded:
-            decoded = codec.decode(uplink.f_port, uplink.frm_payload, device.depth)
-        error = NO_CODEC if codec is None else None if decoded is None else decoded.error
-        return Reading(
-            id=uplink.reading_id,
-            device=f"{device.dev_eui:016x}",
-            session=uplink.session_hex,
-            name=device.name,
-            moment=moment,
-            f_port=uplink.f_port,
-            f_cnt=uplink.f_cnt,
-            confirmed=uplink.confirmed,
-            measurements=_level(uplink.status) | (decoded.measurements if decoded else {}),
-            units=_level_unit(uplink.status) | (decoded.units if decoded else {}),
-            radio=_radio(packet),
-            payload=uplink.frm_payload.hex() if error or undecoded else None,
-            error=error,
-            flags=(decoded.flags or None) if decoded else None,
-            undecoded=undecoded,
-        )
-
     def _joined(self, joined: Joined, packet: RxPacket, moment: Moment) -> None:
         self.counts["joins"] += 1
         self.facts.joined(joined.device.dev_eui, moment.monotonic_s)
         spent = self._network.dev_nonces(joined.device.dev_eui)
-        detail = _activation(joined.device, joined.session) | {"dev_nonces": spent}
+        detail = activation_detail(joined.device, joined.session) | {"dev_nonces": spent}
         self._watch.tell("join", **detail)
         telling.joined(f"{joined.device.dev_eui:016x}")
         event = Event("join", moment, detail)
@@ -260,82 +228,3 @@ class Uplinks:
                     lambda one: isinstance(one, Reading) and one.id == reading_id
                 )
         return False
-
-
-def _level(status: DevStatusAns | None) -> dict[str, Value]:
-    """A DevStatusAns as a measurement, where it says a charge."""
-    percent = None if status is None else status.battery_percent
-    return {} if percent is None else {BATTERY_LEVEL: round(percent, 1)}
-
-
-def _level_unit(status: DevStatusAns | None) -> dict[str, str]:
-    return {BATTERY_LEVEL: "%EL"} if _level(status) else {}
-
-
-def _events(uplink: Uplink, moment: Moment) -> list[Record]:
-    """What an uplink says beside its payload: its battery; or that its counter begins anew."""
-    found: list[Record] = []
-    if uplink.begun_anew:
-        found.append(Event("join", moment, _begun_anew(uplink)))
-    if uplink.status is not None:
-        found.append(_battery(uplink.device, uplink.status, moment))
-    return found
-
-
-def _activation(device: Device, session: Session) -> dict[str, Value | None]:
-    return {
-        "device": f"{device.dev_eui:016x}",
-        "name": device.name,
-        "dev_addr": f"{session.dev_addr:08x}",
-        "session": session.id.hex(),
-    }
-
-
-def _begun_anew(uplink: Uplink) -> dict[str, Value | None]:
-    resets = uplink.session.id[4]
-    said = _activation(uplink.device, uplink.session) | {"f_cnt_reset": True, "resets": resets}
-    if resets < MANY_RESETS:
-        return said
-    return said | {"reason": f"{resets} of {MAX_RESETS} resets are spent; {WITHOUT_RESETS}"}
-
-
-def _battery(device: Device, status: DevStatusAns, moment: Moment) -> Event:
-    """`margin` in dB: the SNR with which the device hears us."""
-    return Event(
-        "battery",
-        moment,
-        {
-            "device": f"{device.dev_eui:016x}",
-            "name": device.name,
-            BATTERY_LEVEL: _level(status).get(BATTERY_LEVEL),
-            "external_power": status.external_power,
-            "margin": status.margin,
-        },
-    )
-
-
-def _radio(packet: RxPacket) -> Radio:
-    return Radio(
-        rssi=round(packet.rssi, 1),
-        snr=packet.snr,
-        sf=packet.sf,
-        bw=packet.bandwidth,
-        frequency=packet.frequency,
-    )
-
-
-def _shown(reading: Reading) -> dict[str, Any]:
-    """A reading as an onlooker sees it."""
-    moment: Moment = reading.moment
-    return {
-        "id": reading.id,
-        "device": reading.device,
-        "name": reading.name,
-        "at": moment.at,
-        "f_cnt": reading.f_cnt,
-        "measurements": reading.measurements,
-        "units": reading.units,
-        "flags": reading.flags,
-        "error": reading.error,
-        "radio": {"rssi": reading.radio.rssi, "snr": reading.radio.snr, "sf": reading.radio.sf},
-    }

@@ -10,7 +10,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
 from drivers.concentrator import RxPacket
-from gateway.air import uplinks
+from gateway.air import readings, uplinks
+from gateway.codecs.catalogue import Codec
 from gateway.errors import StoreError
 from gateway.lorawan import session
 from gateway.lorawan.downlink import Answer
@@ -82,13 +83,13 @@ def _f_cnt_down_not_reserved() -> None:
 
 
 def _ids_of_the_run() -> None:
-    read = uplinks.Uplinks._reading
+    read = readings.reading_of
 
-    def named(self: uplinks.Uplinks, uplink: Uplink, packet: RxPacket, moment: Moment) -> Reading:
-        reading = read(self, uplink, packet, moment)
+    def named(uplink: Uplink, codec: Codec | None, packet: RxPacket, moment: Moment) -> Reading:
+        reading = read(uplink, codec, packet, moment)
         return structs.replace(reading, id=f"{reading.id[:-8]}{os.getpid():08x}")
 
-    uplinks.Uplinks._reading = named  # type: ignore[method-assign]
+    uplinks.reading_of = named  # type: ignore[attr-defined]  # where it is used
 
 
 def _gaps_not_told() -> None:

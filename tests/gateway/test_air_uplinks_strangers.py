@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lorawan_device import Air, join_request
 from lorawan_network import APP_KEY, DEV_EUI, JOIN_EUI, copy_of, packet
-from uplinks_bench import GAUGE, Bench, data
+from uplinks_bench import GAUGE, Bench, data, listening
 
 from drivers.concentrator import Crc, RxPacket
 from gateway.diagnostics.watch import Onlooker
@@ -19,10 +19,8 @@ from gateway.diagnostics.watch import Onlooker
 
 @pytest.fixture
 async def bench() -> AsyncIterator[Bench]:
-    async with asyncio.TaskGroup() as tasks:
-        one = Bench(tasks, GAUGE)
+    async with listening() as one:
         yield one
-        one.buffer.disk.set()  # a test that failed may have left it away
 
 
 def spoiled(frame: bytes) -> bytes:
