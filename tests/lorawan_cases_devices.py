@@ -170,7 +170,7 @@ DEVICE_CASES = (
             ),
             Demand(
                 "They stand in an event and in the reading",
-                f"{UPLINKS}::test_battery_stands_in_an_event_and_in_the_reading",
+                "gateway/test_air_readings.py::test_battery_stands_in_an_event_and_in_the_reading",
             ),
         ),
     ),
