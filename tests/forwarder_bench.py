@@ -12,10 +12,10 @@ from patience import HUNG
 
 from gateway.config import Mqtt
 from gateway.northbound.client import Received
-from gateway.northbound.commands import Reply
 from gateway.northbound.formats.json import RadioState
 from gateway.northbound.forwarder import Forwarder
 from gateway.northbound.needs import Commands
+from gateway.northbound.replies import Reply
 from gateway.records import Event, Reading, Record
 from gateway.store.buffer import Batch
 

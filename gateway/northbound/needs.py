@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeAlias
 
 from gateway.northbound.client import Received
-from gateway.northbound.commands import Reply
+from gateway.northbound.replies import Reply
 from gateway.records import Event, Record
 from gateway.store.buffer import Batch
 

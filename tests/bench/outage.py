@@ -22,10 +22,10 @@ from msgspec.structs import replace
 
 from gateway.config import Mqtt
 from gateway.northbound.client import Received
-from gateway.northbound.commands import Reply
 from gateway.northbound.formats.json import RadioState
 from gateway.northbound.forwarder import Forwarder
 from gateway.northbound.messages import Messages
+from gateway.northbound.replies import Reply
 from gateway.records import Event, Moment, Reading
 from gateway.store.buffer import Batch, Buffer
 from gateway.store.database import Store

@@ -278,7 +278,7 @@ class NoReplays:
 
 
 def city_command(data: bytes) -> None:
-    """gateway/northbound/commands.py: the first byte chooses the verb."""
+    """gateway/northbound/command_forms.py: the first byte chooses the verb."""
     happened: list[object] = []
 
     async def order(one: object) -> None:

@@ -97,9 +97,9 @@ PARSERS: dict[str, tuple[str, str]] = {
         "packet_off_the_air",
         "gateway/test_air_uplinks_strangers.py::test_strangers_bytes_never_raise",
     ),
-    "gateway/northbound/commands.py": (
+    "gateway/northbound/command_forms.py": (
         "city_command",
-        "gateway/test_northbound_commands.py::test_no_bytes_raise",
+        "gateway/test_northbound_command_forms.py::test_no_bytes_raise",
     ),
     "gateway/diagnostics/control.py": (
         "control_line",

@@ -16,7 +16,7 @@ from patience import HUNG
 
 from gateway.demo import proxy
 from gateway.northbound.client import Received
-from gateway.northbound.commands import Reply
+from gateway.northbound.replies import Reply
 from gateway.records import Event
 
 pytestmark = pytest.mark.usefixtures("short_goodbyes")
