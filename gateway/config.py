@@ -23,6 +23,7 @@ from gateway.files import (
 )
 from gateway.lorawan.join_control import USUAL_JOINS_PER_MINUTE
 from gateway.metrics import listen
+from gateway.shapes import plainly
 
 Text = TypeVar("Text", bound=msgspec.Struct)
 
@@ -190,7 +191,9 @@ def _explained(message: str, data: Any, shape: type[msgspec.Struct], file: Path)
     key = "".join(f"[{int(k) + 1}]" if k.isdigit() else f".{k}" for k in keys).lstrip(".")
     unknown = re.search(r"unknown field `(.+)`", text)
     if unknown is None:
-        return ConfigError(file, key, None if isinstance(value, dict) else value, text)
+        possible = _possible(shape, keys) if text.startswith("Invalid enum value") else []
+        allowed = f"possible are {', '.join(possible)}" if possible else plainly(text)
+        return ConfigError(file, key, None if isinstance(value, dict) else value, allowed)
     name = unknown.group(1)
     known = _fields_at(shape, keys)
     import difflib  # for mistakes alone: memory
@@ -202,6 +205,16 @@ def _explained(message: str, data: Any, shape: type[msgspec.Struct], file: Path)
 
 def _fields_at(shape: type[msgspec.Struct], keys: list[str]) -> list[str]:
     """The key names allowed in the table that `keys` lead to."""
+    return [field.encode_name for field in _type_at(shape, keys).fields]
+
+
+def _possible(shape: type[msgspec.Struct], keys: list[str]) -> list[str]:
+    """The words allowed where `keys` lead to."""
+    found = _type_at(shape, keys)
+    return list(map(str, found.values)) if isinstance(found, msgspec.inspect.LiteralType) else []
+
+
+def _type_at(shape: type[msgspec.Struct], keys: list[str]) -> Any:
     at: Any = msgspec.inspect.type_info(shape)
     for key in keys:
         if isinstance(at, msgspec.inspect.ListType):
@@ -210,7 +223,7 @@ def _fields_at(shape: type[msgspec.Struct], keys: list[str]) -> list[str]:
             at = next(f.type for f in at.fields if f.encode_name == key)
         if isinstance(at, msgspec.inspect.UnionType):  # a table that may be left out
             at = next(t for t in at.types if not isinstance(t, msgspec.inspect.NoneType))
-    return [field.encode_name for field in at.fields]
+    return at
 
 
 def _make_paths_absolute(config: Config, base: Path) -> None:

@@ -41,7 +41,7 @@ def read_toml(file: Path) -> dict[str, Any]:
     try:
         return toml_of(text_of(file))
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(file, "", None, f"is not valid TOML: {error}") from None
+        raise ConfigError(file, "", None, f"is not valid TOML ({error})") from None
 
 
 def text_of(file: Path) -> str:

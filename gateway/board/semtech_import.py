@@ -99,7 +99,7 @@ def _json(file: Path) -> Any:
     except RecursionError:
         raise ConfigError(file, "", None, "is nested too deeply") from None
     except ValueError as error:
-        raise ConfigError(file, "", None, f"is not JSON with comments: {error}") from None
+        raise ConfigError(file, "", None, f"is not JSON with comments ({error})") from None
 
 
 def _without_comment(found: re.Match[str]) -> str:

@@ -34,7 +34,7 @@ def load(file: Path) -> Script:
         records = _decoder.decode_lines(examples)
         found = tuple(Example(one.f_port, bytes.fromhex(one.bytes)) for one in records)
     except (msgspec.DecodeError, ValueError) as error:
-        raise ConfigError(beside, "", None, f"is no list of vectors: {error}") from None
+        raise ConfigError(beside, "", None, f"is no list of vectors ({error})") from None
     return Script(source, found)
 
 

@@ -22,6 +22,7 @@ from msgspec import Meta
 from gateway import files
 from gateway.errors import ConfigError
 from gateway.one_line import one_line
+from gateway.shapes import plainly
 
 LARGEST: Final = 64 << 20  # bytes of a file
 MOST_BYTES: Final = 1024  # of a payload; LoRaWAN has at most 242
@@ -167,7 +168,7 @@ def _json(text: str, file: Path, place: str) -> Any:
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise ConfigError(file, place, None, f"is no JSON: {error}") from None
+        raise ConfigError(file, place, None, f"is no JSON ({error})") from None
 
 
 def _vector(record: Any, file: Path, place: str) -> Vector:
@@ -176,7 +177,7 @@ def _vector(record: Any, file: Path, place: str) -> Vector:
         found = msgspec.convert(record, Vector)
         size = len(found.payload)
     except (msgspec.ValidationError, ValueError) as error:
-        raise ConfigError(file, place, None, f"is no vector: {error}") from None
+        raise ConfigError(file, place, None, f"is no vector: {plainly(error)}") from None
     if size > MOST_BYTES:
         raise ConfigError(file, place, None, f"has {size} bytes: more than {MOST_BYTES}")
     return found

@@ -73,7 +73,7 @@ def _rows(file: Path, *, strict: bool) -> Iterator[dict[str, str]]:
             csv.reader(io.StringIO(text := _text(file), newline=""), delimiter=_part(text))
         )
     except csv.Error as error:
-        raise ConfigError(file, "", None, f"is no table (CSV): {error}") from None
+        raise ConfigError(file, "", None, f"is no table (CSV) ({error})") from None
     filled = [line for line in lines if any(cell.strip() for cell in line)]
     if not filled:
         raise ConfigError(file, "", None, "is empty: its first line has the names of the columns")

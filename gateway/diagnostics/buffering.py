@@ -28,6 +28,7 @@ from gateway.clock import Clock
 from gateway.errors import DiskFault
 from gateway.northbound.formats.json import alone
 from gateway.records import Event, Moment, Record
+from gateway.shapes import plainly
 from gateway.store.bounds import Bounds
 from gateway.store.buffer import Buffer
 from gateway.store.database import Store
@@ -91,7 +92,7 @@ async def answer(
     try:
         wanted = asked(request)
     except msgspec.ValidationError as error:
-        yield {"error": f"not understood: {error}"}
+        yield {"error": f"not understood: {plainly(error)}"}
         return
     # with sqlite-utils: it takes its time, and nobody waits for it meanwhile
     await asyncio.to_thread(import_module, "gateway.store.inspection")

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.errors import GatewayError
+from gateway.shapes import plainly
 from gateway.store import copying
 from gateway.store.database import Store
 
@@ -26,7 +27,7 @@ async def answer(store: Store, eui: str, request: dict[str, Any]) -> dict[str, A
     try:
         after = msgspec.convert(request, Request).after
     except msgspec.ValidationError as error:
-        return {"error": f"not understood: {error}"}
+        return {"error": f"not understood: {plainly(error)}"}
     try:
         if after is None:
             return await _state(store, eui)

@@ -26,6 +26,7 @@ from gateway.lorawan.mac_state import Mac
 from gateway.lorawan.mac_uplink import DevStatusAns
 from gateway.lorawan.network import Network
 from gateway.northbound.names import PLAIN, Names
+from gateway.shapes import plainly
 
 Line = dict[str, Any]
 
@@ -64,7 +65,7 @@ class Devices:
         try:
             asked = msgspec.convert(request, Request)
         except msgspec.ValidationError as error:
-            yield {"error": f"not understood: {error}"}
+            yield {"error": f"not understood: {plainly(error)}"}
             return
         if asked.action == "reload":
             try:

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from gateway.northbound.forwarder import Forwarder
 from gateway.northbound.pause import LONGEST_SECONDS, USUAL_SECONDS
+from gateway.shapes import plainly
 
 
 class Request(msgspec.Struct):
@@ -23,7 +24,7 @@ def answer(forwarder: Forwarder | None, request: dict[str, Any], backlog: int) -
     try:
         asked = msgspec.convert(request, Request)
     except msgspec.ValidationError as error:
-        return {"error": f"not understood: {error}"}
+        return {"error": f"not understood: {plainly(error)}"}
     if forwarder is None:
         return {"error": "nothing is forwarded yet: the gateway's EUI is not known"}
     told: dict[str, Any] = {}

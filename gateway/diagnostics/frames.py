@@ -28,6 +28,7 @@ from gateway.lorawan.downlink import Answer
 from gateway.lorawan.mac_uplink import parse_uplink
 from gateway.lorawan.outcome import Drop, Joined, Uplink
 from gateway.records import Moment
+from gateway.shapes import plainly
 
 FRAMES: Final = 2000
 BYTES: Final = 256 * 1024  # of payloads
@@ -119,7 +120,7 @@ class Frames:
         try:
             asked = msgspec.convert(request, Request)
         except msgspec.ValidationError as error:
-            return {"error": f"not understood: {error}"}
+            return {"error": f"not understood: {plainly(error)}"}
         if self._last <= asked.after and asked.wait:
             self._news.clear()
             with suppress(TimeoutError):

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.lorawan.join_control import JoinControl
+from gateway.shapes import plainly
 
 LONGEST = 24 * 60  # minutes
 
@@ -27,7 +28,7 @@ def answer(control: JoinControl, request: dict[str, Any], now: float) -> dict[st
     try:
         asked = msgspec.convert(request, Request)
     except msgspec.ValidationError as error:
-        return {"error": f"not understood: {error}"}
+        return {"error": f"not understood: {plainly(error)}"}
     if asked.minutes is not None:
         if asked.open is False:
             return {"error": "minutes are for opening"}

@@ -61,7 +61,7 @@ class Folder:
         try:
             return toml_of(self.text(*parts))
         except tomllib.TOMLDecodeError as error:
-            raise Unusable(f"{'/'.join(parts)} is no TOML: {error}") from None
+            raise Unusable(f"{'/'.join(parts)} is no TOML ({error})") from None
 
     def yaml(self, *parts: str) -> Any:
         from gateway.codecs.profiles import yaml_core  # the only user of PyYAML
@@ -69,13 +69,13 @@ class Folder:
         try:
             return yaml_core.load(self.text(*parts))
         except ValueError as error:
-            raise Unusable(f"{'/'.join(parts)} is no YAML: {error}") from None
+            raise Unusable(f"{'/'.join(parts)} is no YAML ({error})") from None
 
     def json(self, *parts: str) -> Any:
         try:
             return lenient_json.load(self.text(*parts))
         except ValueError as error:
-            raise Unusable(f"{'/'.join(parts)} is no JSON: {error}") from None
+            raise Unusable(f"{'/'.join(parts)} is no JSON ({error})") from None
 
 
 def table(value: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import msgspec
 from gateway.board.radio_plan_text import quoted
 from gateway.codecs.profiles.folder import Unusable, entries, table
 from gateway.codecs.vectors import MOST_BYTES, Vector
+from gateway.shapes import plainly
 
 VERSIONS: Final = {"1.0": "1.0.0", "1.1": "1.1.0"}
 KNOWN: Final = ("1.0.0", "1.0.1", "1.0.2", "1.0.3", "1.0.4", "1.1.0")
@@ -81,7 +82,7 @@ def example(number: int, name: str, said: Any, expected: str) -> Vector:
         if len(made.payload) <= MOST_BYTES:
             return made
     except (msgspec.ValidationError, ValueError) as error:
-        raise Unusable(f"example {number + 1}: {error}") from None
+        raise Unusable(f"example {number + 1}: {plainly(error)}") from None
     raise Unusable(f"example {number + 1} has more than {MOST_BYTES} bytes")
 
 
