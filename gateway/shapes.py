@@ -12,25 +12,25 @@ _BOUNDS: Final = {">=": "at least", "<=": "at most", ">": "more than", "<": "les
 _SAID: Final[tuple[tuple[str, Callable[[re.Match[str]], str]], ...]] = (
     (
         r"Expected `([^`]+)`, got `([^`]+)`",
-        lambda said: f"{_kind(said[1])} is needed, this is {_kind(said[2])}",
+        lambda said: f"give {_kind(said[1])}: this is {_kind(said[2])}",
     ),
     (
         r"Expected `([^`]+)` ([<>]=?) (\S+)",
-        lambda said: f"{_kind(said[1])} is needed, {_BOUNDS[said[2]]} {said[3]}",
+        lambda said: f"give {_kind(said[1])}, {_BOUNDS[said[2]]} {said[3]}",
     ),
     (
         r"Expected `(?:str|array|bytes)` of length ([<>]=?) (\d+)",
         lambda said: f"its length is to be {_BOUNDS[said[1]]} {said[2]}",
     ),
-    (r"Object missing required field `([^`]+)`", lambda said: f"{said[1]} is missing"),
-    (r"Object contains unknown field `([^`]+)`", lambda said: f"there is no {said[1]} here"),
+    (r"Object missing required field `([^`]+)`", lambda said: f"it lacks {said[1]}"),
+    (r"Object contains unknown field `([^`]+)`", lambda said: f"not known here: {said[1]}"),
     (
         r"Expected `str` matching regex",
         lambda _said: "it does not have the form that is needed",
     ),
     (
         r"Invalid enum value (.+?)(?: - at .*)?$",
-        lambda said: f"{said[1]} is not one of the possible words",
+        lambda said: f"none of the possible words: {said[1]}",
     ),
 )
 

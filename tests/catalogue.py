@@ -86,8 +86,80 @@ COMPOSED = {
     ("", " answered what is not MQTT: ", ""), ("is it an MQTT port?",),
     ("is it an MQTT port, and does it want mqtts://?",),
     ("[Errno ", "] ", ""), ("[Errno ", "] ", ": ", ""),
+    ("unverified firmware",), ("", " (0x", "); ", ""), ("", ": line ", "; ", ""),
+    ("give ", " (OTAA), or ", " (ABP), not both"),
+    ("best SNR of ", " uplink", " ", " dB, ", " dB needed, ", " dB kept in hand: ", "; ", " lost: ",
+     ""),
+    ("best SNR of ", " uplink", " ", " dB, ", " dB needed, ", " dB kept in hand: ", "; ", " lost: ",
+     " (power up and NbTrans wait for ", ")"),
+    ("", "; it asks whether it is heard (ADRACKReq): told once more"),
+    ("", " of a replay is passed over, the others go on: ",
+     ". It stays in the archive; the replay's answer counts it"),
+    *(("give ", f", {bound} ", " (", ")")
+      for bound in ("at least", "at most", "more than", "less than")),
+    *((f"its length is to be {bound} ", " (", ")") for bound in ("at least", "at most")),
+    ("give ", ": this is ", " (", ")"), ("it lacks ", " (", ")"), ("not known here: ", " (", ")"),
+    ("it does not have the form that is needed (", ")"),
+    ("none of the possible words: ", " (", ")"), ("", " refuses the connection: ", ""),
+    ("", " refuses ", " (", "): check mqtt.username and the password ",
+     ", then the broker's access list"),
 }  # fmt: skip
-"""Put together of parts, in gateway/northbound/broker.py, codecs/javascript.py and by Python."""
+"""Put together of parts, in gateway/northbound, codecs/javascript.py, lorawan/adr.py, shapes.py and
+by Python.
+"""
+TELLING = (
+    "drivers/link.py", "drivers/semtech_udp/address.py", "drivers/semtech_udp/port.py",
+    "drivers/strangers.py", "drivers/sx1302/health.py", "gateway/air/downlinks.py",
+    "gateway/air/rhythm.py", "gateway/air/uplinks.py", "gateway/board/semtech_import.py",
+    "gateway/codecs/catalogue.py", "gateway/codecs/javascript.py", "gateway/codecs/process.py",
+    "gateway/codecs/sandbox.py", "gateway/codecs/scripts.py", "gateway/config.py",
+    "gateway/devices/devices_toml.py", "gateway/devices/locked_sessions.py",
+    "gateway/devices/qr.py", "gateway/lorawan/adr.py", "gateway/lorawan/join.py",
+    "gateway/lorawan/join_control.py", "gateway/lorawan/order.py", "gateway/lorawan/queue.py",
+    "gateway/lorawan/region.py", "gateway/lorawan/rejoin.py", "gateway/lorawan/requests.py",
+    "gateway/lorawan/uplink.py", "gateway/metrics/listen.py", "gateway/northbound/broker.py",
+    "gateway/northbound/connection.py", "gateway/northbound/forwarder.py",
+    "gateway/northbound/reasons.py", "gateway/northbound/refusals.py", "gateway/northbound/tls.py",
+    "gateway/settings.py",
+)  # fmt: skip
+"""Whose sentences reach a screen without being raised: as a reason, a warning, a setting's."""
+PARTS = {
+    ("No such file",),
+    (", or this port is not a concentrator",),
+    (
+        "# From ",
+        " by kogge config import-semtech.\n\n",
+    ),
+    ("InternalError: out of memory",),
+    ("RangeError: Maximum call stack size exceeded",),
+    (" - at `$",),
+    ("unknown field `(.+)`",),
+    (", not both",),
+    ("best SNR of ", " uplink", " ", " dB"),
+    ("", " dB needed, ", " dB kept in hand"),
+    ("; it asks whether it is heard (ADRACKReq): told once more",),
+    (" (power up and NbTrans wait for ", ")"),
+    ("MIC wrong: NwkKey differs between the device and devices.toml",),
+    ("", " (", "): check mqtt.username and the password ", ", then the broker's access list"),
+    ("the connection: ", ""),
+    (" (it names ", ")"),
+    ("is it an MQTT port",),
+    (", and does it want mqtts://?",),
+    ("Invalid enum value",),
+    ("Inappropriate ioctl",),
+    ("exclusively lock",),
+    (" and the ",),
+    ("Normal disconnection",),
+    (
+        "import sys; sys.path.append(sys.argv[1]); from gateway.codecs.sandbox import main;"
+        " main(sys.argv[2], int(sys.argv[3]))",
+    ),
+    ("an event (", ")"),
+    ("", " of a replay is passed over, the others go on: ", ""),
+    ("", ". It stays in the archive; the replay's answer counts it"),
+    ("sudo chgrp kogge ", " && sudo chmod 640 ", ""),
+}
+"""What is known as part of another sentence, is compared, or is a command."""
 SYSTEM = {(os.strerror(code),) for code in errno.errorcode}
 
 
@@ -130,6 +202,24 @@ def raised() -> dict[Skeleton, Path]:
             if len(" ".join(one).split()) > 2:
                 found[one] = path
     return found
+
+
+def told() -> dict[Skeleton, str]:
+    """What reaches a screen from TELLING."""
+    found: dict[Skeleton, str] = {}
+    for path, node in others("gateway", "drivers"):
+        name = path.relative_to(HOUSE).as_posix()
+        if name in TELLING and not _is_logged(node):
+            for one in map(skeleton, _loose(node)):
+                if TWO_WORDS.search("…".join(one)):
+                    found[one] = name
+    return found
+
+
+def _is_logged(node: ast.AST) -> bool:
+    """Or is a program's: code, a pattern."""
+    names = ("info", "warning", "error", "log", "debug", "execute", "launch")
+    return isinstance(node, ast.Call) and getattr(node.func, "attr", "") in names
 
 
 def _sentences_of(node: ast.AST, names: set[str]) -> Iterator[Skeleton]:

@@ -176,7 +176,8 @@ def tls(known: Known, facts: Line) -> Finding:
     if facts.tls_problem:
         means = _("the broker is not the one that mqtt.ca_file vouches for, or a clock is wrong")
         do = _("mqtt.ca_file, the name in mqtt.url, and this gateway's clock")
-        return Finding("bad", heard(facts.tls_problem), means, do)
+        what = _("the broker's certificate is not accepted ({why})", why=heard(facts.tls_problem))
+        return Finding("bad", what, means, do)
     assert facts.expires is not None
     do = _("ask who runs the broker to renew it")
     return certificates.validity(known, certificates.BROKERS, facts.expires, do)

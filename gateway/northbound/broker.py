@@ -185,8 +185,13 @@ class Broker:
             return Unreachable(f"{self.url} {error}: {hint}", error.kind, soon=not error.silent)
         cause = error.__context__  # aiomqtt tells its text only
         kind = "tls" if isinstance(cause, ssl.SSLError) else "unreachable"
-        hint = _certificate_hint(cause)
-        return Unreachable(f"{self.url} cannot be reached: {error}{hint}", kind)
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return Unreachable(
+                f"{self.url} shows a certificate that is not accepted ({error}): check"
+                " mqtt.ca_file, the name in mqtt.url and this gateway's clock",
+                kind,
+            )
+        return Unreachable(f"{self.url} cannot be reached: {error}", kind)
 
     def _refused(self, error: MqttConnectError, reference: str) -> Unreachable:
         code, mqtt = _code(error), self._mqtt
@@ -221,9 +226,3 @@ def _says_older(error: MqttError) -> bool:
 
 def _code(error: MqttConnectError) -> int:
     return error.rc.value if isinstance(error.rc, ReasonCode) else -1
-
-
-def _certificate_hint(cause: BaseException | None) -> str:
-    if not isinstance(cause, ssl.SSLCertVerificationError):
-        return ""
-    return "; check mqtt.ca_file, the name in mqtt.url and this gateway's clock"

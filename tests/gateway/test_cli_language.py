@@ -8,7 +8,7 @@ import catalogue
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kogge import kogge
+from kogge import HOUSE, kogge
 
 from gateway.cli import language
 from gateway.cli.heard import heard, parsed
@@ -63,6 +63,16 @@ def test_every_sentence_of_an_error_has_a_german_one() -> None:
     raised = catalogue.raised()
     assert len(raised) > 200
     assert {one: path for one, path in raised.items() if one not in known} == {}
+
+
+def test_every_reason_and_warning_has_a_german_one() -> None:
+    """Of the modules that tell without raising: drops, ADR, the broker, the radio's health."""
+    known, told = set(heard_skeletons()) | catalogue.PARTS, catalogue.told()
+    assert len(told) > 100
+    assert {one: path for one, path in told.items() if one not in known} == {}
+    assert {
+        one.partition("/")[2] for one in catalogue.TELLING if not (HOUSE / one).exists()
+    } == set()
 
 
 def test_no_sentence_of_others_is_stale() -> None:
@@ -174,6 +184,18 @@ def test_size_is_told_as_a_person_says_it(count: float, said: str) -> None:
          "der Dienst lehnt ab: Minuten sind zum Öffnen da"),
         ("argument --sf: invalid choice: 3 (choose from 5, 6)",
          "--sf: 3 gibt es hier nicht (möglich: 5, 6)"),
+        ("x.toml: store.window is 0; give a number, at least 0.1 (Expected `float` >= 0.1)",
+         "x.toml: store.window ist 0; hier gehört eine Zahl hin, mindestens 0,1 (Expected `float`"
+         " >= 0.1)"),
+        ("best SNR of 5 uplinks 8.0 dB, -7.5 dB needed, 10.0 dB kept in hand: 5.5 dB short; 12%"
+         " lost: stays (power up and NbTrans wait for 20)",
+         "bestes SNR von 5 Uplinks 8,0 dB, nötig -7,5 dB, Reserve 10,0 dB: 5,5 dB zu wenig; 12%"
+         " verloren: bleibt (mehr Leistung und NbTrans erst nach 20)"),
+        ("mqtts://a:8883 refuses the connection: Banned (0x8a); the broker has banned this gateway:"
+         " lift the ban there",
+         "mqtts://a:8883 lehnt die Verbindung ab: Banned (0x8a); der Broker hat dieses Gateway"
+         " gesperrt: die Sperre dort aufheben"),
+        ("data.x: expected nothing, got 1", "data.x: erwartet nichts, ergab 1"),
         ("nobody has ever said this", "nobody has ever said this"),
         ("", ""),
     ],

@@ -133,10 +133,10 @@ async def test_verb_shows_lines_and_objects(
     assert await asyncio.to_thread(main, ["frames", "--socket", daemon]) == 0
     up, down = capsys.readouterr().out.splitlines()
     assert up == (
-        "21\u00a0Sep\u00a02026\u00a014:13:20.125  up    868.100 MHz SF7  -80 dBm"
-        " +8.5 dB  unknown_device  " + PAYLOAD.hex()
+        "21\u00a0Sep\u00a02026\u00a014:13:20.125  up    868.1 MHz SF7  -80 dBm"
+        " +8.5 dB  unknown device (unknown_device)  " + PAYLOAD.hex()
     )
-    assert "DUTY_CYCLE_OVERFLOW" in down
+    assert "airtime used up (DUTY_CYCLE_OVERFLOW)" in down
     assert await asyncio.to_thread(main, ["frames", "--json", "--socket", daemon]) == 0
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [one["number"] for one in told] == [1, 2]
