@@ -19,7 +19,7 @@ from msgspec import Meta
 from gateway.air.rhythm import SLACK, Rhythm
 from gateway.clock import Clock
 from gateway.devices.facts import DeviceFacts, Heard, Refusal
-from gateway.lorawan.activations import Activation
+from gateway.lorawan.activation import Activation
 from gateway.lorawan.adr import Link
 from gateway.lorawan.device import Device
 from gateway.lorawan.mac_state import Mac

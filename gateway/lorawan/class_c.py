@@ -12,7 +12,7 @@ Rules:
   the next counter, and the order of the downlink counters is that of the air.
 """
 
-from gateway.lorawan.activations import Activation
+from gateway.lorawan.activation import Activation
 from gateway.lorawan.downlink import (
     Answer,
     application_of,

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from drivers.concentrator import RxPacket
-from gateway.lorawan.activations import SessionKeys
+from gateway.lorawan.activation import SessionKeys
 from gateway.lorawan.frame import FCtrl, MType
 from gateway.lorawan.mac_commands import MacCommand
 from gateway.lorawan.mac_downlink import FOPTS_ROOM, Commands, fit

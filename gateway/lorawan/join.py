@@ -21,7 +21,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from drivers.concentrator import RxPacket
-from gateway.lorawan.activations import Activation, Activations, otaa_session_id
+from gateway.lorawan.activation import Activation
+from gateway.lorawan.activations import Activations, otaa_session_id
 from gateway.lorawan.device import Device
 from gateway.lorawan.downlink import Answer, join_windows
 from gateway.lorawan.join_control import SAYS, JoinControl

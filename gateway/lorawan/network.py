@@ -19,7 +19,8 @@ from dataclasses import replace
 
 from drivers.concentrator import Crc, RxPacket
 from gateway.lorawan import class_c
-from gateway.lorawan.activations import Activation, Activations
+from gateway.lorawan.activation import Activation
+from gateway.lorawan.activations import Activations
 from gateway.lorawan.correlations import Correlations
 from gateway.lorawan.device import Device
 from gateway.lorawan.frame import MType

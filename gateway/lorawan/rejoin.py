@@ -19,7 +19,8 @@ Rules:
 from dataclasses import replace
 
 from drivers.concentrator import RxPacket
-from gateway.lorawan.activations import Activation, Activations
+from gateway.lorawan.activation import Activation
+from gateway.lorawan.activations import Activations
 from gateway.lorawan.device import Device
 from gateway.lorawan.join import DISK_FAILS, NOT_IN_FILE, Admission, JoinServer, refused
 from gateway.lorawan.mac_state import RxParams

@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 from drivers.concentrator import RxPacket
 from gateway.lorawan import adr
-from gateway.lorawan.activations import Activation
+from gateway.lorawan.activation import Activation
 from gateway.lorawan.adr import HISTORY_SIZE, History, Limits, Link
 from gateway.lorawan.channel_mask import ChMask, channel_mask
 from gateway.lorawan.mac import ALL_DEFINED

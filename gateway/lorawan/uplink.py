@@ -32,7 +32,8 @@ from math import inf
 
 from drivers.concentrator import RxPacket
 from gateway.lorawan import mac, requests
-from gateway.lorawan.activations import Activation, Activations, Frame
+from gateway.lorawan.activation import Activation, Frame
+from gateway.lorawan.activations import Activations
 from gateway.lorawan.airtime import uplink_airtime_us
 from gateway.lorawan.downlink import (
     Answer,

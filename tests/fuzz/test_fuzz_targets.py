@@ -201,7 +201,7 @@ OWN = {
     "gateway/codecs/sandbox.py": "hears our own daemon",
     "gateway/codecs/vectors.py": "a file that the operator names; it has Hypothesis tests",
     "gateway/air/decoding.py": "reads a payload that it has written itself",
-    "gateway/lorawan/activations.py": "hands frames on to native/",
+    "gateway/lorawan/activation.py": "hands frames on to native/",
     "gateway/lorawan/requests.py": "reads requests that it has written itself",
     "gateway/lorawan/mac_state.py": "reads a column that it has written itself",
     "gateway/board/semtech_import.py": "a file that the operator names; it has Hypothesis tests",
