@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from gateway.cli.language import _, moment, plural
 from gateway.cli.progress import Progress
 from gateway.cli.screen import tell
 from gateway.cli.status import arguments_for_the_socket
+from gateway.errors import ControlError
 
 HELP = (
     "Seal configuration, devices, sessions and counters into one file, so that another box can take"
@@ -39,8 +41,9 @@ def run(args: argparse.Namespace) -> int:
 
     file = args.config or files.DEFAULT_FILE
     found = config.load(file)
-    words = passphrase.read(args.passphrase_file, twice=True)
     socket, state = args.socket or Path(found.gateway.control_socket), Path(found.gateway.state_dir)
+    _refuse_outsiders(socket, state / files.DATABASE)
+    words = passphrase.read(args.passphrase_file, twice=True)
     now = making.wall_time(found)
     with (
         Progress(_("making the backup")),
@@ -51,6 +54,17 @@ def run(args: argparse.Namespace) -> int:
         )
     tell(json.dumps({"file": str(args.file), **manifest}) if args.json else _told(args, manifest))
     return 0
+
+
+def _refuse_outsiders(socket: Path, database: Path) -> None:
+    """Before they are asked for a passphrase. Raises PermissionError."""
+    from gateway.diagnostics.client import ask
+
+    try:
+        ask(socket, "status")
+    except ControlError:
+        with suppress(FileNotFoundError), database.open("rb"):
+            pass
 
 
 def _told(args: argparse.Namespace, manifest: dict[str, Any]) -> str:

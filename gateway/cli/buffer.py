@@ -39,7 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     _arguments_for_purge(purging)
     repairing = actions.add_parser("repair", help="save what can be read of a damaged database")
     for action in (listing, exporting):
-        action.add_argument("--device", metavar="DEVEUI", help="of one device alone")
+        action.add_argument("--device", metavar="DEVEUI|NAME", help="of one device alone")
         action.add_argument("--from", dest="begins", type=_time, metavar="TIME", help="RFC 3339")
         action.add_argument("--to", dest="ends", type=_time, metavar="TIME", help="before it")
     for action in (asking, listing, exporting, verifying, purging, repairing):
@@ -62,7 +62,7 @@ def _arguments_for_export(parser: argparse.ArgumentParser) -> None:
 
 
 def _arguments_for_purge(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", metavar="DEVEUI", help="of one device alone")
+    parser.add_argument("--device", metavar="DEVEUI|NAME", help="of one device alone")
     parser.add_argument(
         "--before", dest="ends", type=_time, metavar="TIME", help="received before it"
     )
@@ -140,8 +140,7 @@ def _purge(args: argparse.Namespace) -> int:
     if not args.yes and not _is_sure():
         return complain(_("nothing was purged"), EX_FAILED)
     wish = {"action": "purge", "all": args.all, "ends": args.ends, "archive": args.archive}
-    device = None if args.device is None else args.device.lower()
-    (line,) = _lines(args, wish | {"device": device})
+    (line,) = _lines(args, wish | {"device": _device(args)})
     done = line["done"]
     tell(json.dumps(done) if args.json else purged(done))
     return 0
@@ -197,8 +196,17 @@ def _say(args: argparse.Namespace, done: dict[str, Any]) -> None:
 
 
 def _wish(args: argparse.Namespace) -> dict[str, Any]:
-    device = None if args.device is None else args.device.lower()
-    return {"action": "records", "device": device, "begins": args.begins, "ends": args.ends}
+    return {"action": "records", "device": _device(args), "begins": args.begins, "ends": args.ends}
+
+
+def _device(args: argparse.Namespace) -> str | None:
+    """Whose readings; None: everybody's. Raises NotMeant."""
+    from gateway.cli.devices_known import of_daemon_or_file
+    from gateway.cli.devices_meant import dev_eui_in, dev_eui_of
+
+    if args.device is None:
+        return None
+    return dev_eui_in(args.device) or dev_eui_of(args.device, of_daemon_or_file(args))
 
 
 def _lines(args: argparse.Namespace, wish: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -103,6 +103,14 @@ def _of_files(args: argparse.Namespace, meant: str | None) -> Known:
     return found
 
 
+def of_daemon_or_file(args: argparse.Namespace) -> list[Line]:
+    """As `everyone`, with the daemon running or stopped. Raises as both."""
+    try:
+        return everyone(args)
+    except ControlError:
+        return of_file(args)
+
+
 def of_file(args: argparse.Namespace) -> list[Line]:
     """As `everyone`, without their keys. Raises ConfigError, PermissionError."""
     from gateway.diagnostics.devices import described
@@ -163,13 +171,9 @@ def dev_eui(text: str) -> str:
 
 def near(args: argparse.Namespace, dev_eui: str) -> str:
     """The device that was meant perhaps; "" where none is like it, or nobody can be asked."""
-    devices: list[Line] = []
-    try:
-        devices = everyone(args)
-    except (GatewayError, PermissionError):
-        with suppress(GatewayError, PermissionError):
-            devices = of_file(args)
-    return nearest(dev_eui, devices)
+    with suppress(GatewayError, PermissionError):
+        return nearest(dev_eui, of_daemon_or_file(args))
+    return ""
 
 
 def unknown(args: argparse.Namespace, dev_eui: str) -> int:

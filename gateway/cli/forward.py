@@ -8,6 +8,7 @@ from typing import Any
 from gateway.cli import EX_FAILED, EX_USAGE, complain
 from gateway.cli.heard import heard
 from gateway.cli.language import _, number, plural, span
+from gateway.cli.parser import up_to
 from gateway.cli.screen import tell
 from gateway.cli.status import arguments_for_the_socket, socket_path
 
@@ -18,7 +19,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     pausing = actions.add_parser("pause", help="send nothing for a while")
     pausing.add_argument(
-        "--minutes", type=float, metavar="N", help="then it goes on by itself: 60; at most 1440"
+        "--minutes",
+        type=up_to(1440),
+        metavar="N",
+        help="then it goes on by itself: 60; at most 1440",
     )
     resuming = actions.add_parser("resume", help="go on now")
     retrying = actions.add_parser("retry", help="send what the broker has refused for good again")

@@ -8,6 +8,7 @@ from typing import Any
 from gateway.cli import EX_USAGE, complain
 from gateway.cli.heard import heard
 from gateway.cli.language import _, plural, span
+from gateway.cli.parser import up_to
 from gateway.cli.screen import tell
 from gateway.cli.status import arguments_for_the_socket, socket_path
 
@@ -17,7 +18,9 @@ HELP = "Whether devices may join now; open it for a while, or close it. Until th
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     opening = actions.add_parser("open", help="let devices join")
-    opening.add_argument("--minutes", type=float, metavar="N", help="then as before; at most 1440")
+    opening.add_argument(
+        "--minutes", type=up_to(1440), metavar="N", help="then as before; at most 1440"
+    )
     closing = actions.add_parser("close", help="let none join any more; who has joined stays")
     asking = actions.add_parser("status", help="whether they may")
     for action in (opening, closing, asking):

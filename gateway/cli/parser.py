@@ -9,7 +9,8 @@
 import argparse
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import takewhile
 from typing import Any, Final, NoReturn
 
@@ -18,6 +19,7 @@ from gateway.cli.language import _
 
 EX_USAGE: Final = 64
 WIDTH: Final = 80
+ARGUMENT: Final = "argument "  # so begins what argparse has to say of one
 HELP: Final = ("-h", "--help")
 _NUMBER: Final = re.compile(r"-\.?\d")
 
@@ -102,6 +104,18 @@ class Parser(argparse.ArgumentParser):
                 near = hint(name, known)
                 self.mistyped(_("there is no option {word}; {hint}", word=name, hint=near))
 
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        """What raises ValueError are numbers; a type of ours says itself what it wants."""
+        kind = self._registry_get("type", action.type, action.type)
+        try:
+            return kind(arg_string)
+        except ValueError:
+            raise argparse.ArgumentError(
+                action, _("{text} is no number", text=repr(arg_string))
+            ) from None
+        except argparse.ArgumentTypeError as error:
+            raise argparse.ArgumentError(action, str(error)) from None
+
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is None or value in action.choices:
             return
@@ -111,9 +125,11 @@ class Parser(argparse.ArgumentParser):
         self.mistyped(where + said)
 
     def error(self, message: str) -> NoReturn:
-        """What is needed here is seen in the usage."""
-        self.print_usage(sys.stderr)
-        self.mistyped(heard(message))
+        """What is needed is seen in the usage; what is wrong with one argument, in its words."""
+        said = heard(message)
+        if not message.startswith(ARGUMENT):
+            self.print_usage(sys.stderr)
+        self.mistyped(said.removeprefix(ARGUMENT))
 
     def mistyped(self, said: str) -> NoReturn:
         from gateway.cli.screen import tell  # for mistakes alone: memory
@@ -121,6 +137,18 @@ class Parser(argparse.ArgumentParser):
         explained = _("{verb} --help explains it.", verb=self.prog)
         tell(f"{self.prog}: {said}\n{explained}", sys.stderr)
         self.exit(EX_USAGE)
+
+
+def up_to(most: float) -> Callable[[str], float]:
+    """A type for `add_argument`: a number above 0."""
+
+    def number(text: str) -> float:
+        with suppress(ValueError):
+            if 0 < float(text) <= most:
+                return float(text)
+        raise argparse.ArgumentTypeError(f"{text!r}: give a number above 0, at most {most}")
+
+    return number
 
 
 def hint(word: str, names: Sequence[str]) -> str:

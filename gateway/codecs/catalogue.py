@@ -264,9 +264,9 @@ class Catalogue:
         import difflib  # for mistakes alone: memory
 
         near = difflib.get_close_matches(name, self._files, 3)
-        return (
-            f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(self.names())}"
-        )
+        if near:
+            return f"did you mean {' or '.join(near)}?"
+        return "kogge codec list shows those that there are"
 
 
 def _files_by_name(device_files: Iterable[Path]) -> dict[str, Path]:

@@ -213,6 +213,21 @@ async def test_where_nothing_waits_that_is_said(
     assert capsys.readouterr() == ("", "kogge: there is nothing of the kind\n")
 
 
+@BOTH
+async def test_device_is_chosen_by_name_and_a_wrong_one_is_said(
+    world: World, config: Path, capsys: pytest.CaptureFixture[str], running: bool
+) -> None:
+    config.with_name("devices.toml").write_text(
+        f'[[device]]\ndev_eui = "{OTHER}"\nname = "pole"\ndev_addr = "26010001"\n'
+        f'nwk_s_key = "{"5a" * 16}"\napp_s_key = "{"5a" * 16}"\n'
+    )
+    async with filled(world, running=running):
+        assert await kogge(config, "list", "--json", "--device", "Pole") == 0
+        assert OTHER in capsys.readouterr().out
+        assert await kogge(config, "list", "--device", "poles") == 1
+        assert f"did you mean pole ({OTHER})?" in capsys.readouterr().err
+
+
 async def test_what_is_delivered_and_still_on_disk_waits_no_more(
     world: World, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -49,12 +49,14 @@ async def test_joining_is_opened_shown_and_closed(
     assert said.startswith("joining is closed\njoining is open\n")
 
 
-async def test_wrong_minutes_are_refused_in_a_sentence(
-    daemon: str, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("minutes", ["-5", "100000", "nan", "x"])
+def test_wrong_minutes_are_refused_in_a_sentence(
+    minutes: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert await join("open", "--minutes", "-5", "--socket", daemon) == 64
-    assert await join("open", "--minutes", "100000", "--socket", daemon) == 64
-    assert "1440" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        main(["join", "open", "--minutes", minutes])
+    assert ended.value.code == 64
+    assert f"'{minutes}': give a number above 0, at most 1440" in capsys.readouterr().err
 
 
 async def test_without_a_daemon_it_is_69(tmp_path: Path) -> None:

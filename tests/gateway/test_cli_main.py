@@ -205,3 +205,20 @@ def test_default_configuration_is_where_the_service_has_it() -> None:
     service = (HOUSE / "systemd" / "kogge.service").read_text(encoding="utf-8")
     assert f"kogge run --config {files.DEFAULT_FILE}" in service
     assert f"RestartPreventExitStatus={cli.EX_CONFIG}" in service
+
+
+def test_backup_refuses_an_outsider_before_it_asks_for_a_passphrase(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "kogge.toml"
+    config.write_text('[gateway]\nstate_dir = "."\ncontrol_socket = "s"\n')
+    (tmp_path / "devices.toml").touch()
+
+    def closed(*_: object, **__: object) -> None:
+        raise PermissionError("you may not talk to the daemon")
+
+    monkeypatch.setattr("gateway.diagnostics.client.ask", closed)
+    backup = ["backup", str(tmp_path / "b"), "--config", str(config)]
+    assert main([*backup, "--passphrase-file", "/absent"]) == 77
+    assert "you may not talk to the daemon" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
