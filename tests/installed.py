@@ -68,34 +68,38 @@ class CannotBuild(Exception):
 
 
 def build() -> Path:
-    """`make deb`, where there is a change since, at the lowest priority: other tests run beside.
-
-    For the Debian release that RELEASE names, as .ci/system-root; without it, this machine's.
-    """
+    """`make deb`, where there is a change since, at the lowest priority: other tests run beside."""
     sources = (path for room in ROOMS for path in (HOUSE / room).rglob("*") if path.is_file())
     last = max(path.stat().st_mtime for path in sources if "__pycache__" not in path.parts)
+    package = HOUSE / "dist" / f"kogge_{VERSION}~deb{_release()}_{_architecture()}.deb"
+    if not package.exists() or package.stat().st_mtime <= last:
+        build_in(HOUSE, {})
+    return package
+
+
+def build_in(sources: Path, environment: dict[str, str]) -> None:
+    """A package in the dist/ there, for RELEASE, as .ci/system-root. Raises CannotBuild."""
+    release = os.environ.get("RELEASE", "")
+    purpose, command = "deb", [".ci/deb"]
+    if release:
+        purpose, command = "elsewhere", [".ci/elsewhere", release, "", ".ci/deb"]
+    for step in ([".ci/setup", purpose], command):
+        done = subprocess.run(
+            ["nice", "-n", "19", *step], cwd=sources, env={**os.environ, **environment},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode in CANNOT_BE_HAD:
+            raise CannotBuild(done.stderr)
+        assert done.returncode == 0, done.stderr
+
+
+def _release() -> int:
+    """The number of the Debian that RELEASE names; without it, of this machine's."""
     here = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
     release = os.environ.get("RELEASE", here)
     if release not in DEBIAN:
         raise CannotBuild(f"there is no package for {release}")
-    package = HOUSE / "dist" / f"kogge_{VERSION}~deb{DEBIAN[release]}_{_architecture()}.deb"
-    if not package.exists() or package.stat().st_mtime <= last:
-        _make("" if release == here else release)
-    return package
-
-
-def _make(release: str) -> None:
-    """Raises CannotBuild."""
-    for step in (
-        [[".ci/setup", "elsewhere"], [".ci/elsewhere", release, "", ".ci/deb"]]
-        if release
-        else [[".ci/setup", "deb"], [".ci/deb"]]
-    ):
-        building = ["nice", "-n", "19", *step]
-        done = subprocess.run(building, cwd=HOUSE, capture_output=True, text=True, check=False)
-        if done.returncode in CANNOT_BE_HAD:
-            raise CannotBuild(done.stderr)
-        assert done.returncode == 0, done.stderr
+    return DEBIAN[release]
 
 
 def _architecture() -> str:

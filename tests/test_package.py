@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
+from gateway.cli import VERBS
 from gateway.store import raising
 
 TOP = Path(__file__).parent.parent
@@ -86,6 +87,17 @@ def test_every_file_for_systemd_is_in_the_package() -> None:
     building = (TOP / ".ci" / "deb").read_text()
     files = [path.name for path in (TOP / "systemd").iterdir() if path.is_file()]
     assert [name for name in files if f"systemd/{name}" not in building] == []
+
+
+def test_manual_page_has_every_verb_and_no_mistake() -> None:
+    page = subprocess.run([TOP / ".ci" / "manual"], check=True, stdout=-1, text=True).stdout
+    assert [verb for verb in VERBS if f"\n.SH kogge {verb}\n" not in page] == []
+    assert "\n.TP\n.B \\-\\-minutes N\nthen it goes on by itself: 60; at most 1440\n" in page
+    assert "`" not in page
+    if groff := shutil.which("groff"):
+        read = [groff, "-man", "-Kutf8", "-Tutf8", "-ww", "-z"]
+        done = subprocess.run(read, input=page, capture_output=True, text=True, check=True)
+        assert done.stderr == ""
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
