@@ -3,6 +3,7 @@
 import os
 import tarfile
 from collections.abc import Callable
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
@@ -36,16 +37,16 @@ def make(
     """Write `target`, of the configuration `found` in `file`; its manifest. `made_at` is Unix time,
     None if nobody knows. Raises BackupError, ConfigError, PermissionError, OSError.
     """
-    _refuse_strangers(target)
+    check(target)
     parts, missing = contents.collect(found, file)
     manifest = _manifest(parts, missing, source, found) | {
         "made_at": made_at,
         "with_readings": with_readings,
     }
     half = target.with_name(f"{target.name}.part")
-    half.unlink(missing_ok=True)
-    descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
+        half.unlink(missing_ok=True)
+        descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as out:
             sealer = sealed.Sealer(out, passphrase, random_bytes(sealed.SALT))
             with tarfile.open(
@@ -58,9 +59,18 @@ def make(
             out.flush()
             os.fsync(out.fileno())
         half.replace(target)
+    except OSError as error:
+        raise _unwritten(target, error) from error
     finally:
-        half.unlink(missing_ok=True)
+        with suppress(OSError):
+            half.unlink(missing_ok=True)
     return manifest
+
+
+def _unwritten(target: Path, error: OSError) -> Exception:
+    if isinstance(error, PermissionError):
+        return PermissionError(f"{target} may not be written by this user")
+    return BackupError(f"{target} cannot be written: {error.strerror}")
 
 
 def wall_time(found: Config) -> float | None:
@@ -69,7 +79,12 @@ def wall_time(found: Config) -> float | None:
     return clock.Clock(trust, clock.boot_id()).now().at
 
 
-def _refuse_strangers(target: Path) -> None:
+def check(target: Path) -> None:
+    """Whether it can be written there at all. Raises BackupError, PermissionError, OSError."""
+    if not target.absolute().parent.is_dir():
+        raise BackupError(f"{target.absolute().parent} is no directory: name one that is there")
+    if target.is_dir():
+        raise BackupError(f"{target} is a directory: name a file in it")
     if not target.exists():
         return
     with target.open("rb") as there:

@@ -7,7 +7,8 @@ Rules:
 - A state that is there is not touched unless `force` is said, and then kept beside, as
   NAME.before-restore. So are configuration files that differ, without being asked: those of a fresh
   installation are examples.
-- The database goes last: with it the gateway is restored, without it, it is not.
+- While things are put in place a mark lies beside the database (opening.BEGUN). Whoever is killed
+  then leaves it, and no daemon starts with half of a gateway; restoring once more goes on.
 """
 
 import os
@@ -59,6 +60,14 @@ class _Read:
         return self.parts[name].content
 
 
+def check(file: Path) -> None:
+    """What can be seen without the passphrase: that it is a backup, of a version that is known
+    here, and has an end. Raises BackupError, OSError.
+    """
+    with _open(file) as sealed_file:
+        sealed.check(sealed_file)
+
+
 def look(file: Path, passphrase: str) -> dict[str, Any]:
     """The manifest, and `readings`: how many of them; all of the file has been checked."""
     with _parts(file, passphrase) as parts:
@@ -95,19 +104,21 @@ def restore(
             margin = advancing.margin(_age(manifest, now(found)))
             readings = _build(room, read, margin, first_readings, parts)
             point_of_no_return()
-            written, kept = _put(read, places, room)
+            with _marked(places[contents.IMAGE]):
+                written, kept = _put(read, places, room)
     return Result(manifest, margin, readings, written, kept)
 
 
 @contextmanager
 def _parts(file: Path, passphrase: str) -> Iterator[Iterator[Part]]:
+    with _open(file) as sealed_file:
+        yield _each(sealed.Opener(sealed_file, passphrase))
+
+
+def _open(file: Path) -> BinaryIO:
     try:
-        with file.open("rb") as sealed_file:
-            opener = sealed.Opener(sealed_file, passphrase)
-            yield _each(opener)
+        return file.open("rb")
     except FileNotFoundError as error:
-        if error.filename != str(file):
-            raise
         raise BackupError(f"there is no {file}") from error
 
 
@@ -177,7 +188,7 @@ def _room(state_dir: Path, read: _Read, *, force: bool) -> Iterator[Path]:
         state_dir.mkdir(parents=True)
         contents.give(state_dir, owner._replace(mode=0o750))
     database = state_dir / DATABASE
-    lock = opening.take_lock(database)
+    lock = opening.take_lock(database, restoring=True)
     room = state_dir / ROOM
     try:
         contents.give(Path(f"{database}.lock"), owner)
@@ -192,7 +203,20 @@ def _room(state_dir: Path, read: _Read, *, force: bool) -> Iterator[Path]:
         os.close(lock)
 
 
+@contextmanager
+def _marked(database: Path) -> Iterator[None]:
+    """Not taken away by whatever ends it early."""
+    mark = database.with_name(opening.BEGUN)
+    mark.touch(mode=0o600)
+    opening.sync(mark.parent)
+    yield
+    mark.unlink()
+    opening.sync(mark.parent)
+
+
 def _refuse(database: Path, *, force: bool) -> None:
+    if opening.is_half_restored(database):
+        return
     there = [file for file in (database, database.with_name(sealing.FILE)) if file.exists()]
     if there and not force:
         raise BackupError(
@@ -233,17 +257,22 @@ def _put(read: _Read, places: dict[str, Path], room: Path) -> tuple[list[Path], 
         new.replace(target)
         written.append(target)
     for name in state:
-        target = places[name]
-        kept += _keep(target)
-        new = room / target.name
+        target, new = places[name], room / places[name].name
+        if name != contents.KEYS or not _are_alike(new, target):
+            kept += _keep(target)
         if new.exists():
             contents.give(new, read.parts[name].owned)
-            _sync(new)
+            opening.sync(new)
             new.replace(target)
             written.append(target)
     for directory in {target.parent for target in written}:
-        _sync(directory)
+        opening.sync(directory)
     return written, kept
+
+
+def _are_alike(new: Path, target: Path) -> bool:
+    """Of a restoring that goes on there is nothing to keep."""
+    return new.exists() and target.exists() and new.read_bytes() == target.read_bytes()
 
 
 def _write_beside(target: Path, part: Part) -> Path:
@@ -255,7 +284,7 @@ def _write_beside(target: Path, part: Part) -> Path:
     new.touch(mode=0o600)
     new.write_bytes(part.content)
     contents.give(new, part.owned)
-    _sync(new)
+    opening.sync(new)
     return new
 
 
@@ -271,11 +300,3 @@ def _keep(target: Path) -> list[Path]:
         log.replace(f"{beside}-wal")
     target.replace(beside)
     return [beside]
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

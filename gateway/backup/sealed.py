@@ -13,6 +13,7 @@
 """
 
 import hashlib
+import os
 import struct
 import unicodedata
 import zlib
@@ -31,6 +32,7 @@ SALT: Final = 16
 TAG: Final = 16
 _KEY: Final = 32
 _CHECK: Final = 16
+_CUT_OFF: Final = "the file is cut off: its end is missing. Copy it anew, or take another backup"
 _HEAD: Final = struct.Struct(">12sBBBB16s16s")
 _CRC: Final = struct.Struct(">I")
 
@@ -87,9 +89,7 @@ class Opener:
         if len(self._next) <= len(END):
             sealed += self._next
             if not sealed.endswith(END):
-                raise BackupError(
-                    "the file is cut off: its end is missing. Copy it anew, or take another backup"
-                )
+                raise BackupError(_CUT_OFF)
             sealed, self._is_last = sealed.removesuffix(END), True
         nonce = _nonce(self._number, last=self._is_last)
         plain = crypto.open_sealed(self._key, nonce, sealed, self._head)
@@ -102,16 +102,26 @@ class Opener:
         self._number += 1
 
 
+def check(file: BinaryIO) -> None:
+    """As far as that goes without a passphrase. Raises BackupError."""
+    _parse(file.read(_HEAD.size + _CRC.size))
+    file.seek(-len(END), os.SEEK_END)
+    if file.read() != END:
+        raise BackupError(_CUT_OFF)
+
+
 def looks_like_one(file: BinaryIO) -> bool:
     return file.read(len(MAGIC)) == MAGIC
 
 
 def _parse(head: bytes) -> tuple[int, int, int, bytes, bytes]:
     """log2 N, r, p, salt, check."""
+    if not head:
+        raise BackupError("the file is empty: take another backup")
     if head[: len(MAGIC)] != MAGIC:
         raise BackupError("this is no backup of Kogge's: it begins with other bytes")
     if len(head) < _HEAD.size + _CRC.size:
-        raise BackupError("the file is cut off: its end is missing. Copy it anew")
+        raise BackupError(_CUT_OFF)
     _, version, log2_n, r, p, salt, check = _HEAD.unpack_from(head)
     if version > VERSION:
         raise BackupError(

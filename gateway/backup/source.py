@@ -1,6 +1,7 @@
 """Where a backup's database comes from: the running daemon, or the files while it is stopped."""
 
 import base64
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,15 +66,21 @@ class Stopped:
             after = rows[-1][0]
 
 
-@contextmanager
-def stopped(state_dir: Path, eui: str) -> Iterator[Stopped]:
-    """`eui` is the configured one. Raises StoreError: no database, in use, or not readable."""
+def check(state_dir: Path) -> None:
+    """Whether there is anything. Raises StoreError; where this user may not look there may be."""
     path = state_dir / DATABASE
-    if not path.exists():
+    if os.access(state_dir, os.X_OK) and not path.exists():
         raise StoreError(
             f"{path} is not there: this gateway has never run, so there is nothing to back up;"
             " copy its configuration files"
         )
+
+
+@contextmanager
+def stopped(state_dir: Path, eui: str) -> Iterator[Stopped]:
+    """`eui` is the configured one. Raises StoreError: no database, in use, or not readable."""
+    check(state_dir)
+    path = state_dir / DATABASE
     with copying.closed(path) as database:
         yield Stopped(database, path, eui)
 

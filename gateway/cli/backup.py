@@ -43,6 +43,8 @@ def run(args: argparse.Namespace) -> int:
     found = config.load(file)
     socket, state = args.socket or Path(found.gateway.control_socket), Path(found.gateway.state_dir)
     _refuse_outsiders(socket, state / files.DATABASE)
+    making.check(args.file)
+    source.check(state)
     words = passphrase.read(args.passphrase_file, twice=True)
     now = making.wall_time(found)
     with (

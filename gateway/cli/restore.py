@@ -4,7 +4,8 @@ import argparse
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ HELP = (
     "Put a backup in place on this box, with the daemon stopped: its devices go on without a join."
     " The old box must not be switched on again."
 )
-DAY = 24 * 3600.0
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,27 +44,40 @@ def run(args: argparse.Namespace) -> int:
     from gateway import files
     from gateway.backup import making, restoring
 
+    restoring.check(args.file)
     words = passphrase.read(args.passphrase_file, twice=False)
     if args.dry_run:
         with Progress(_("reading the backup")):
             manifest = restoring.look(args.file, words)
         return _show(args, manifest)
     target = args.config or files.DEFAULT_FILE
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        with Progress(_("putting the backup in place")):
-            result = restoring.restore(
-                args.file, words, target, now=making.wall_time, force=args.force,
-                point_of_no_return=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
-            )  # fmt: skip
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with Progress(_("putting the backup in place")), _deaf() as be_deaf:
+        result = restoring.restore(
+            args.file, words, target, now=making.wall_time, force=args.force,
+            point_of_no_return=be_deaf,
+        )  # fmt: skip
     if args.json:
         print(json.dumps(_summary(args, result)))
         tell(_(OLD_BOX), sys.stderr)
     else:
         tell("\n".join(_lines(args, result)))
     return 0
+
+
+@contextmanager
+def _deaf() -> Iterator[Callable[[], None]]:
+    """Gives what makes it deaf to Ctrl-C, and to a terminal that goes away, until the end."""
+    before = {one: signal.getsignal(one) for one in ENDING}
+
+    def be_deaf() -> None:
+        for one in ENDING:
+            signal.signal(one, signal.SIG_IGN)
+
+    try:
+        yield be_deaf
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def _show(args: argparse.Namespace, manifest: dict[str, Any]) -> int:

@@ -126,6 +126,7 @@ def _database(found: dict[str, Any]) -> Row:
         "absent": ("note", _("there is none yet")),
         "in_use": ("note", _("another program has it open")),
         "permission": ("unknown", _("this user may not look: use sudo")),
+        "half": ("bad", _("it is only half restored")),
         "unreadable": ("bad", _("cannot be read: sudo kogge doctor says more")),
     }
     if problem := found["problem"]:

@@ -121,6 +121,10 @@ def _not_looked(problem: str) -> Finding:
         case "in_use":
             means = _("a daemon that does not answer, or another program of Kogge")
             return Finding("note", _("another program has it open"), means, "ps aux | grep kogge")
+        case "half":
+            means = _("kogge restore was interrupted; the daemon does not start with half of it")
+            return Finding("bad", _("it is only half restored"), means,
+                           _("kogge restore FILE once more, to its end"))  # fmt: skip
         case "large":
             return Finding("unknown", _("too large to look through in ten seconds"))
     means = _("readings that wait cannot be read from it")

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from gateway.store.opening import connect_to_read
+from gateway.store.opening import connect_to_read, is_half_restored
 
 CHECKED: Final = 256 << 20  # bytes; a card reads so much in about ten seconds
 
@@ -29,7 +29,9 @@ class Found(NamedTuple):
 
 
 class CannotLook(Exception):
-    """And why, in a word: `kind` is "absent", "in_use", "permission", "large" or "unreadable"."""
+    """And why, in a word: `kind` is "absent", "in_use", "permission", "large", "half" (restored)
+    or "unreadable".
+    """
 
     def __init__(self, kind: str, detail: str = "") -> None:
         super().__init__(detail or kind)
@@ -38,6 +40,8 @@ class CannotLook(Exception):
 
 def look(path: Path, check: bool = False) -> Found:
     """Raises CannotLook. With `check` SQLite looks through all of its pages."""
+    if is_half_restored(path):
+        raise CannotLook("half")
     try:
         with _locked(path):
             return _read(path, check)

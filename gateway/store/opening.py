@@ -1,5 +1,6 @@
 """How the database's file is opened: for use, for reading only, and its lock; and renamed.
 
+- A state whose restoring was interrupted is not opened: `BEGUN` lies beside it until all is there.
 - `NAME.lock` is held (flock) as long as the database is open: there is never a second connection,
   and SQLite is told so (`locking_mode=EXCLUSIVE`), so it needs no shared memory.
 - Those who only look for a moment share it, and whoever wants it alone waits for them: a `kogge
@@ -30,6 +31,7 @@ PRAGMAS = (
     "PRAGMA cache_size = -256",
 )
 TO_READ = ("PRAGMA locking_mode = EXCLUSIVE", "PRAGMA cell_size_check = ON")
+BEGUN = "kogge.restoring"
 SCHEMA = ("SELECT 1 FROM sqlite_schema LIMIT 1",)  # it is read, and complained of, now
 LOOKED: Final = 60.0  # seconds at most; `kogge doctor` looks for some ten of them
 TORN_SCHEMA = ("PRAGMA writable_schema = ON",)  # what is wrong in it is passed over
@@ -73,7 +75,7 @@ def _begin(connection: sqlite3.Connection, statements: Iterable[str]) -> None:
         raise Damaged("its schema is no text") from error
 
 
-def take_lock(path: Path) -> int:
+def take_lock(path: Path, restoring: bool = False) -> int:
     """The descriptor that holds the lock beside `path`. Raises StoreError, OSError."""
     if not path.parent.is_dir():
         raise StoreError(
@@ -89,7 +91,17 @@ def take_lock(path: Path) -> int:
             f"{path} is in use: another Kogge runs on it, and two would destroy it. "
             "Stop that one first (systemctl stop kogge), or ask it (kogge status)."
         ) from error
+    if is_half_restored(path) and not restoring:
+        os.close(lock)
+        raise StoreError(
+            f"{path} is only half restored: kogge restore was interrupted, and what is there would"
+            " begin with counters that devices have seen. Run kogge restore once more, to its end."
+        )
     return lock
+
+
+def is_half_restored(path: Path) -> bool:
+    return path.with_name(BEGUN).exists()
 
 
 def hold_alone(lock: int) -> None:
@@ -121,8 +133,13 @@ def _open_lock(file: Path) -> int:
 def rename(old: Path, new: Path) -> None:
     """On disk when this returns."""
     old.rename(new)
-    directory = os.open(new.parent, os.O_RDONLY | os.O_CLOEXEC)
+    sync(new.parent)
+
+
+def sync(path: Path) -> None:
+    """A file's content, or what a directory has."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        os.fsync(directory)
+        os.fsync(descriptor)
     finally:
-        os.close(directory)
+        os.close(descriptor)

@@ -1,20 +1,26 @@
 """Backup and restore as commands: what is put where, what is kept, and what is refused."""
 
 import asyncio
+import errno
 import json
+import os
+import shutil
+import signal
 import sqlite3
 import stat
 import time
 import tomllib
-from contextlib import closing
+from contextlib import closing, suppress
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lamp_post import APP_KEY, write_files
 
-from gateway.backup import contents, sealed
+from gateway.backup import contents, passphrase, restoring, sealed
 from gateway.cli import main
-from gateway.errors import BackupError
+from gateway.errors import BackupError, StoreError
 from gateway.northbound import names
 from gateway.store import copying
 from gateway.store import secret as sealed_note
@@ -143,6 +149,142 @@ def test_what_is_refused_by_name_changes_nothing(
     assert not new.parent.exists()
 
 
+class Killed(BaseException):
+    """As by SIGKILL: nothing more is done on the disk."""
+
+
+def killed_at(step: int, config: Path) -> bool:
+    """`kogge restore --force` that dies at its so-manieth step; False: it had fewer."""
+    left = step
+
+    def counted(real: Any) -> Any:
+        def call(*args: Any, **more: Any) -> Any:
+            nonlocal left
+            left -= 1
+            if left <= 0:
+                raise Killed
+            return real(*args, **more)
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch, suppress(Killed):
+        for name in ("replace", "rename", "unlink", "rmdir", "mkdir", "fsync"):
+            patch.setattr(os, name, counted(getattr(os, name)))
+        run("restore", config, "--force")
+    return left <= 0
+
+
+def opens(config: Path) -> str:
+    """ "" or why the daemon's store does not."""
+
+    async def opened() -> None:
+        await (await Store.open(config.parent / "kogge.db")).close()
+
+    try:
+        asyncio.run(opened())
+    except StoreError as error:
+        return str(error)
+    return ""
+
+
+def has_sessions(config: Path) -> bool:
+    with closing(sqlite3.connect(config.parent / "kogge.db")) as database:
+        return bool(database.execute("SELECT count(*) FROM session").fetchone()[0])
+
+
+def test_restore_that_is_killed_leaves_all_as_it_was_or_nothing_that_starts(
+    old: Path, tmp_path: Path
+) -> None:
+    """Half of a gateway would begin anew with counters that its devices have seen."""
+    new = tmp_path / "new" / "kogge.toml"
+    with closing(sqlite3.connect(old.parent / "kogge.db")) as database, database:
+        database.execute(
+            "INSERT INTO session VALUES ('01', '0000010002', 'ffff0001', ?1, ?1, ?1, ?1, 1, 2, 3,"
+            " 0, '1.0', 0, 0, 0, -1, '{}', NULL)",
+            (b"locked",),
+        )
+    assert run("backup", old) == 0
+    ends = set()
+    for step in count(1):
+        shutil.rmtree(new.parent, ignore_errors=True)
+        new.parent.mkdir()
+        new.write_text((old.parent / "kogge.toml").read_text() + "# of this box\n")
+        (new.parent / "devices.toml").write_text("# none\n")
+        assert opens(new) == ""
+        if not killed_at(step, new):
+            break
+        said = opens(new)
+        ends.add(said[-20:])
+        if said:
+            assert "half restored" in said
+            assert run("backup", new) in (1, 78), "of a half"
+            assert run("restore", new) == 0, "it goes on, without --force"
+            assert has_sessions(new)
+        elif not has_sessions(new):
+            assert new.read_text().endswith("# of this box\n")
+            assert (new.parent / "devices.toml").read_text() == "# none\n"
+        assert opens(new) == ""
+    assert step > 15
+    assert len(ends) == 2
+
+
+@pytest.mark.parametrize("one", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_terminal_that_goes_away_does_not_end_it_half_way(
+    old: Path, tmp_path: Path, one: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def signalled(*arguments: Any) -> Any:
+        signal.raise_signal(one)
+        return put(*arguments)
+
+    put = restoring._put
+    monkeypatch.setattr(restoring, "_put", signalled)
+    assert run("backup", old) == 0
+    before = signal.getsignal(one)
+    assert run("restore", tmp_path / "new" / "kogge.toml") == 0
+    assert signal.getsignal(one) is before
+
+
+def test_passphrase_is_asked_for_last(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def asked(*_: object, **__: object) -> str:
+        raise AssertionError("it was asked for, and nothing could come of it")
+
+    assert run("backup", old) == 0
+    whole = (tmp_path / "a.kogge").read_bytes()
+    monkeypatch.setattr(passphrase, "read", asked)
+    new = tmp_path / "new" / "kogge.toml"
+    for content, said in ((b"", "is empty"), (b"a letter", "no backup"), (whole[:-1], "cut off")):
+        (tmp_path / "a.kogge").write_bytes(content)
+        assert run("restore", new) == 1
+        assert said in capsys.readouterr().err
+    (tmp_path / "a.kogge").unlink()
+    assert run("restore", new) == 1
+    assert run("backup", old.parent / "absent" / "kogge.toml") == 78
+    (old.parent / "kogge.db").unlink()
+    assert run("backup", old) == 1
+    assert "never run" in capsys.readouterr().err
+    for file, told in ((tmp_path / "nowhere" / "a", "no directory"), (tmp_path, "is a directory")):
+        words = ["backup", str(file), "--config", str(old)]
+        assert main(words) == 1
+        assert told in capsys.readouterr().err
+
+
+def test_disk_that_is_full_is_named_and_the_backup_of_yesterday_stays(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    assert run("backup", old) == 0
+    before = {one: one.read_bytes() for one in tmp_path.rglob("*") if one.is_file()}
+    monkeypatch.setattr(sealed.Sealer, "_seal", full)
+    assert run("backup", old) == 1
+    said = capsys.readouterr().err
+    assert f"{tmp_path / 'a.kogge'} cannot be written: No space left" in said
+    assert {one: one.read_bytes() for one in tmp_path.rglob("*") if one.is_file()} == before
+
+
 def test_backup_of_a_newer_schema_is_refused(
     old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -160,8 +302,10 @@ def test_files_of_strangers_are_not_written_over_and_short_words_are_refused(
     assert run("backup", old) == 1
     assert (tmp_path / "a.kogge").read_text() == "a letter"
     (tmp_path / "short").write_text("short\n")
+    (tmp_path / "a.kogge").rename(tmp_path / "letter")
     assert run("backup", old, words="short") == 1
     assert "fewer than 8" in capsys.readouterr().err
+    (tmp_path / "letter").rename(tmp_path / "a.kogge")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.kogge", "old", "short", "words"]
 
 

@@ -68,8 +68,18 @@ def test_no_flipped_bit_goes_unnoticed(bit: int) -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, len(FILE) - 1))
 def test_a_file_that_is_cut_off_is_called_so(size: int) -> None:
-    with pytest.raises(BackupError, match=r"cut off" if size >= 12 else "no backup"):
-        unseal(FILE[:size])
+    said = "cut off" if size >= 12 else "no backup" if size else "is empty"
+    for refuses in (unseal, lambda file: sealed.check(BytesIO(file))):
+        with pytest.raises(BackupError, match=said):
+            refuses(FILE[:size])
+
+
+def test_what_can_be_seen_without_the_passphrase_is_checked() -> None:
+    sealed.check(BytesIO(FILE))
+    for wrong, said in ((b"PK" + FILE, "no backup"), (FILE + b"x", "cut off"),
+                        (FILE[:13] + b"\x00" + FILE[14:], "damaged")):  # fmt: skip
+        with pytest.raises(BackupError, match=said):
+            sealed.check(BytesIO(wrong))
 
 
 def test_a_file_cut_between_two_chunks_or_with_one_left_out_is_refused() -> None:

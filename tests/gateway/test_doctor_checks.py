@@ -139,6 +139,7 @@ CASES: list[tuple[Finding, str, str]] = [
     (storage.database(DOWN, storage.Storage([], Found(9, 4211, None, ""))), "ok", "wait"),
     (storage.database(DOWN, storage.Storage([], Found(9, 0, None, "page 3"))), "bad", "page 3"),
     (storage.database(DOWN, storage.Storage([], None, "in_use")), "note", ""),
+    (storage.database(DOWN, storage.Storage([], None, "half")), "bad", "half restored"),
     (storage.database(DOWN, storage.Storage([], None, "permission")), "unknown", ""),
     (storage.database(DOWN, storage.Storage([], None, "unreadable")), "bad", ""),
     (storage.database(with_status(store=STATUS["store"] | {"damage": "one bit was flipped"}),

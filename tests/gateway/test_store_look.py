@@ -14,7 +14,7 @@ from store_tools import reading as a_reading
 from gateway.lorawan.session import Changes
 from gateway.store.database import Store
 from gateway.store.look import CannotLook, look
-from gateway.store.opening import take_lock
+from gateway.store.opening import BEGUN, take_lock
 
 
 async def filled(path: Path) -> None:
@@ -38,6 +38,14 @@ def test_backlog_eui_and_soundness_are_seen_and_nothing_is_written(tmp_path: Pat
     assert found.bytes == path.stat().st_size
     assert look(path).damage is None
     assert files(path) == before
+
+
+def test_half_of_a_restored_one_is_called_so(tmp_path: Path) -> None:
+    path = tmp_path / "kogge.db"
+    path.with_name(BEGUN).touch()
+    with pytest.raises(CannotLook) as found:
+        look(path)
+    assert found.value.kind == "half"
 
 
 def test_log_that_a_killed_daemon_left_is_read_and_stays(tmp_path: Path) -> None:
