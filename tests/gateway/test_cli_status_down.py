@@ -55,6 +55,7 @@ def test_it_is_told_in_german_too() -> None:
         ({"database": {"problem": "absent"}}, "Buffer: NOTE: there is none yet"),
         ({"database": {"problem": "permission"}}, "Buffer: ?: this user may not look"),
         ({"database": {"problem": "unreadable"}}, "Buffer: FAULT: cannot be read"),
+        ({"database": {"problem": "half"}}, "Buffer: FAULT: it is only half restored"),
         ({"database": {"problem": "in_use"}}, "Buffer: NOTE: another program has it open"),
     ],
 )
