@@ -16,7 +16,7 @@ Rules:
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from drivers.concentrator import RxPacket
 from gateway.lorawan.activation import SessionKeys
@@ -154,6 +154,14 @@ def _window(
     return (Window(number, delay_us, frequency, rate.sf, rate.bandwidth, power, room),)
 
 
+class _Content(NamedTuple):
+    """What a data downlink carries, in the order of `encode_downlink`."""
+
+    f_opts: bytes
+    f_port: int | None
+    frm_payload: bytes
+
+
 def compose(
     session: Session,
     keys: SessionKeys,
@@ -171,34 +179,41 @@ def compose(
     device's data rate; `more`: another one waits. An application's payload has to fit by itself;
     MAC commands take what is left beside it.
     """
-    f_opts, frm_payload, f_port = b"", b"", None
-    if application is not None:
-        f_port, frm_payload = application.f_port, application.frm_payload
-        space = min(FOPTS_ROOM, room - FHDR_SIZE - FPORT_SIZE - len(frm_payload))
-        went, left = fit(commands, space)
-        f_opts = _bytes(went)
-    else:
-        went, left = fit(commands, min(FOPTS_ROOM, room - FHDR_SIZE))
-        f_opts, on_port_0 = _bytes(went), room - FHDR_SIZE - FPORT_SIZE
-        if left and on_port_0 > FOPTS_ROOM:
-            went, left = fit(commands, on_port_0)
-            f_opts, frm_payload, f_port = b"", _bytes(went), 0
+    content, went, left = _laid_out(commands, application, room)
     f_ctrl = (
         FCtrl.ADR * adr | FCtrl.ACK * (ack is not None) | FCtrl.F_PENDING * (more or bool(left))
     )
     confirmed = application is not None and application.confirmed
     m_type = MType.CONFIRMED_DATA_DOWN if confirmed else MType.UNCONFIRMED_DATA_DOWN
-    f_cnt = session.take_f_cnt_down(f_port)
+    f_cnt = session.take_f_cnt_down(content.f_port)
     if confirmed:
-        before = session.mac.confirmed
-        session.mac = replace(
-            session.mac, confirmed=f_cnt, confirmed_before=before, awaits_ack=f_cnt
-        )
+        _await_ack(session, f_cnt)
     if isinstance(keys, frames.SessionKeys):
-        phy = keys.encode_downlink(m_type, f_ctrl, f_cnt, f_opts, f_port, frm_payload)
+        phy_payload = keys.encode_downlink(m_type, f_ctrl, f_cnt, *content)
     else:
-        phy = keys.encode_downlink(m_type, f_ctrl, f_cnt, f_opts, f_port, frm_payload, ack or 0)
-    return Composed(phy, f_cnt, went, left, application)
+        phy_payload = keys.encode_downlink(m_type, f_ctrl, f_cnt, *content, ack or 0)
+    return Composed(phy_payload, f_cnt, went, left, application)
+
+
+def _laid_out(
+    commands: Sequence[MacCommand], application: Application | None, room: int
+) -> tuple[_Content, Commands, Commands]:
+    """With the commands that went along, and those that are left."""
+    on_port_0 = room - FHDR_SIZE - FPORT_SIZE
+    if application is not None:
+        space = min(FOPTS_ROOM, on_port_0 - len(application.frm_payload))
+        went, left = fit(commands, space)
+        return _Content(_bytes(went), application.f_port, application.frm_payload), went, left
+    went, left = fit(commands, min(FOPTS_ROOM, room - FHDR_SIZE))
+    if left and on_port_0 > FOPTS_ROOM:
+        went, left = fit(commands, on_port_0)
+        return _Content(b"", 0, _bytes(went)), went, left
+    return _Content(_bytes(went), None, b""), went, left
+
+
+def _await_ack(session: Session, f_cnt: int) -> None:
+    before = session.mac.confirmed
+    session.mac = replace(session.mac, confirmed=f_cnt, confirmed_before=before, awaits_ack=f_cnt)
 
 
 def _bytes(commands: Commands) -> bytes:

@@ -7,13 +7,11 @@
   when a bound is reached. That is counted (`given_up`), and is no gap.
 - What this run has stored is aged by monotonic time, what an earlier one has by wall time, as in
   gateway.store.bounds.
-- What memory knows of a block on disk is a few numbers, about 200 bytes.
 """
 
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Final, NamedTuple
 
@@ -22,6 +20,7 @@ import msgspec
 from gateway.clock import Clock
 from gateway.records import Reading, Record
 from gateway.replay import Span
+from gateway.store.blocks import Block, Change, apart, readings_of
 from gateway.store.bounds import JUDGED, RECORD_BYTES, Ages, Bounds
 from gateway.store.numbers import Numbers
 
@@ -32,52 +31,6 @@ WRITTEN_AT_ONCE: Final = 4  # blocks; more wait for the next commit
 PRUNED_AT_ONCE: Final = 8
 WAITING_BLOCKS: Final = 16  # full ones, in memory; of more the oldest are given up
 PRUNING_WAITS: Final = 60.0  # seconds
-
-_encode = msgspec.json.Encoder().encode
-
-
-@dataclass(slots=True, eq=False)
-class Block:
-    """`begins` and `ends` are Unix seconds, None where a reading has no time. `size` in bytes is
-    known when it is on disk; until then it has its readings as JSON.
-    """
-
-    number: int = 0
-    count: int = 0
-    size: int = 0
-    begins: float | None = None
-    ends: float | None = None
-    stored_at: float | None = None
-    readings: list[bytes] = field(default_factory=list)
-
-    def add(self, reading: Reading) -> None:
-        at = reading.moment.at
-        if not self.count:
-            self.begins = self.ends = at
-        elif at is None or self.begins is None or self.ends is None:
-            self.begins = self.ends = None
-        else:
-            self.begins, self.ends = min(self.begins, at), max(self.ends, at)
-        self.readings.append(_encode(reading))
-        self.count += 1
-
-    def is_before(self, at: float) -> bool:
-        return at == math.inf or (self.ends is not None and self.ends < at)
-
-    def may_have(self, span: Span) -> bool:
-        if self.begins is None or self.ends is None:
-            return True
-        return self.begins < span.ends and span.begins <= self.ends
-
-
-class Change(NamedTuple):
-    """What one commit does: blocks that are deleted first, and those that are written."""
-
-    pruned: Sequence[Block] = ()
-    written: Sequence[Block] = ()
-
-
-NOTHING: Final = Change()
 
 
 class Archived(NamedTuple):
@@ -162,7 +115,7 @@ class Archive:
         if at >= self._opened_at + RIPE * BLOCK_SECONDS:
             self.ripen()
         written = self._full[:WRITTEN_AT_ONCE]
-        if written and not self._fits(_readings(written)) and not self._replaces(written):
+        if written and not self._fits(readings_of(written)) and not self._replaces(written):
             self._drop(len(written))
             written = []
         del self._full[: len(written)]
@@ -217,14 +170,14 @@ class Archive:
         waiting = [self._open] if self._open.is_before(before) else []
         if waiting:
             self._open, self._opened_at = Block(), math.inf
-        self._blocks, pruned = _apart(self._blocks, before)
-        self._full, dropped = _apart(self._full, before)
+        self._blocks, pruned = apart(self._blocks, before)
+        self._full, dropped = apart(self._full, before)
         writing = [block for block in self._writing if block not in self._unwanted]
-        _, unwanted = _apart(writing, before)
+        _, unwanted = apart(writing, before)
         self._unwanted += unwanted
         self._pruned += pruned
         self._prune_at = at if self._pruned else math.inf
-        return _readings((*pruned, *dropped, *unwanted, *waiting))
+        return readings_of((*pruned, *dropped, *unwanted, *waiting))
 
     def reconcile(self, on_disk: Sequence[Block], at: float) -> list[Block]:
         """The disk is back with these blocks; returns those that it has lost. It may have taken
@@ -259,7 +212,7 @@ class Archive:
         begins = [block.begins for block in self._blocks if block.begins is not None]
         ends = [block.ends for block in self._blocks if block.ends is not None]
         return Archived(
-            _readings(self._blocks),
+            readings_of(self._blocks),
             sum(block.size for block in self._blocks),
             min(begins, default=None),
             max(ends, default=None),
@@ -289,18 +242,18 @@ class Archive:
         del self._blocks[:blocks]
 
     def _make_room(self, blocks: int) -> None:
-        self.given_up += _readings(self._blocks[:blocks])
+        self.given_up += readings_of(self._blocks[:blocks])
         self._prune(blocks)
 
     def _replaces(self, written: Sequence[Block]) -> bool:
         """Whether as much goes as comes."""
-        need = _readings(written) * RECORD_BYTES
+        need = readings_of(written) * RECORD_BYTES
         while self._blocks and sum(block.size for block in self._pruned) < need:
             self._make_room(1)
         return sum(block.size for block in self._pruned) >= need
 
     def _drop(self, blocks: int) -> None:
-        self.given_up += _readings(self._full[:blocks])
+        self.given_up += readings_of(self._full[:blocks])
         del self._full[:blocks]
 
     def _no_longer_writing(self, change: Change) -> tuple[list[Block], list[Block]]:
@@ -313,13 +266,3 @@ class Archive:
     def _bound(self) -> None:
         if len(self._full) > WAITING_BLOCKS:
             self._drop(len(self._full) - WAITING_BLOCKS)
-
-
-def _apart(blocks: Sequence[Block], before: float) -> tuple[list[Block], list[Block]]:
-    """Those that stay, and those that are older."""
-    old = [block for block in blocks if block.is_before(before)]
-    return [block for block in blocks if not block.is_before(before)], old
-
-
-def _readings(blocks: Iterable[Block]) -> int:
-    return sum(block.count for block in blocks)

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from gateway.records import Reading
 from gateway.store import faults
-from gateway.store.archive import Block, Change
+from gateway.store.blocks import Block, Change
 from gateway.store.segments import UNREADABLE, unpack
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from gateway.lorawan.mac_state import Mac
 from gateway.lorawan.session import NO_CHANGES, Changes, Session
-from gateway.store.archive import Archive, Change
+from gateway.store.archive import Archive
+from gateway.store.blocks import Change
 from gateway.store.lanes import Segment
 from gateway.store.owed import Owed, merged
 

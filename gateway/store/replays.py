@@ -19,7 +19,8 @@ from gateway.clock import Clock
 from gateway.lorawan.correlations import Correlations
 from gateway.records import Event, Reading
 from gateway.replay import Command, Span, replayed
-from gateway.store.archive import Archive, Block, dated
+from gateway.store.archive import Archive, dated
+from gateway.store.blocks import Block
 
 SAVE_SECONDS: Final = 5.0
 

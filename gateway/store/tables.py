@@ -15,7 +15,7 @@ from gateway.lorawan.session import Changes, Join, KnownState, Rejoin, Session
 from gateway.records import Event, Moment, Record
 from gateway.replay import Command
 from gateway.store import archive_tables, commands, counts, downlinks, history, sessions
-from gateway.store.archive import NOTHING, Block, Change
+from gateway.store.blocks import NOTHING, Block, Change
 from gateway.store.bounds import JUDGED
 from gateway.store.counts import Count
 from gateway.store.segments import UNREADABLE, pack, unpack

@@ -20,7 +20,8 @@ import msgspec
 from gateway.errors import ControlError
 from gateway.records import Reading, Record
 from gateway.store import tables
-from gateway.store.archive import Archive, Block
+from gateway.store.archive import Archive
+from gateway.store.blocks import Block
 from gateway.store.database import Store
 from gateway.store.lanes import Entry, Lanes
 

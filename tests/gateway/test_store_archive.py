@@ -15,8 +15,8 @@ from gateway.store.archive import (
     BLOCK_SECONDS,
     PRUNING_WAITS,
     WAITING_BLOCKS,
-    Block,
 )
+from gateway.store.blocks import Block
 from gateway.store.bounds import DAY, MARK, Bounds
 from gateway.store.buffer import Buffer
 
