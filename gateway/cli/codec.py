@@ -9,8 +9,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+from gateway.cli.language import mark
+
 HELP = "Codecs: list them, test them, add your own, import a vendor's."
 
+ENGINES: Final = {"native": mark("built in"), "javascript": "JavaScript"}
 ACTIONS: Final = ("list", "show", "test", "bench", "add", "remove", "import")
 
 

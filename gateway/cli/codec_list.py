@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gateway.cli.codec import argument_for_the_config
+from gateway.cli.codec import ENGINES, argument_for_the_config
 from gateway.cli.heard import heard
 from gateway.cli.language import _, plural
 from gateway.cli.screen import tell
@@ -62,12 +62,14 @@ def _entry(
 
 def _lines(found: list[dict[str, Any]]) -> Iterator[str]:
     width = max((len(entry["name"]) for entry in found), default=0)
+    engines = [_(word) for word in ENGINES.values()]
+    column = max(map(len, engines))
     for entry in found:
         whose = _("own") if entry["own"] else ""
         wrong = entry.get("error")
         said = heard(wrong) if wrong else f"{entry['vendor']} {entry['model']}".strip()
         users = f"  ({', '.join(entry['devices'])})" if entry["devices"] else ""
-        engine = entry.get("engine") or _("broken")
-        line = f"{entry['name']:{width}}  {engine:10}  {whose:5}  {said}{users}"
+        engine = _(ENGINES[entry["engine"]]) if "engine" in entry else _("broken")
+        line = f"{entry['name']:{width}}  {engine:{column}}  {whose:5}  {said}{users}"
         yield one_line(line).rstrip()
     yield plural("{n} codec", "{n} codecs", len(found))

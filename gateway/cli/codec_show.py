@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gateway.cli.codec import argument_for_the_config
+from gateway.cli.codec import ENGINES, argument_for_the_config
 from gateway.cli.heard import heard
 from gateway.cli.language import _, number, span
 from gateway.cli.quantities import shown
 from gateway.cli.screen import tell
 from gateway.one_line import one_line
+from gateway.units import FOR_PEOPLE
 
 if TYPE_CHECKING:
     from gateway.codecs.catalogue import Codec
@@ -102,14 +103,15 @@ async def _context(script: "Script") -> str:
 
 
 def _lines(told: dict[str, Any]) -> Iterator[str]:
-    yield f"{told['name']} ({told['engine']}, {told['file']})"
+    yield f"{told['name']} ({_(ENGINES[told['engine']])}, {told['file']})"
     yield from (_row(name, value) for name, value in _facts(told) if value not in (None, []))
     if told["devices"] is not None:
         yield _row(_("used by"), ", ".join(told["devices"]) or _("no device"))
     if not told["mapping"]:
         yield "  " + _("no mapping: its fields are the measurements, under their own names")
     for row in told["mapping"]:
-        yield f"  {row['name']:24}{row['unit'] or '-':8}{_made_of(row)}"
+        unit = FOR_PEOPLE.get(row["unit"], row["unit"]) or "-"
+        yield f"  {row['name']:24}{unit:8}{_made_of(row)}"
 
 
 def _facts(told: dict[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -65,7 +65,7 @@ def _arguments_for_describing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lorawan", help="1.0.2, 1.0.3 (default), 1.0.4 or 1.1")
     parser.add_argument("--class", dest="class", help="A (default) or C")
     parser.add_argument("--place", help="street and house number, lamp post, bin")
-    parser.add_argument("--depth", type=float, metavar="M", help="of its bin or shaft")
+    parser.add_argument("--depth", type=float, metavar="M", help="metres: of its bin or shaft")
     parser.add_argument(
         "--keys", type=Path, metavar="FILE", help="a table (.csv) with its keys, by DevEUI"
     )

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from gateway.cli import EX_FAILED
-from gateway.cli.language import _, mark, number
+from gateway.cli.language import _, mark, number, plural
 from gateway.cli.progress import Progress
 from gateway.cli.screen import tell
 
@@ -72,10 +72,10 @@ def run(args: argparse.Namespace) -> int:
     seed = secrets.randbelow(1 << 32) if args.seed is None else args.seed
     out = sys.stderr if args.json else sys.stdout
     told = _(
-        "seed {seed}: {days} days of {devices} devices in {region}",
+        "seed {seed}: {days}, {devices}, {region}",
         seed=seed,
-        days=number(args.days),
-        devices=number(args.devices),
+        days=plural("{n} day", "{n} days", args.days),
+        devices=plural("{n} device", "{n} devices", args.devices),
         region=args.region,
     )
     tell(told, out, flush=True)
@@ -91,6 +91,8 @@ def run(args: argparse.Namespace) -> int:
 def _told(report: "Report") -> str:
     """The report for people; each violation on a line of its own."""
     lines = [f"  {_(word):14} {number(getattr(report, name)):>9}" for name, word in COUNTS.items()]
+    if report.violation_list:
+        lines.append(_("This may not happen: please report it, with the seed and these lines."))
     lines += [f"  {text}" for text in report.violation_list]
     hidden = report.violations - len(report.violation_list)
     lines += ["  " + _("and {n} more", n=number(hidden))] * bool(hidden)

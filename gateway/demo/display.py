@@ -38,7 +38,7 @@ WORDS = {
 LABELS = {"pm2_5": "PM2.5", "temperature": "", "water_temperature": "",
           "fill_level": mark("filled"), "water_level": mark("level")}  # fmt: skip
 DECIMALS = {"pm2_5": 1, "temperature": 1, "water_temperature": 1, "fill_level": 0, "water_level": 2}
-MEASURED_WIDTH = 25
+MEASURED_WIDTH = 23
 RULE = "─" * WIDTH
 
 
@@ -104,7 +104,7 @@ def reading_line(style: Style, reading: Mapping[str, Any], place: str, late: boo
         style.paint(style.cell(measured(reading), MEASURED_WIDTH), "bold"),
         style.paint(f"{radio['rssi']:4.0f} {snr:>5}", "dim"),
     ]
-    state = style.paint(_("late"), "yellow") if late else style.paint(_("live"), "green")
+    state = style.paint(_("kept"), "yellow") if late else style.paint(_("live"), "green")
     return "  ".join(cells) + " " + state
 
 
@@ -200,8 +200,8 @@ def verdict_lines(
         (_("duplicates"), verdict.duplicates, _("must be 0")),
         (_("redelivered"), verdict.redelivered,
          _("the same id again: MQTT may, a consumer drops it")),
-        (_("late"), verdict.late,
-         _("later than {limit} s: kept while the line was cut", limit=number(LATE_S))),
+        (_("kept"), verdict.late,
+         _("stored while the line was cut, and more than {limit} s late", limit=number(LATE_S))),
         (_("joined"), joined, _("devices, over the air")),
         ("ACKs", acked,
          _("of {asked} confirmed uplinks ({again} sent again), checked", asked=asked, again=again)),

@@ -130,6 +130,8 @@ def dns(known: Known, facts: Line) -> Finding:
         return _not_so_far()
     if facts.dns_problem == "":
         addresses = ", ".join(facts.addresses[:2])
+        if facts.addresses == (facts.host,):
+            return Finding("ok", _("{host} is an address: no name to look up", host=facts.host))
         return Finding("ok", _("{host} is {addresses}", host=facts.host, addresses=addresses))
     what = _("{host} is not found: {why}", host=facts.host, why=heard(facts.dns_problem))
     means = _("no name server answers, or mqtt.url is mistyped")

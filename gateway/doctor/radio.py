@@ -13,6 +13,7 @@ from drivers.concentrator import ConcentratorStatus, DriverError
 from drivers.sx1302.firmware import KNOWN, digest
 from drivers.sx1302.noise import ChannelNoise
 from gateway.board import hardware
+from gateway.cli import codes
 from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, number, plural, span
 from gateway.cli.radio_scan import DISTURBANCE, NO_READING, Meter, verdict
@@ -183,7 +184,7 @@ def chip(known: Known, facts: Radio) -> Finding:
     if not found.get("model"):
         return Finding("unknown", _("it has not been read"))
     eui = _(", EUI {eui}", eui=found["eui"]) if found["eui"] else ""
-    return Finding("ok", f"{found['model']}, {heard(found['firmware'])}{eui}")
+    return Finding("ok", f"{found['model']}, {codes.firmware(found['firmware'])}{eui}")
 
 
 def radio_temperature(known: Known, facts: Radio) -> Finding:

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from gateway.cli.heard import heard
-from gateway.cli.language import _, mark, number, plural, span
+from gateway.cli.language import NO_BREAK, _, mark, plural, span
 from gateway.doctor.finding import Check, Finding, Group, Known
 from gateway.doctor.programs import kernel, said
 
@@ -99,7 +99,12 @@ def watchdog(_known: Known, facts: Unit) -> Finding:
     if every in ("0", "", "infinity"):
         means = _("a daemon that hangs is not started anew")
         return Finding("note", _("the watchdog is off"), means, _("WatchdogSec=60 in the unit"))
-    return Finding("ok", _("systemd wants to hear of it every {span}", span=every))
+    return Finding("ok", _("systemd wants to hear of it every {span}", span=_apart(every)))
+
+
+def _apart(span: str) -> str:
+    """systemd's "1min 30s" as we write it."""
+    return re.sub(r"(?<=\d)(?=[a-z])", NO_BREAK, span)
 
 
 def complaints(_known: Known, facts: Lines) -> Finding:
@@ -109,7 +114,10 @@ def complaints(_known: Known, facts: Lines) -> Finding:
     if grave:
         means = _("programs were ended, or the kernel itself is damaged")
         return Finding("bad", grave[-1].strip(), means, _("sudo dmesg --level=err; then restart"))
-    return Finding("ok", _("nothing grave among {n} warnings", n=number(len(facts))))
+    if not facts:
+        return Finding("ok", _("the kernel warns of nothing"))
+    what = plural("{n} warning, nothing grave", "{n} warnings, nothing grave", len(facts))
+    return Finding("ok", what)
 
 
 def usb(_known: Known, facts: Lines) -> Finding:

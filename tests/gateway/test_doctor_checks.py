@@ -71,7 +71,7 @@ CASES: list[tuple[Finding, str, str]] = [
     (service.state(DOWN, UNIT | {"ActiveState": "failed"}), "bad", "failed"),
     (service.state(DOWN, UNIT | {"ExecMainStatus": "78"}), "bad", "active"),
     (service.watchdog(UP, None), "unknown", ""),
-    (service.watchdog(UP, UNIT), "ok", "1min"),
+    (service.watchdog(UP, UNIT), "ok", "1 min"),
     (service.watchdog(UP, UNIT | {"WatchdogUSec": "infinity"}), "note", "off"),
     (service.complaints(UP, None), "unknown", ""),
     (service.complaints(UP, ["usb 1-1: new device"]), "ok", ""),
