@@ -25,54 +25,76 @@ class Air:
 
     def __init__(self, ground: Ground, keeping: Keeping) -> None:
         self._ground, self._keeping = ground, keeping
-        settings, network, clock = ground.settings, ground.network, ground.clock
-        answering = partial(ground.tasks.create_task, name="answer")
+        settings, clock = ground.settings, ground.clock
         self.concentrator = hardware.concentrator(settings.config.concentrator, settings.radio)
         self.frames = Frames(clock.now, clock.dated, ground.watch)
         self.rhythm = Rhythm()
         self.codecs = dict(settings.codecs)
         self.javascript = JavaScript(Worker(random.random))
-        self.decoding = Decoding(
-            network.devices,
+        self._answering = partial(ground.tasks.create_task, name="answer")
+        self.decoding = self._make_decoding()
+        self.downlinks = self._make_downlinks()
+        self.transmitter = self._make_transmitter()
+        self.uplinks = self._make_uplinks()
+        self.radio = self._make_radio()
+
+    def _make_decoding(self) -> Decoding:
+        return Decoding(
+            self._ground.network.devices,
             self.codecs,
             self.javascript,
-            keeping.buffer.replace,
-            partial(ground.tasks.create_task, name="decode"),
+            self._keeping.buffer.replace,
+            partial(self._ground.tasks.create_task, name="decode"),
             lambda reading: self.uplinks.show(reading),
         )
-        self.downlinks = Downlinks(
-            network, network.devices, keeping.buffer, clock, ground.watch, answering
+
+    def _make_downlinks(self) -> Downlinks:
+        ground = self._ground
+        return Downlinks(
+            ground.network,
+            ground.network.devices,
+            self._keeping.buffer,
+            ground.clock,
+            ground.watch,
+            self._answering,
         )
-        self.transmitter = Transmitter(
+
+    def _make_transmitter(self) -> Transmitter:
+        ground = self._ground
+        sub_bands, airtime = ground.settings.region.sub_bands, ground.known.airtime
+        return Transmitter(
             self.concentrator,
-            DutyCycle(
-                settings.region.sub_bands, ground.known.airtime, ground.store.spend, clock.now
-            ),
+            DutyCycle(sub_bands, airtime, ground.store.spend, ground.clock.now),
             self.downlinks.told,
             self.downlinks.stands,
             self.frames.down,
         )
-        self.uplinks = Uplinks(
-            network,
+
+    def _make_uplinks(self) -> Uplinks:
+        ground = self._ground
+        return Uplinks(
+            ground.network,
             self.codecs,
-            keeping.buffer,
+            self._keeping.buffer,
             self.decoding,
             self.transmitter.answer,
-            clock,
+            ground.clock,
             ground.watch,
-            answering,
+            self._answering,
             self.rhythm,
             self.downlinks.events,
             self.transmitter.withhold,
             self.frames.up,
-            tell_foreign_joins=settings.config.lorawan.tell_foreign_joins,
+            tell_foreign_joins=ground.settings.config.lorawan.tell_foreign_joins,
         )
-        self.radio = Radio(
+
+    def _make_radio(self) -> Radio:
+        return Radio(
             self.concentrator,
             self.uplinks.heard,
             self._radio_changed,
             random.random,
-            clock.now,
+            self._ground.clock.now,
             self.rhythm,
         )
 
