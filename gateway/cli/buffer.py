@@ -17,6 +17,7 @@ from gateway.cli.language import _
 from gateway.cli.progress import Progress
 from gateway.cli.screen import tell
 from gateway.cli.status import arguments_for_the_socket, socket_path
+from gateway.cli.whole_or_not import point_of_no_return
 from gateway.errors import ControlError
 
 HELP = "What waits for the city, and the archive of what it has had: look at it, export it."
@@ -158,8 +159,8 @@ def _repair(args: argparse.Namespace) -> int:
             " It repairs what it finds damaged at its start by itself"
         )
         return complain(told, EX_FAILED)
-    with Progress(_("repairing the database")):
-        done = at_rest.repair(database(args.config or DEFAULT_FILE))
+    with point_of_no_return() as reached, Progress(_("repairing the database")):
+        done = at_rest.repair(database(args.config or DEFAULT_FILE), reached)
     if args.json:
         print(json.dumps({"repaired": done is not None, "what": done or ""}))
     else:

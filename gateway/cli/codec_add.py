@@ -14,6 +14,7 @@ from gateway.cli.language import _, plural
 from gateway.cli.progress import Progress
 from gateway.cli.screen import tell
 from gateway.cli.status import arguments_for_the_socket
+from gateway.cli.whole_or_not import point_of_no_return
 from gateway.one_line import one_line
 
 if TYPE_CHECKING:
@@ -52,8 +53,10 @@ def run(args: argparse.Namespace) -> int:
     replaced = [codec.name for codec in codecs if own.has(codec.name)]
     source = codecs[0].script.source if codecs[0].script else ""
     device = args.file.read_text(encoding="utf-8") if places.device else ""
-    own.put(places, source, checked.lines(codecs[0].name, examples), device)
-    said, good = codec_at_hand.renew(args)
+    with point_of_no_return() as reached:
+        reached()
+        own.put(places, source, checked.lines(codecs[0].name, examples), device)
+        said, good = codec_at_hand.renew(args)
     shadows = [codec.name for codec in codecs if own.is_shipped(codec.name)]
     told = {
         "ok": good,

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,10 +12,12 @@ from gateway.cli.language import _, mark, number
 from gateway.cli.progress import Progress
 from gateway.cli.screen import tell
 from gateway.cli.status import arguments_for_the_socket
+from gateway.cli.whole_or_not import point_of_no_return
 from gateway.one_line import one_line
 
 if TYPE_CHECKING:
     from gateway.codecs.catalogue import Catalogue
+    from gateway.codecs.own import Own
     from gateway.codecs.profiles.bringing import Row, Tried
     from gateway.codecs.profiles.found import Found
 
@@ -44,10 +47,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from gateway.cli import EX_FAILED, codec_at_hand
 
-    rows = _bring(args)
+    own = codec_at_hand.own(args.config)
+    found, rows = _looked_at(args)
+    with Progress(_("trying the codecs")):
+        all_tried = asyncio.run(_tried(found, own.catalogue))
     said, good = "", True
-    if any(row.state == "imported" for row in rows):
-        said, good = codec_at_hand.renew(args)
+    with point_of_no_return() as reached, Progress(_("putting the codecs in place")) as progress:
+        reached()
+        rows = sorted([*rows, *_brought(all_tried, own, args, progress)], key=lambda row: row.name)
+        if any(row.state == "imported" for row in rows):
+            said, good = codec_at_hand.renew(args)
     counts = _counts(rows)
     if args.json:
         codecs = [row.told() for row in rows]
@@ -60,22 +69,26 @@ def run(args: argparse.Namespace) -> int:
     return EX_FAILED if left or not good else 0
 
 
-def _bring(args: argparse.Namespace) -> list["Row"]:
-    """What became of each codec; all are tried before the first is put in place."""
-    from gateway.cli import codec_at_hand
+def _looked_at(args: argparse.Namespace) -> tuple[list["Found"], list["Row"]]:
+    """The folder's codecs, and those of no use."""
     from gateway.codecs.profiles import bringing
     from gateway.codecs.profiles.folder import Folder
     from gateway.codecs.profiles.found import Found, Left
 
-    own = codec_at_hand.own(args.config)
     there = list(bringing.codecs_in(Folder(args.directory)))
     found = [one for one in there if isinstance(one, Found)]
-    rows = [bringing.left_out(one) for one in there if isinstance(one, Left)]
-    with Progress(_("trying the codecs")):
-        all_tried = asyncio.run(_tried(found, own.catalogue))
-    for one, checked in all_tried:
-        rows.append(bringing.bring(one, checked, own, args.replace))
-    return sorted(rows, key=lambda row: row.name)
+    return found, [bringing.left_out(one) for one in there if isinstance(one, Left)]
+
+
+def _brought(
+    all_tried: list["Tried"], own: "Own", args: argparse.Namespace, progress: Progress
+) -> Iterator["Row"]:
+    """What became of each; all are tried before the first is put in place."""
+    from gateway.codecs.profiles import bringing
+
+    for number_, (one, checked) in enumerate(all_tried, 1):
+        yield bringing.bring(one, checked, own, args.replace)
+        progress.at(number_, len(all_tried))
 
 
 async def _tried(found: list["Found"], catalogue: "Catalogue") -> list["Tried"]:

@@ -6,6 +6,7 @@ import json
 from gateway.cli.language import _
 from gateway.cli.screen import tell
 from gateway.cli.status import arguments_for_the_socket
+from gateway.cli.whole_or_not import point_of_no_return
 
 ABOUT = "take a codec out of your own; not while devices use it"
 
@@ -26,8 +27,10 @@ def run(args: argparse.Namespace) -> int:
         if using.get(name) and not own.is_shipped(name):
             users = ", ".join(using[name])
             raise Refused(f"{name} is used by {users}: give them another codec in devices.toml")
-    gone = own.take_out(places)
-    said, good = codec_at_hand.renew(args)
+    with point_of_no_return() as reached:
+        reached()
+        gone = own.take_out(places)
+        said, good = codec_at_hand.renew(args)
     back = [name for name in names if own.is_shipped(name)]
     if args.json:
         files = [str(file) for file in gone]

@@ -17,6 +17,7 @@ from gateway.cli.config_keys import Refused, asked, file_of, restart_words
 from gateway.cli.heard import heard
 from gateway.cli.language import _
 from gateway.cli.screen import tell
+from gateway.cli.whole_or_not import point_of_no_return
 from gateway.errors import ControlError, GatewayError
 
 PASSWORD: Final = "mqtt.password"  # noqa: S105 # a name
@@ -33,8 +34,11 @@ def run(args: argparse.Namespace) -> int:
         wanted = _wanted(args.words)
     except Misused as error:
         return complain(error, EX_USAGE)
-    changed = _with_password(file, wanted) if PASSWORD in wanted else _changed(file, wanted)
-    found = _applied(args, file)
+    password = _typed() if PASSWORD in wanted else ""
+    with point_of_no_return() as reached:
+        reached()
+        changed = _with_password(file, wanted, password) if password else _changed(file, wanted)
+        found = _applied(args, file)
     if args.json:
         keys = [{"key": one.key, "value": one.value, "before": one.before} for one in changed]
         told = {"ok": found.code == 0, "config": str(file), "keys": keys}
@@ -73,11 +77,10 @@ def _changed(file: Path, wanted: dict[str, str]) -> list[Any]:
     return list(config_edit.change(file, wanted))
 
 
-def _with_password(file: Path, wanted: dict[str, str]) -> list[Any]:
-    """Asked for, and put into its file; kogge.toml says where that is."""
+def _with_password(file: Path, wanted: dict[str, str], text: str) -> list[Any]:
+    """Put into its file; kogge.toml says where that is."""
     from gateway import config, file_edit
 
-    text = _typed()
     others = {key: value for key, value in wanted.items() if key != PASSWORD}
     if not config.load(file).mqtt.password_file:
         others = {"mqtt.password_file": PASSWORD_FILE, **others}

@@ -9,6 +9,7 @@ from gateway.cli import EX_FAILED, complain
 from gateway.cli.language import _, mark
 from gateway.cli.progress import Progress
 from gateway.cli.screen import tell
+from gateway.cli.whole_or_not import point_of_no_return
 
 HELP = "Install Semtech's firmware images for the concentrator, or list what is installed."
 
@@ -54,7 +55,9 @@ def bring(source: Path, directory: Path, as_json: bool) -> int:
         return complain(_("there is no {path}", path=source), EX_FAILED)
     with Progress(_("looking for the images")):
         found = firmware_source.find(source)
-    firmware_source.install(found, directory)
+    with point_of_no_return() as reached:  # one image of another release is none
+        reached()
+        firmware_source.install(found, directory)
     entries = installed(directory)
     if as_json:
         print(json.dumps({"dir": str(directory), "images": entries}))

@@ -2,10 +2,8 @@
 
 import argparse
 import json
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,7 @@ from gateway.cli import backup
 from gateway.cli.language import _, mark, number, plural
 from gateway.cli.progress import Progress
 from gateway.cli.screen import tell
+from gateway.cli.whole_or_not import point_of_no_return
 
 if TYPE_CHECKING:
     from gateway.backup.restoring import Result
@@ -22,7 +21,6 @@ HELP = (
     "Put a backup in place on this box, with the daemon stopped: its devices go on without a join."
     " The old box must not be switched on again."
 )
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,10 +49,10 @@ def run(args: argparse.Namespace) -> int:
             manifest = restoring.look(args.file, words)
         return _show(args, manifest)
     target = args.config or files.DEFAULT_FILE
-    with Progress(_("putting the backup in place")), _deaf() as be_deaf:
+    with point_of_no_return() as reached, Progress(_("putting the backup in place")):
         result = restoring.restore(
             args.file, words, target, now=making.wall_time, force=args.force,
-            point_of_no_return=be_deaf,
+            point_of_no_return=reached,
         )  # fmt: skip
     if args.json:
         print(json.dumps(_summary(args, result)))
@@ -62,22 +60,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         tell("\n".join(_lines(args, result)))
     return 0
-
-
-@contextmanager
-def _deaf() -> Iterator[Callable[[], None]]:
-    """Gives what makes it deaf to Ctrl-C, and to a terminal that goes away, until the end."""
-    before = {one: signal.getsignal(one) for one in ENDING}
-
-    def be_deaf() -> None:
-        for one in ENDING:
-            signal.signal(one, signal.SIG_IGN)
-
-    try:
-        yield be_deaf
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
 
 
 def _show(args: argparse.Namespace, manifest: dict[str, Any]) -> int:

@@ -6,7 +6,7 @@ daemon that starts meanwhile is refused at the lock; systemd tries again.
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -94,9 +94,10 @@ def _unreadable(path: Path, error: Exception) -> str:
     )
 
 
-def repair(path: Path) -> str | None:
+def repair(path: Path, point_of_no_return: Callable[[], None] = lambda: None) -> str | None:
     """What the daemon's next start would do with a damaged database, and after a closer look: what
-    was done; None where nothing is wrong. Raises as `opened`.
+    was done; None where nothing is wrong. Raises as `opened`. `point_of_no_return`: as `quarantine`
+    has it.
     """
     with locked(path):
         try:
@@ -104,7 +105,7 @@ def repair(path: Path) -> str | None:
             why = _damage(path)
             if why is None:
                 return None
-            moved, found = quarantine(path, schema())
+            moved, found = quarantine(path, schema(), point_of_no_return)
         except (sqlite3.Error, OSError) as error:
             raise StoreError(
                 f"{path} cannot be repaired ({error}): nothing is lost by that, it is as it was;"

@@ -6,7 +6,7 @@
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,14 +19,22 @@ KEPT: Final = 2
 BESIDE: Final = ("-wal", "-shm", "-journal")  # SQLite's files
 
 
-def quarantine(path: Path, scripts: Sequence[str]) -> "tuple[Path, Salvaged]":
+def quarantine(
+    path: Path, scripts: Sequence[str], point_of_no_return: Callable[[], None] = lambda: None
+) -> "tuple[Path, Salvaged]":
     """Where the damaged one is now, and what the new one has. Raises sqlite3.Error and OSError of
-    the disk: then nothing has been moved, or `finish` will end it.
+    the disk: then nothing has been moved, or `finish` will end it. `point_of_no_return` is called
+    before anything is moved; who breaks it off until then finds all as it was.
     """
     from gateway.store.salvage import salvage  # memory: only who has lost something
 
     new = _new(path)
-    found = salvage(path, new, scripts)
+    try:
+        found = salvage(path, new, scripts)
+    except KeyboardInterrupt:
+        _remove(new)
+        raise
+    point_of_no_return()
     numbers = _numbers(path)
     moved = _damaged(path, max(numbers, default=0) + 1)
     rename(path, moved)
