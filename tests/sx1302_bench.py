@@ -18,6 +18,7 @@ GOLDEN = Path(__file__).parent / "golden"
 SETTINGS = semtech.settings(json.loads((GOLDEN / "start-eu868.json").read_text())["config"])
 SMALL = bytes.fromhex(json.loads((GOLDEN / "rx-eu868.json").read_text())["rx"][0]["fifo"])
 IMAGES = Firmware(bytes(8192), bytes(8192), verified=False)
+FIFO_COUNT = bytes.fromhex("000100000600 58c8 000000")  # the request that asks for it
 SECOND = 32_000_000  # ticks
 EUI = 0x0016C001F1500812
 FREE, SCHEDULED, EMITTING = 0x80, 0x91, 0x30

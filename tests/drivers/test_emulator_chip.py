@@ -7,11 +7,6 @@ from drivers.emulator import Board
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
 def host(clock: Clock) -> Host:
     return Host(Board(0x0123456789ABCDEF, now_ns=clock))
 

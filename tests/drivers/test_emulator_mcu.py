@@ -8,16 +8,6 @@ from hypothesis import strategies as st
 from drivers.emulator import Board
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def board(clock: Clock) -> Board:
-    return Board(now_ns=clock)
-
-
 def test_ping_gives_unique_id_of_the_seed_and_version(board: Board, clock: Clock) -> None:
     answer = Host(board).request(0)
     assert len(answer) == 21

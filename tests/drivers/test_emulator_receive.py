@@ -12,18 +12,6 @@ from drivers.emulator.fifo import CAPACITY, Metadata, packet
 PAYLOAD = bytes(range(20))
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def host(clock: Clock) -> Host:
-    host = Host(Board(now_ns=clock))
-    host.start_eu868()
-    return host
-
-
 def fate(host: Host, clock: Clock, *uplinks: Uplink, gap_us: int = 0) -> list[Flight]:
     """Send them, `gap_us` apart, and wait until all are done; in their order."""
     done: dict[int, Flight] = {}

@@ -13,11 +13,6 @@ GOLDEN_TX = golden("tx-eu868.json")["tx"]
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
 def emitted() -> list[Emission]:
     return []
 

@@ -13,18 +13,6 @@ PAYLOAD = bytes(range(20))
 CHANNELS = [868_100_000, 868_300_000, 868_500_000, *range(867_100_000, 868_000_000, 200_000)]
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def host(clock: Clock) -> Host:
-    host = Host(Board(now_ns=clock))
-    host.start_eu868()
-    return host
-
-
 def send(host: Host, clock: Clock, uplinks: list[Uplink], ms: float = 5000) -> list[Flight]:
     """Send all at once and wait; in the order in which they ended."""
     done: list[Flight] = []

@@ -1,25 +1,19 @@
 """The whole driver before a stand-in board: start, faults at start, receiving, unplugging."""
 
 import asyncio
-import math
 
 import pytest
 from pty_board import PtyBoard, frame, pty_board
-from sx1302_bench import EMITTING, EUI, IMAGES, SECOND, SETTINGS, SMALL, Bench, running
-from sx1302_standin import AGC_STATUS, StandIn
+from sx1302_bench import EMITTING, EUI, FIFO_COUNT, IMAGES, SECOND, SETTINGS, SMALL, Bench, running
+from sx1302_standin import StandIn
 
 from drivers.concentrator import ChipError, LinkLost, McuError, TxStatus
 from drivers.link import open_link
-from drivers.sx1302 import agc, concentrator
-from drivers.sx1302.chip import Chip
+from drivers.sx1302 import concentrator
 from drivers.sx1302.concentrator import Sx1302
 from drivers.sx1302.firmware import Firmware
 
 OPEN = [(0, 1, 1), (0, 2, 1), (0, 2, 0), (0, 8, 0), (0, 8, 1)]
-WRONG_CRC = bytearray(SMALL[:-1])
-WRONG_CRC[9 + SMALL[2]] |= 1
-WRONG_CRC.append(sum(WRONG_CRC) % 256)
-FIFO_COUNT = bytes.fromhex("000100000600 58c8 000000".replace(" ", ""))
 
 
 @pytest.fixture
@@ -80,41 +74,6 @@ async def test_start_works_after_one_that_failed(damaged: int) -> None:
     assert [link.closed for link in bench.links] == [True, False]
     assert bench.driver.status().chip_session == 1
     assert await bench.driver.send(bench.packet()) is TxStatus.OK
-
-
-class BusyHost(Bench):
-    """Each request takes it `seconds`; the AGC has started when it is looked at the nth time."""
-
-    def __init__(self, seconds: float, nth: float) -> None:
-        super().__init__()
-        self.taking, self.nth, self.looks = seconds, nth, 0
-        self.chip = Chip(self, self.sleep, self.now)
-
-    async def request(self, command: int, payload: bytes) -> bytes:
-        self.pass_time(self.taking)
-        self.looks += 1
-        self.board.memory[AGC_STATUS] = self.looks >= self.nth
-        return self.board.handle(command, payload)[1]
-
-    async def close(self) -> None:
-        pass
-
-    async def waits(self) -> None:
-        await self.chip.wait_for(agc.AGC_STATUS, 0x01, "the AGC did not start")
-
-
-async def test_core_that_never_starts_is_a_fault_after_a_second_on_a_busy_host_too() -> None:
-    host = BusyHost(seconds=0.03, nth=math.inf)
-    began = host.seconds
-    with pytest.raises(ChipError, match="did not start: status stayed 0x00"):
-        await host.waits()
-    assert 1 <= host.seconds - began < 1.1
-
-
-async def test_host_that_was_held_up_looks_once_more_before_it_calls_a_core_dead() -> None:
-    host = BusyHost(seconds=5, nth=2)
-    await host.waits()
-    assert host.looks == 2
 
 
 async def test_port_that_is_no_concentrator_is_said_so_and_may_become_one() -> None:
@@ -274,91 +233,6 @@ async def test_wraps_are_followed_on_a_quiet_air(bench: Bench) -> None:
     await bench.listen(300)
     assert bench.us > 2**28
     assert (await bench.driver.counter()).us == bench.us
-
-
-async def test_looking_after_the_health_costs_little(bench: Bench) -> None:
-    await bench.listen(60)
-    others = [payload for _, payload in bench.board.requests if payload != FIFO_COUNT]
-    assert 3 * 15 < len(others) <= 4 * 20 + 2
-
-
-async def sick(bench: Bench, within: float) -> str:
-    """What the driver says of its chip within so many seconds."""
-    with pytest.raises(ChipError) as fault:
-        await bench.listen(within)
-    return str(fault.value)
-
-
-@pytest.mark.parametrize(
-    ("registers", "says"),
-    [
-        ({0x5780: 1}, "parity flag of the AGC is set"),
-        ({0x6080: 1}, "parity flag of the arbiter is set"),
-        ({0x5780: 1, 0x6080: 1}, "parity flag of the AGC and the arbiter is set"),
-        ({0x5780: 1, 0x6080: 1, 0x5781: 0x14}, "reception has stalled silently"),
-        ({0x5605: 0}, "reset behind this program's back"),
-    ],
-)
-async def test_sick_chip_is_found_within_seconds_and_healed_by_a_start(
-    bench: Bench, registers: dict[int, int], says: str
-) -> None:
-    for address, value in registers.items():
-        bench.board.memory[address] = value
-    assert says in await sick(bench, within=5)
-    bench.board.memory[:] = bytes(0x8000)  # as the chip's reset does
-    await bench.driver.start()
-    await bench.listen(10)
-    assert bench.driver.status().chip_session == 2
-
-
-@pytest.mark.parametrize("status", [0x0F, 0x00, 0x01, 0x02, 0x03, 0x14])
-async def test_agc_status_alone_is_no_fault(bench: Bench, status: int) -> None:
-    bench.board.memory[0x5781] = status
-    await bench.listen(20)
-
-
-async def test_spi_that_died_is_told_by_the_version(bench: Bench) -> None:
-    bench.board.damage = {0x5606}
-    assert "version reads 0x13, at its start it was 0x12" in await sick(bench, within=5)
-
-
-async def test_board_that_reads_the_same_everywhere_is_told_by_the_version(bench: Bench) -> None:
-    bench.board._read = lambda address, size: b"\xff" * size  # type: ignore[method-assign]
-    for ask in (bench.driver.counter, bench.driver.receive):
-        with pytest.raises(ChipError, match="version reads 0xFF"):
-            await ask()
-
-
-async def test_one_bad_reading_is_not_believed(bench: Bench) -> None:
-    bench.board.torn[0x5780] = [b"\x01\x14"]
-    bench.board.torn[0x6080] = [b"\x01"]
-    await bench.listen(20)
-    assert not bench.board.torn[0x5780]
-
-
-async def test_reset_behind_our_back_opens_a_session_that_refuses_the_old_ones_packets(
-    bench: Bench,
-) -> None:
-    old = bench.packet(60_000_000)
-    bench.board.ticks = 0
-    assert "began anew" in await sick(bench, within=5)
-    await bench.driver.start()
-    assert await bench.driver.send(old) is TxStatus.TOO_LATE
-    assert await bench.driver.send(bench.packet()) is TxStatus.OK
-
-
-async def test_unbroken_run_of_wrong_crcs_is_a_fault_within_a_minute(bench: Bench) -> None:
-    bench.board.fifo += SMALL
-    assert len(await bench.driver.receive()) == 1
-    with pytest.raises(ChipError, match="not one good packet"):
-        await wrong_crcs(bench, seconds=60)
-
-
-async def wrong_crcs(bench: Bench, seconds: int) -> None:
-    for _ in range(seconds):
-        bench.board.fifo += WRONG_CRC * 2
-        await bench.driver.receive()
-        bench.pass_time(1)
 
 
 async def test_stop_aborts_both_chains_and_resets_the_board(bench: Bench) -> None:
