@@ -50,10 +50,10 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({"codecs": found}))
         return 0
     unit = _("µs a payload, of {calls}", calls=CALLS)
-    print(f"{_('codec'):32}{_('engine'):12}{'p50':>8}{'p95':>8}  {unit}")
+    print(f"{_('codec'):26}{_('engine'):12}{'p50':>8}{'p95':>8}  {unit}")
     for one in found:
         p50, p95 = number(one["p50_us"], 2), number(one["p95_us"], 2)
-        print(f"{_(one['name']):32}{_(ENGINES[one['engine']]):12}{p50:>8}{p95:>8}")
+        print(f"{_(one['name']):26}{_(ENGINES[one['engine']]):12}{p50:>8}{p95:>8}")
     return 0
 
 

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from gateway.cli.screen import Level, Row, Style, heading, rows, style_for, worst
+from gateway.cli import language
+from gateway.cli.screen import Level, Row, Style, folded, heading, rows, style_for, tell, worst
 
 LONG = Row("bad", "Broker", "one two three " * 12, ("wide " * 30,))
 
@@ -63,3 +64,31 @@ def test_worst_level_counts_and_what_is_not_known_is_no_fault(
 def test_heading_is_wrapped_on_a_terminal_alone() -> None:
     assert len(list(heading("word " * 40, "ok", Style(80)))) == 3
     assert len(list(heading("word " * 40, "ok", Style()))) == 1
+
+
+def test_line_folds_below_what_it_belongs_to() -> None:
+    assert folded("short\n\nlines", 20) == ["short", "", "lines"]
+    assert folded("kogge: a b c d e f g h", 16) == ["kogge: a b c d e", "       f g h"]
+    assert folded(" 1. a b c d e f g h", 12) == [" 1. a b c d", "    e f g h"]
+    assert folded("    -> a b c d e f", 14) == ["    -> a b c d", "       e f"]
+    assert folded("  name     a b c d e f", 18) == ["  name     a b c d", "           e f"]
+
+
+def test_no_word_is_broken_and_none_is_lost() -> None:
+    path = "/a/very/long/path/that/nobody/can/fold"
+    assert folded(f"{path} --is-there", 20) == [path, "--is-there"]
+
+
+def test_pipe_and_program_get_lines_as_they_are() -> None:
+    text, pipe, terminal = "word " * 30, io.StringIO(), Terminal()
+    tell(text, pipe)
+    assert pipe.getvalue() == f"{text}\n"
+    language.speak(language.PLAIN)
+    try:
+        tell(text, terminal)
+    finally:
+        language.speak("en")
+    assert terminal.getvalue() == f"{text}\n"
+    terminal = Terminal()
+    tell(text, terminal)
+    assert max(map(len, terminal.getvalue().splitlines())) <= 80
