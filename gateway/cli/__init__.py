@@ -10,7 +10,9 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from gateway import VERSION
@@ -53,6 +55,7 @@ VERBS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what is asked; whoever reads our output may leave at any time."""
+    _open_what_is_closed()
     try:
         try:
             return _run(list(sys.argv[1:] if argv is None else argv))
@@ -71,6 +74,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _without_reader()
     finally:
         language.speak("en")  # the language was this command line's
+
+
+def _open_what_is_closed() -> None:
+    """Who starts us may have closed stdin, stdout or stderr: nothing comes in or goes out there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nothing = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 # to the end
+            setattr(sys, name, nothing)
 
 
 def _without_reader() -> int:
@@ -135,10 +146,11 @@ def complain(what: Exception | str, code: int) -> int:
 
 
 def say(text: str) -> None:
-    """Beside what was asked for: stdout is left alone."""
+    """Beside what was asked for: stdout is left alone. Where it cannot be heard, work goes on."""
     from gateway.cli.screen import tell
 
-    tell(f"kogge: {text}", sys.stderr)
+    with suppress(OSError):
+        tell(f"kogge: {text}", sys.stderr)
 
 
 def _without_verb(arguments: list[str]) -> int:

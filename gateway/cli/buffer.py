@@ -95,10 +95,13 @@ def _status(args: argparse.Namespace) -> int:
 def _list(args: argparse.Namespace) -> int:
     wish = _wish(args) | {"newest": not args.oldest, "limit": args.limit}
     found = False
-    for line in _lines(args, wish):
-        for record in line.get("records", ()):
-            found = True
-            tell(json.dumps(record) if args.json else listed(record))
+    with Progress(_("reading the buffer")) as progress:
+        for line in _lines(args, wish):
+            progress.at(line.get("passed", 0), line.get("of", 0))
+            for record in line.get("records", ()):
+                found = True
+                with progress.aside():
+                    tell(json.dumps(record) if args.json else listed(record))
     if not (found or args.json):
         say(_("there is nothing of the kind"))
     return 0
@@ -141,7 +144,8 @@ def _purge(args: argparse.Namespace) -> int:
     if not args.yes and not _is_sure():
         return complain(_("nothing was purged"), EX_FAILED)
     wish = {"action": "purge", "all": args.all, "ends": args.ends, "archive": args.archive}
-    (line,) = _lines(args, wish | {"device": _device(args)})
+    with Progress(_("purging")):
+        (line,) = _lines(args, wish | {"device": _device(args)})
     done = line["done"]
     tell(json.dumps(done) if args.json else purged(done))
     return 0

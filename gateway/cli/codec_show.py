@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.cli.codec import ENGINES, argument_for_the_config
 from gateway.cli.heard import heard
 from gateway.cli.language import _, number, span
+from gateway.cli.progress import Progress
 from gateway.cli.quantities import shown
 from gateway.cli.screen import tell
 from gateway.one_line import one_line
@@ -86,8 +87,13 @@ def _script(script: "Script") -> dict[str, Any]:
         "bytes": len(source),
         "sha256": sha256(source).hexdigest(),
         "examples": len(script.examples),
-        "context": asyncio.run(_context(script)),
+        "context": _tried(script),
     }
+
+
+def _tried(script: "Script") -> str:
+    with Progress(_("trying the codec")):
+        return asyncio.run(_context(script))
 
 
 async def _context(script: "Script") -> str:

@@ -6,6 +6,8 @@ from dataclasses import asdict
 
 from gateway.cli import devices_meant, say
 from gateway.cli.devices_known import known, last_reading, near
+from gateway.cli.language import _
+from gateway.cli.progress import Progress
 from gateway.cli.screen import tell
 from gateway.cli.status import arguments_for_the_socket, socket_path
 
@@ -31,7 +33,8 @@ def run(args: argparse.Namespace) -> int:
     status = {} if found.asked == "files" else ask(socket_path(args), "status")
     last = None
     if found.asked == "daemon" and not device.get("seen"):
-        last = last_reading(args, dev_eui)
+        with Progress(_("reading the buffer")):
+            last = last_reading(args, dev_eui)
     reasons = why_words.reasons(device, found.gateway or {}, status, last)
     if args.json:
         told = {"asked": found.asked, "dev_eui": dev_eui, "known": device["known"]}

@@ -107,9 +107,30 @@ def test_reader_who_has_left_is_no_error_to_talk_about(
     assert b"Broken" not in done.stderr
 
 
-def test_closed_stdout_is_no_fault() -> None:
-    command = f"{shlex.quote(sys.executable)} -m gateway --version >&-"
-    assert subprocess.run(command, shell=True, check=False, timeout=20, cwd=HOUSE).returncode == 0
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [("--version", 0), ("codec list", 0), ("status --socket /absent", 69),
+     ("config set mqtt.password --config /absent", 1), ("statsu", 64)],
+)  # fmt: skip
+def test_closed_streams_are_no_fault(arguments: str, code: int, closed: str) -> None:
+    """The shell has closed them: nothing is read there, nothing told, and nothing goes astray."""
+    command = f"{shlex.quote(sys.executable)} -m gateway {arguments} {closed}"
+    done = subprocess.run(
+        command, shell=True, check=False, timeout=HUNG, cwd=HOUSE, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "kogge: " not in done.stdout
+
+
+def test_stderr_that_cannot_be_written_changes_no_exit_code() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "gateway", "config", "show", "--config", "/absent"],
+            check=False, timeout=HUNG, cwd=HOUSE, stderr=full, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    assert done.returncode == 78
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
