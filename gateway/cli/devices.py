@@ -79,6 +79,10 @@ def _common(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.action in ("list", "show"):
         return {"list": _list, "show": _show}[args.action](args)
+    if args.action == "export":
+        from gateway.cli import devices_export
+
+        return devices_export.run(args)
     from gateway.cli import devices_edit
 
     return devices_edit.run(args)

@@ -1,4 +1,4 @@
-"""`kogge devices add, qr, import, remove, export`: devices.toml, and at once in the daemon.
+"""`kogge devices add, qr, import, remove`: devices.toml, and at once in the daemon.
 
 Keys come from a table, from a hidden prompt or, where nobody sits, from stdin, one a line: never
 from the command line, which everybody on the machine can read.
@@ -6,9 +6,8 @@ from the command line, which everybody on the machine can read.
 
 import argparse
 import json
-import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,9 +34,7 @@ class NoKey(GatewayError):
 
 
 def run(args: argparse.Namespace) -> int:
-    return {
-        "add": _add, "qr": _qr, "import": _import, "remove": _remove, "export": _export,
-    }[args.action](args)  # fmt: skip
+    return {"add": _add, "qr": _qr, "import": _import, "remove": _remove}[args.action](args)
 
 
 def entries(args: argparse.Namespace) -> list[Fields]:
@@ -72,19 +69,34 @@ def _qr(args: argparse.Namespace) -> int:
 
 
 def _import(args: argparse.Namespace) -> int:
-    from gateway.devices import devices_toml, spreadsheet
+    from gateway.devices import spreadsheet
+    from gateway.errors import ConfigError
     from gateway.files import read_toml
 
     if args.file.suffix.lower() == ".toml":
         tables = read_toml(args.file)
-        devices_toml.check(tables, args.file, catalogue_of(args))
-        devices: list[Fields] = tables.get("device", [])
+        devices = _checked(args, tables)
     else:
-        devices = spreadsheet.load(args.file)
-        devices_toml.check({"device": devices}, args.file, catalogue_of(args))
+        table = spreadsheet.load(args.file)
+        try:
+            devices = _checked(args, {"device": table.devices})
+        except ConfigError as error:
+            raise table.placed(error) from None
     if not devices:
         return complain(_("{file} has no device in it", file=args.file), EX_FAILED)
     return _bring(args, devices)
+
+
+def _checked(args: argparse.Namespace, tables: Fields) -> list[Fields]:
+    """What is to be brought in; nothing was written. Raises ConfigError."""
+    from gateway.devices import devices_toml
+
+    devices_toml.check(tables, args.file, catalogue_of(args))
+    devices: list[Fields] = tables.get("device", [])
+    numbered = enumerate(devices, 1)
+    places = {f"device[{number}].dev_eui": one["dev_eui"] for number, one in numbered}
+    _refuse_known(args, args.file, places)
+    return devices
 
 
 def _bring(args: argparse.Namespace, devices: list[Fields]) -> int:
@@ -107,20 +119,35 @@ def _described(args: argparse.Namespace, device: Fields) -> Fields:
     """With what the command line says of it, and its keys."""
     said = {name: getattr(args, name) for name in DESCRIBING if getattr(args, name) is not None}
     device = {"dev_eui": device["dev_eui"], "name": device["dev_eui"], **said, **device}
-    _refuse_known(args, device["dev_eui"])
+    _refuse_wrong(args, device)
     return device | _keys(args, device)
 
 
-def _refuse_known(args: argparse.Namespace, dev_eui: str) -> None:
+def _refuse_wrong(args: argparse.Namespace, device: Fields) -> None:
     """Before its keys are asked for. Raises ConfigError."""
+    from gateway.devices import devices_toml
     from gateway.errors import ConfigError
 
-    for one in entries(args):
-        if one["dev_eui"] == dev_eui:
-            allowed = (
-                f"stands there already: {one['name']}; to change it remove it, or edit the file"
-            )
-            raise ConfigError(device_file_of(args), "dev_eui", dev_eui, allowed)
+    _refuse_known(args, device_file_of(args), {"dev_eui": device["dev_eui"]})
+    wanted = devices_toml.keys_wanted(device.get("lorawan", ""), otaa="join_eui" in device)
+    whole = device | dict.fromkeys(wanted, "0" * 32)
+    try:
+        devices_toml.check({"device": [whole]}, Path(device["dev_eui"]), catalogue_of(args))
+    except ConfigError as error:
+        key = error.key.removeprefix("device[1].")
+        raise ConfigError(error.file, key, error.value, error.allowed) from None
+
+
+def _refuse_known(args: argparse.Namespace, file: Path, places: Mapping[str, str]) -> None:
+    """`places` are DevEUIs by where they stand in `file`. Raises ConfigError."""
+    from gateway.errors import ConfigError
+
+    known = {one["dev_eui"]: one["name"] for one in entries(args)}
+    for place, dev_eui in places.items():
+        if dev_eui in known:
+            name, there = known[dev_eui], device_file_of(args)
+            allowed = f"stands in {there} already: {name}; to change it remove it, or edit the file"
+            raise ConfigError(file, place, dev_eui, allowed)
 
 
 def _keys(args: argparse.Namespace, device: Fields) -> Fields:
@@ -191,47 +218,3 @@ def _words(file: Path, done: dict[str, list[str]], applied: bool, reason: str) -
         yield _("The daemon does not know it yet: {reason}", reason=heard(reason))
     if applied and "added" in done:
         yield _("Switch the device on; kogge why DEVEUI says what keeps it away.")
-
-
-def _export(args: argparse.Namespace) -> int:
-    devices = entries(args)
-    if not args.keys:
-        devices = [_without_keys(one) for one in devices]
-    text = _text(args.file, devices)
-    if args.file == "-":
-        print(text, end="")
-        return 0
-    _write(Path(args.file), text)
-    if args.json:
-        told = {"ok": True, "file": args.file, "devices": len(devices), "keys": bool(args.keys)}
-        print(json.dumps(told))
-    else:
-        told_keys = _("with their keys") if args.keys else _("without keys")
-        n = len(devices)
-        tell(plural("{n} device", "{n} devices", n) + f", {told_keys}: {args.file}")
-    return 0
-
-
-def _without_keys(device: Fields) -> Fields:
-    return {name: value for name, value in device.items() if not name.endswith("_key")}
-
-
-def _text(file: str, devices: list[Fields]) -> str:
-    from gateway.devices import editing, spreadsheet
-
-    if file.lower().endswith(".toml"):
-        return "\n".join(editing.table(one) for one in devices)
-    return spreadsheet.text_of(devices)
-
-
-def _write(file: Path, text: str) -> None:
-    """For nobody else's eyes: it may have keys."""
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as sink:
-            os.fchmod(descriptor, 0o600)
-            sink.write(text)
-    except PermissionError:
-        raise PermissionError(f"{file} may not be written by this user") from None
-    except OSError as error:
-        raise GatewayError(f"{file} cannot be written: {error.strerror}") from None

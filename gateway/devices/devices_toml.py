@@ -69,12 +69,11 @@ def check(tables: dict[str, Any], file: Path, catalogue: Catalogue) -> tuple[Dev
     entries = _entries(tables, file)
     devices = tuple(_device(entry, n, file, catalogue) for n, entry in enumerate(entries, 1))
     seen: dict[int, str] = {}
-    for device in devices:
+    for number, device in enumerate(devices, 1):
         if device.dev_eui in seen:
-            other = seen[device.dev_eui]
-            raise ConfigError(
-                file, "dev_eui", f"{device.dev_eui:016x}", f"stands twice: {other}, {device.name}"
-            )
+            key, said = f"device[{number}].dev_eui", f"{device.dev_eui:016x}"
+            other, name = seen[device.dev_eui], device.name
+            raise ConfigError(file, key, said, f"stands twice: {other}, {name}")
         seen[device.dev_eui] = device.name
     return devices
 

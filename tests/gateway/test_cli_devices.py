@@ -1,7 +1,9 @@
 """`kogge devices` and `kogge why` without a daemon: words, tables, keys and exit codes."""
 
+import errno
 import io
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -116,7 +118,73 @@ def test_device_that_is_there_is_refused_before_its_key_is_asked_for(config: Pat
     words = ("devices", "add", EUI, "--join-eui", "0" * 16)
     assert run(config, *words, stdin=f"{KEY}\n").returncode == 0
     done = run(config, *words)
-    assert (done.returncode, "stands there already" in done.stderr) == (78, True)
+    assert (done.returncode, f"already: {EUI}" in done.stderr) == (78, True)
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (("--codec", "cayenelpp"), "codec is 'cayenelpp'; did you mean cayennelpp"),
+        (("--lorawan", "2.0"), "lorawan is '2.0'; possible are 1.0.2"),
+        (("--class", "B"), "class is 'B'"),
+        (("--depth", "-1"), "depth is -1.0"),
+        (("--join-eui", "12"), "join_eui is '12'"),
+    ],
+)
+def test_what_is_wrong_with_a_device_is_said_before_its_key_is_asked_for(
+    config: Path, more: tuple[str, ...], says: str
+) -> None:
+    """And by its DevEUI: it stands in no file yet."""
+    done = run(config, "devices", "add", EUI, "--join-eui", "0" * 16, *more)
+    assert (done.returncode, f"{EUI}: {says}" in done.stderr) == (78, True), done.stderr
+    assert "AppKey" not in done.stderr
+    scanned = ("devices", "qr", f"LW:D0:{'0' * 16}:{EUI}:AABB1122", "--codec", "cayenelpp")
+    assert "did you mean cayennelpp" in run(config, *scanned).stderr
+
+
+@pytest.mark.parametrize(
+    ("last", "says"),
+    [
+        ("70b3d57ed0000009,third,0000000000000000,00", ":5: app_key is '2 characters'"),
+        (f"{EUI},third,0000000000000000,{KEY}", ":5: dev_eui is '70b3d57ed0000009'; stands tw"),
+        (f"70b3d57ed0000007,third,0000000000000000,{KEY}", ":5: dev_eui is '70b3d57ed0000007'"),
+        (f"7.0E+15,third,0000000000000000,{KEY}", ":5: dev_eui; the spreadsheet has made"),
+    ],
+)
+def test_table_is_brought_in_whole_or_not_at_all(config: Path, last: str, says: str) -> None:
+    known = ("devices", "add", "70b3d57ed0000007", "--join-eui", "0" * 16)
+    assert run(config, *known, stdin=f"{KEY}\n").returncode == 0
+    file, table = config.with_name("devices.toml"), config.with_name("street.csv")
+    before = file.read_bytes()
+    table.write_text(
+        f"dev_eui,name,join_eui,app_key\n\n{EUI},bin,0000000000000000,{KEY}\n"
+        f"70b3d57ed0000002,next,0000000000000000,{KEY}\n{last}\n"
+    )
+    done = run(config, "devices", "import", str(table))
+    assert (done.returncode, f"{table}{says}" in done.stderr) == (78, True), done.stderr
+    assert file.read_bytes() == before
+    assert KEY not in done.stderr
+
+
+def test_export_that_fails_leaves_the_one_before(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    table = config.with_name("street.csv")
+    table.write_text("of yesterday")
+    table.chmod(0o644)
+    monkeypatch.setattr(os, "fsync", full)
+    assert main(["devices", "export", str(table), "--config", str(config)]) == 1
+    assert "No space left" in capsys.readouterr().err
+    assert table.read_text() == "of yesterday"
+    monkeypatch.undo()
+    assert main(["devices", "export", str(table), "--config", str(config)]) == 0
+    assert stat.S_IMODE(table.stat().st_mode) == 0o600
+    assert sorted(one.name for one in table.parent.iterdir() if "street" in one.name) == [
+        "street.csv"
+    ]
 
 
 def test_device_1_1_is_asked_for_both_keys(config: Path) -> None:

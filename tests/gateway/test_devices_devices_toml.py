@@ -169,7 +169,7 @@ def test_missing_name_is_named(tmp_path: Path) -> None:
 
 def test_dev_eui_that_stands_twice_names_both_devices(tmp_path: Path) -> None:
     error = refused(tmp_path, OTAA, {**ABP, "dev_eui": OTAA["dev_eui"]})
-    assert error.key == "dev_eui"
+    assert error.key == "device[2].dev_eui"
     assert "parking, bin" in str(error)
 
 
