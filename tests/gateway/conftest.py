@@ -6,9 +6,11 @@ from typing import Any, TextIO
 
 import json_judge
 import pytest
+from patience import HUNG
 from store_tools import World
 
 from gateway import cli
+from gateway.codecs import javascript
 
 _really_run = cli._run
 
@@ -48,6 +50,13 @@ def _json_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return World(tmp_path / "kogge.db")
+
+
+@pytest.fixture
+def codecs_have_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the processor's time ends a call of a codec, not the wall's."""
+    for name in ("CALL_WAITS", "LOAD_WAITS"):
+        monkeypatch.setattr(javascript, name, HUNG)
 
 
 @pytest.fixture

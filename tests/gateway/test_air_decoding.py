@@ -58,7 +58,7 @@ class Place:
 
 
 @pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Place]:
+async def place(tmp_path: Path, codecs_have_time: None) -> AsyncIterator[Place]:
     async with asyncio.TaskGroup() as tasks:
         one = Place(tmp_path, tasks)
         await one.reload()

@@ -10,6 +10,8 @@ from vendor_folders import CHIRPSTACK, THINGS, write
 
 from gateway.cli import EX_CONFIG, EX_FAILED, EX_USAGE, main
 
+pytestmark = pytest.mark.usefixtures("codecs_have_time")
+
 LEVEL = "function decodeUplink(i) { return {data: {distance: i.bytes[0] / 100}}; }"
 REMEMBERS = """
 var last = 0;

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from patience import HUNG
 
-from gateway.codecs import javascript as javascript_module
 from gateway.codecs import process
 from gateway.codecs.javascript import STRIKES, Example, JavaScript, Script, output_of
 from gateway.codecs.worker import Worker
@@ -27,10 +26,7 @@ async def in_service() -> AsyncIterator[JavaScript]:
 
 
 @pytest.fixture
-def javascript(in_service: JavaScript, monkeypatch: pytest.MonkeyPatch) -> JavaScript:
-    """One that waits long for an answer: only the processor's time, not the wall's, ends a call."""
-    for name in ("CALL_WAITS", "LOAD_WAITS"):
-        monkeypatch.setattr(javascript_module, name, HUNG)
+def javascript(in_service: JavaScript, codecs_have_time: None) -> JavaScript:
     return in_service
 
 

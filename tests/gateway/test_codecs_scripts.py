@@ -11,6 +11,8 @@ from gateway.errors import ConfigError
 from gateway.files import shipped
 from gateway.records import Value
 
+pytestmark = pytest.mark.usefixtures("codecs_have_time")
+
 DEVICE = """
 vendor = "Own"
 model = "Level"
