@@ -1,81 +1,37 @@
-"""A damaged database: moved beside, salvaged as far as it can be read; never a start that fails."""
+"""A damaged database: moved beside, and salvaged as far as it can be read."""
 
 import asyncio
 import logging
-import random
-import shutil
 import sqlite3
 import threading
-from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
 from bounds_tools import drained
-from patience import HUNG
-from store_tools import MOMENT, World, drain, reading, session
+from damage_tools import (
+    BATCHES,
+    JOINS,
+    PAGE,
+    RECORDS,
+    SPENT,
+    WHOLE,
+    fill,
+    hurt,
+    taken,
+)
+from store_tools import World, drain, reading
 
 from gateway.errors import StoreError
-from gateway.lorawan.duty_cycle import Spent
-from gateway.lorawan.order import Order, Queued
-from gateway.lorawan.session import Changes, Join, Rejoin
-from gateway.store import opening, quarantine, tables
+from gateway.lorawan.session import Changes
+from gateway.store import opening, quarantine
 from gateway.store.database import Store
 from gateway.store.numbers import BLOCK
-
-PAGE = 1024
-DEVICES = 60
-RECORDS = 3000
-BATCHES = 3
-WHOLE = [
-    replace(session(n, bytes((0, 0, n, 0, 2)), f_cnt_up=n), f_cnt_down_reserved=20)
-    for n in range(1, DEVICES)
-]
-JOINS = [Join(n, 1, n, n) for n in range(1, DEVICES)]
-DOWNLINKS = tuple(Queued(n, Order(f"order {n}", 1, 1, b"x" * 40)) for n in range(1, 20))
-SPENT = Spent(868_000_000, 100, MOMENT.at)
-
-Hurt: TypeAlias = Callable[[bytearray], bytearray]
 
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with something of everything, closed or killed (its log is there)."""
-    world = World(tmp_path_factory.mktemp("filled") / "kogge.db")
-    asyncio.run(_fill(world))
-    return world.path
-
-
-async def _fill(world: World) -> None:
-    async with world.store() as store:
-        buffer = world.on(store)
-        await buffer.open()
-        changes = Changes(
-            tuple(WHOLE), (), tuple(JOINS), (Rejoin(200, 1, 4, 9),), downlinks=DOWNLINKS
-        )
-        await buffer.keep([], changes)
-        await store.spend(SPENT)
-        await store.remember("gateway_eui", "0016c001ff10a235")
-        for first in range(0, RECORDS, 250):
-            records = [
-                reading(n, payload=random.Random(n).randbytes(40).hex(), error="e")
-                for n in range(first, first + 250)
-            ]
-            await buffer.keep(records, Changes())
-        for _ in range(BATCHES):
-            buffer.returned(await buffer.next_batch(1, 0))
-
-
-def taken(filled: Path, tmp_path: Path) -> World:
-    for file in (filled, filled.with_name("kogge.key")):
-        shutil.copy(file, tmp_path)
-    return World(tmp_path / "kogge.db")
-
-
-def hurt(path: Path, how: Hurt) -> None:
-    path.write_bytes(how(bytearray(path.read_bytes())))
+    return fill(tmp_path_factory.mktemp("filled") / "kogge.db")
 
 
 def page_of(path: Path, table: str) -> int:
@@ -266,140 +222,6 @@ def _with_broken_note(path: Path) -> bytes:
     content = bytearray(path.read_bytes())
     content[root : root + PAGE] = bytes(PAGE)
     return bytes(content)
-
-
-def flip(seed: int) -> Hurt:
-    def hurt(content: bytearray) -> bytearray:
-        lot = random.Random(seed)
-        for _ in range(lot.choice((1, 3, 20))):
-            content[lot.randrange(len(content))] ^= 1 << lot.randrange(8)
-        return content
-
-    return hurt
-
-
-def tear(seed: int) -> Hurt:
-    def hurt(content: bytearray) -> bytearray:
-        lot = random.Random(seed)
-        for _ in range(lot.choice((1, 2, 8))):
-            at = lot.randrange(len(content) // PAGE) * PAGE
-            content[at : at + PAGE] = lot.choice((bytes(PAGE), lot.randbytes(PAGE), b"\xff" * PAGE))
-        return content
-
-    return hurt
-
-
-def cut(seed: int) -> Hurt:
-    return lambda content: content[: random.Random(seed).randrange(1, len(content))]
-
-
-def swap(seed: int) -> Hurt:
-    def hurt(content: bytearray) -> bytearray:
-        lot = random.Random(seed)
-        one, other = (lot.randrange(len(content) // PAGE) * PAGE for _ in range(2))
-        content[one : one + PAGE], content[other : other + PAGE] = (
-            content[other : other + PAGE],
-            content[one : one + PAGE],
-        )
-        return content
-
-    return hurt
-
-
-@pytest.mark.parametrize("way", [flip, tear, cut, swap])
-@pytest.mark.parametrize("seed", range(12))
-async def test_start_never_fails_however_it_is_damaged(
-    filled: Path, tmp_path: Path, way: Callable[[int], Hurt], seed: int
-) -> None:
-    world = taken(filled, tmp_path)
-    hurt(world.path, way(seed))
-    await _live(world)
-    await _live(world)
-
-
-async def _live(world: World) -> None:
-    """A start, and all that a run does; damage may be found at any time, and it goes on."""
-    async with world.store() as store:
-        await store.load()
-        await store.locked()
-        buffer = world.on(store)
-        await buffer.open()
-        numbers = []
-        for _ in range(5):
-            await buffer.keep([reading(9999)], Changes((session(1),)))
-            numbers += await asyncio.wait_for(_drain_over_faults(buffer), HUNG)
-            if not buffer.failing:
-                break
-        assert not buffer.failing
-        assert set(numbers) <= {*range(RECORDS), 9999, -1}
-        assert 9999 in numbers
-        await buffer.close()
-
-
-async def _drain_over_faults(buffer: object) -> list[int]:
-    from gateway.store.buffer import Buffer
-
-    assert isinstance(buffer, Buffer)
-    if buffer.failing:
-        await buffer.restore(Changes)
-    numbers: list[int] = []
-    while buffer.backlog and not buffer.rests:
-        asking = asyncio.create_task(buffer.next_batch(1000, 0))
-        while not asking.done() and not buffer.failing:
-            await asyncio.wait({asking}, timeout=0.01)
-        if not asking.done():
-            asking.cancel()
-            break
-        batch = asking.result()
-        numbers += [int(getattr(one, "id", "x")[-8:], 16) if hasattr(one, "f_cnt") else -1
-                    for one in batch.records]  # fmt: skip
-        buffer.delivered(batch)
-    return numbers
-
-
-@pytest.mark.parametrize("seed", range(12))
-async def test_damaged_log_loses_what_stood_in_it_alone(
-    filled: Path, tmp_path: Path, seed: int
-) -> None:
-    world = taken(filled, tmp_path)
-    async with world.buffer() as buffer:
-        await buffer.keep([reading(5000)], Changes())
-        killed = world.after_power_cut()
-    log = killed.path.with_name("kogge.db-wal")
-    hurt(log, (flip, tear, cut, swap)[seed % 4](seed))
-    async with killed.buffer() as buffer:
-        numbers, _ = await drained(buffer)
-    assert set(range(RECORDS)) <= {*numbers}
-    assert set(numbers) <= {*range(RECORDS), 5000}
-
-
-async def test_damage_that_is_found_while_it_runs_ends_in_the_same_place(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from sick_disk import error
-
-    def corrupt(*_: object, **__: object) -> None:
-        raise error(sqlite3.SQLITE_CORRUPT, "database disk image is malformed")
-
-    everything = Changes((session(1, f_cnt_up=5), session(2)), joins=(Join(1, 2, 3, 4),))
-    async with world.store() as store:
-        buffer = world.on(store)
-        await buffer.open()
-        await buffer.keep([reading(1)], Changes((session(1),)))
-        write = tables.write
-        for number in (2, 3):  # once may be a page that could not be read
-            with monkeypatch.context() as patch:
-                patch.setattr(tables, "write", corrupt)
-                assert not await buffer.keep([reading(number)], Changes())
-            assert tables.write is write
-            await buffer.restore(lambda: everything)
-            assert len(store.salvages) == number - 2
-        assert store.quarantined == ["kogge.db.damaged-1"]
-        async with world.after_power_cut().store() as after:
-            known = await after.load()
-        assert {(one.dev_eui, one.f_cnt_up) for one in known.sessions} == {(1, 5), (2, 0)}
-        assert known.joins == everything.joins
-        assert sorted(await drain(buffer)) == [1, 2, 3]
 
 
 async def test_the_last_two_are_kept(world: World) -> None:
