@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import json
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import aiomqtt
 
@@ -164,6 +166,19 @@ async def subscriber(
         yield client.messages
 
 
+class Published(NamedTuple):
+    """A PUBLISH with QoS 1; `body` is all behind its fixed header (MQTT 5 §3.3.2)."""
+
+    topic: str
+    mid: int
+    body: bytes
+
+    def readings(self) -> list[dict[str, Any]]:
+        """Of a batch in JSON."""
+        found: list[dict[str, Any]] = json.loads(self.body[self.body.index(b"{") :])["readings"]
+        return found
+
+
 class Wire:
     """The server's end of one MQTT connection, packet by packet, for what mosquitto never does."""
 
@@ -205,19 +220,24 @@ class Wire:
 
     async def published(self) -> int:
         """Wait for a PUBLISH with QoS 1; returns its packet identifier. DISCONNECT ends `serve`."""
+        return (await self.message()).mid
+
+    async def message(self) -> Published:
+        """The same, with all that it says."""
         kind, body = await self.packet()
         if kind == 14:
             raise ConnectionError("the client has left")
         assert kind == 3
         at = 2 + int.from_bytes(body[:2])
-        return int.from_bytes(body[at : at + 2])
+        return Published(body[2:at].decode(), int.from_bytes(body[at : at + 2]), body)
 
     def send(self, packet: str) -> None:
         """Send hex; spaces are for reading."""
         self.writer.write(bytes.fromhex(packet))
 
-    def puback(self, mid: int) -> None:
-        self.send(f"40 02 {mid:04x}")
+    def puback(self, mid: int, reason_code: str = "") -> None:
+        """With a reason code of MQTT 5, in hex."""
+        self.send(f"40 {3 if reason_code else 2:02x} {mid:04x} {reason_code}")
 
 
 @asynccontextmanager

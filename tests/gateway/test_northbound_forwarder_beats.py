@@ -67,7 +67,7 @@ async def status_only(wire: Wire, answer: str) -> None:
     while True:
         mid = await wire.published()
         if answer:
-            wire.send(f"40 03 {mid:04x} {answer}")
+            wire.puback(mid, answer)
 
 
 async def test_sender_that_hangs_with_a_backlog_is_no_beat(

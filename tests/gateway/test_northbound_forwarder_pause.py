@@ -1,7 +1,6 @@
 """A pause holds readings back and nothing else; a connection that is left comes back at once."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -159,15 +158,12 @@ async def test_what_is_in_flight_is_finished_before_a_connection_is_left(
         await wire.connect()
         wire.send(CONNACK)
         while True:
-            kind, body = await wire.packet()
-            if kind == 14:
-                return
-            at = 2 + int.from_bytes(body[:2])
-            if b"/readings" in body[:at]:
-                published.extend(re.findall(r'"id":"([0-9a-f]+)"', body.decode()))
+            message = await wire.message()
+            if message.topic.endswith("/readings"):
+                published.extend(one["id"] for one in message.readings())
                 under_way.set()
                 await may_answer.wait()
-            wire.puback(int.from_bytes(body[at : at + 2]))
+            wire.puback(message.mid)
 
     buffer = MemoryBuffer(1)
     async with fake_broker(serve) as port, running(port, buffer) as gateway:

@@ -36,7 +36,7 @@ async def test_refusals_do_not_spin() -> None:
         wire.send(CONNACK)
         while True:
             mid = await wire.published()
-            wire.send(f"40 03 {mid:04x} 97")  # quota exceeded
+            wire.puback(mid, "97")  # quota exceeded
             seen += 1
 
     async with fake_broker(serve) as port, running(port, buffer, batch_readings=1) as gateway:
@@ -59,7 +59,7 @@ async def test_refused_batch_arrives_once_the_broker_takes_it(
         wire.send(CONNACK)
         while True:
             mid = await wire.published()
-            wire.send(f"40 03 {mid:04x} {next(codes, '00')}")
+            wire.puback(mid, next(codes, "00"))
 
     async with fake_broker(serve) as port, running(port, buffer):
         await buffer.until(lambda: len(buffer.done) == 3)

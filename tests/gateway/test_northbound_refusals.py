@@ -30,18 +30,15 @@ def broker_that_hates(
         await wire.connect()
         wire.send(CONNACK)
         while True:
-            kind, body = await wire.packet()
-            if kind == 14:
-                return
-            at = 2 + int.from_bytes(body[:2])
-            if not poison(body):
-                wire.puback(int.from_bytes(body[at : at + 2]))
+            message = await wire.message()
+            if not poison(message.body):
+                wire.puback(message.mid)
             elif code.startswith("e0"):
                 wire.send(code)
                 await wire.writer.drain()
                 return
             else:
-                wire.send(f"40 03 {body[at : at + 2].hex()} {code}")
+                wire.puback(message.mid, code)
 
     return serve  # type: ignore[return-value]
 

@@ -60,16 +60,12 @@ class Line:
         await wire.connect()
         wire.send(CONNACK)
         while True:
-            kind, body = await wire.packet()
-            if kind == 14:
-                return
-            at = 2 + int.from_bytes(body[:2])
-            if body[:at].endswith(b"/readings"):
+            message = await wire.message()
+            if message.topic.endswith("/readings"):
                 await asyncio.sleep(self.seconds)
-                readings = msgspec.json.decode(body[body.index(b"{") :])["readings"]
-                self.heard.append((loop.time(), readings))
+                self.heard.append((loop.time(), message.readings()))
                 self.news.set()
-            wire.puback(int.from_bytes(body[at : at + 2]))
+            wire.puback(message.mid)
 
     @property
     def readings(self) -> list[dict[str, Any]]:
@@ -146,18 +142,14 @@ async def test_strict_order_is_kept_over_a_refusal_and_beside_live_readings(
         await wire.connect()
         wire.send(CONNACK)
         while True:
-            kind, body = await wire.packet()
-            if kind == 14:
-                return
-            at = 2 + int.from_bytes(body[:2])
+            message = await wire.message()
             number += 1
             if number % 5 == 3:
-                wire.send(f"40 03 {body[at : at + 2].hex()} 97")
+                wire.puback(message.mid, "97")
                 continue
-            if body[:at].endswith(b"/readings"):
-                found = msgspec.json.decode(body[body.index(b"{") :])["readings"]
-                heard.extend(one["f_cnt"] for one in found)
-            wire.puback(int.from_bytes(body[at : at + 2]))
+            if message.topic.endswith("/readings"):
+                heard.extend(one["f_cnt"] for one in message.readings())
+            wire.puback(message.mid)
 
     settings = {"batch_readings": 3, "order": "strict", "backlog_messages_per_s": 0}
     async with (
