@@ -200,9 +200,9 @@ class Installed:
             "journalctl", "-u", "kogge", "-u", "board", "--no-pager", "-n", "60"
         )
 
-    def send(self) -> None:
+    def send(self, payload: bytes = TEMPERATURE) -> None:
         """One frame of the gauge, on the air when this returns."""
-        frame = GAUGE.uplink(self.sent, TEMPERATURE).hex()
+        frame = GAUGE.uplink(self.sent, payload).hex()
         self.sent += 1
         uplink = {
             "op": "uplink", "payload": frame, "frequency": 868_100_000, "modulation": "LORA",

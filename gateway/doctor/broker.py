@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from gateway import RELEASED
+from gateway.background import begun
 from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, number, plural
 from gateway.config import Mqtt
@@ -67,8 +68,6 @@ def gather(known: Known) -> Line:
 
 
 def _resolved(line: Line) -> Line:
-    from gateway.doctor.examine import begun
-
     asking = begun(lambda: socket.getaddrinfo(line.host, line.port, type=socket.SOCK_STREAM))
     try:
         found = asking.result(SECONDS)  # a resolver may hang for half a minute

@@ -1,16 +1,14 @@
 """All checks, in their order; what waits waits at the same time."""
 
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
+from gateway.background import begun
 from gateway.cli.language import _, number
 from gateway.doctor import broker, machine, radio, service, storage
 from gateway.doctor.finding import Finding, Found, Group, Known
-
-T = TypeVar("T")
 
 SECONDS: Final = 10.0
 GROUPS: Final[tuple[Group[Any], ...]] = (
@@ -39,17 +37,3 @@ def _judged(
         yield from (Found(check, late) for check in group.checks)
     else:
         yield from (Found(check, check.judge(known, gathered)) for check in group.checks)
-
-
-def begun(work: Callable[[], T]) -> Future[T]:
-    """Work in a thread that does not keep the process from ending."""
-    future: Future[T] = Future()
-
-    def do() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:  # noqa: BLE001 # raised by who asks for the result
-            future.set_exception(error)
-
-    threading.Thread(target=do, daemon=True).start()
-    return future

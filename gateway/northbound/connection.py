@@ -27,6 +27,7 @@ from aiomqtt import MqttError
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from gateway.background import begun
 from gateway.northbound import reasons
 
 T = TypeVar("T")
@@ -75,10 +76,12 @@ class Connection(aiomqtt.Client):
     _connect_returned = False
     _abandoned = False
     _said_goodbye = False  # the server, with a DISCONNECT
+    _unreachable: OSError | None = None
 
     async def __aenter__(self) -> Self:
         connected, disconnected = self._connected, self._disconnected
         try:
+            await asyncio.wrap_future(begun(self._reach))
             await super().__aenter__()
         except BaseException as error:  # aiomqtt leaves the socket open, and its tasks
             self._hang_up()
@@ -163,14 +166,23 @@ class Connection(aiomqtt.Client):
         if self._client.socket() is sock:
             self._loop.add_writer(sock.fileno(), self._client.loop_write)
 
-    def _client_connect(self) -> None:
-        """In a thread: DNS, TCP and TLS block. It cannot be cancelled, only told to give up."""
+    def _reach(self) -> None:
+        """In a thread: DNS, TCP and TLS block. It cannot be cancelled, only told to give up, and a
+        resolver that hangs for half a minute does not keep the daemon from ending.
+        """
         try:
             super()._client_connect()
-        except UnicodeError as error:
-            raise OSError(f"{self._hostname!r} is not a host name") from error
+        except UnicodeError:
+            self._unreachable = OSError(f"{self._hostname!r} is not a host name")
+        except OSError as error:
+            self._unreachable = error
         finally:
             self._loop.call_soon_threadsafe(self._returned_from_connect)
+
+    def _client_connect(self) -> None:
+        """aiomqtt's place for it; what it makes of an OSError is an MqttError."""
+        if self._unreachable:
+            raise self._unreachable
 
     def _returned_from_connect(self) -> None:
         self._connect_returned = True

@@ -1,6 +1,8 @@
 """gateway.northbound.connection, as a Client has it: how it begins and ends, what stays open."""
 
 import asyncio
+import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,36 @@ def nothing_ends_by_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     """So what ends while a test waits ended for what happened."""
     monkeypatch.setattr(client_module, "CONNACK_SECONDS", 10 * HUNG)
     monkeypatch.setattr(connection, "GOODBYE_SECONDS", 10 * HUNG)
+
+
+def test_resolver_that_hangs_keeps_nobody_from_ending(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does it say anything when it comes back to a loop that is closed."""
+    asked, answers, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def hangs(*_args: object, **_named: object) -> None:
+        asked.set()
+        answers.wait()
+        raise socket.gaierror("at last")
+
+    async def connects_and_is_cancelled() -> None:
+        connecting = asyncio.create_task(client(free_port()).__aenter__())
+        await asyncio.to_thread(asked.wait)
+        connecting.cancel()
+        await asyncio.wait([connecting])
+
+    def runs() -> None:
+        asyncio.run(connects_and_is_cancelled())
+        ended.set()
+
+    monkeypatch.setattr(socket, "getaddrinfo", hangs)
+    before = set(threading.enumerate())
+    threading.Thread(target=runs, daemon=True).start()
+    try:
+        assert ended.wait(HUNG)
+    finally:
+        answers.set()
+        for thread in set(threading.enumerate()) - before:
+            thread.join(HUNG)
 
 
 async def test_disconnect_of_the_server_is_named() -> None:
