@@ -68,7 +68,7 @@ class CannotBuild(Exception):
 
 
 def build() -> Path:
-    """`make deb`, where there is a change since, at the lowest priority: other tests run beside."""
+    """`make deb`, where there is a change since, at a lower priority: other tests run beside."""
     sources = (path for room in ROOMS for path in (HOUSE / room).rglob("*") if path.is_file())
     last = max(path.stat().st_mtime for path in sources if "__pycache__" not in path.parts)
     package = HOUSE / "dist" / f"kogge_{VERSION}~deb{_release()}_{_architecture()}.deb"
@@ -85,7 +85,7 @@ def build_in(sources: Path, environment: dict[str, str]) -> None:
         purpose, command = "elsewhere", [".ci/elsewhere", release, "", ".ci/deb"]
     for step in ([".ci/setup", purpose], command):
         done = subprocess.run(
-            ["nice", "-n", "19", *step], cwd=sources, env={**os.environ, **environment},
+            ["nice", *step], cwd=sources, env={**os.environ, **environment},
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode in CANNOT_BE_HAD:

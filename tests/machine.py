@@ -54,7 +54,8 @@ class Machine:
     def boot(self, writable: Sequence[str] = ()) -> None:
         """Returns when systemd says that it has started all there is to start.
 
-        With `writable` nothing else can be written but what is in memory, /run and /tmp.
+        With `writable`, files and directories that it has made itself before, nothing else can be
+        written but what is in memory, /run and /tmp.
         """
         self._start("--boot", *self._read_only(writable))
         self.until(self._is_up)
@@ -62,7 +63,7 @@ class Machine:
     def _read_only(self, but_for: Sequence[str]) -> list[str]:
         if not but_for:
             return []
-        there = f"{self._room}/merged"
+        there = f"{self._room}/upper"  # what the machine has written itself, past the overlay
         return ["--read-only", "--tmpfs=/tmp", *(f"--bind={there}{one}:{one}" for one in but_for)]
 
     def _start(self, *options: str) -> None:

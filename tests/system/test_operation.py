@@ -11,7 +11,8 @@ from gateway.diagnostics.log_lines import HAPPENINGS
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(3600)]
 MIB = 1 << 20
-STOP_SECONDS = 5.0  # promised; measured: 0.2
+ELSEWHERE = ("/var/lib/mosquitto", "/var/log/mosquitto", "/var/lib/city")
+STOP_SECONDS = 5.0  # promised; measured: 0.5 on a busy machine
 NO_PAYLOAD = bytes.fromhex("01ff")  # of Cayenne LPP
 ASKED = "/run/asked"
 MUTE = f"""import pathlib, socket
@@ -42,8 +43,9 @@ def test_stop_takes_at_most_5_s_and_all_is_committed(gateway: Installed, package
         gateway.send()
     gateway.until(lambda status: status["counts"]["readings"] == gateway.sent)
     assert stopped_within(gateway) <= STOP_SECONDS, gateway.log()
-    found = json.loads(gateway.machine.says("kogge", "status", "--json"))
-    assert found["database"]["backlog"] == gateway.sent
+    gateway.write("/etc/kogge/kogge.toml", CONFIG)
+    gateway.machine.run("systemctl", "start", "kogge")
+    gateway.all_arrived()
 
 
 def stopped_within(gateway: Installed) -> float:
@@ -65,7 +67,7 @@ def test_read_only_root_and_one_writable_directory_are_enough(
     gateway.machine.run("systemctl", "stop", "mosquitto")
     gateway.send()
     gateway.until(lambda status: status["counts"]["readings"] == gateway.sent)
-    gateway.machine.reboot(("/var/lib/kogge", "/var/lib/mosquitto", "/var/lib/city"))
+    gateway.machine.reboot(("/var/lib/kogge", *ELSEWHERE))
     for name in ("/etc/kogge/new", "/opt/kogge/new", "/var/lib/new", "/var/log/new"):
         assert "Read-only" in gateway.machine.run("touch", name, check=False).stderr
     assert gateway.receiving()["machine"]["disk"]["read_only"] is False
