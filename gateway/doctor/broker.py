@@ -32,7 +32,8 @@ PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 class Line(NamedTuple):
     """How far it went: each text is what failed there, "" if nothing did, None: not come so far.
 
-    `refusal` is why the broker does not take our certificate. `expires` is its own one's, Unix
+    `refusal` is why the broker does not take our certificate; not `spoken`: TLS failed, before any
+    certificate was judged. `expires` is its own one's, Unix
     seconds; `issuer` the name of who issued that.
     """
 
@@ -44,6 +45,7 @@ class Line(NamedTuple):
     tcp_problem: str | None = None
     tls_problem: str | None = None
     refusal: str = ""
+    spoken: bool = True
     expires: float | None = None
     issuer: bytes = b""
     files: Files = Files()
@@ -102,7 +104,7 @@ def _secured(line: Line, connection: socket.socket, mqtt: Mqtt, known: Known) ->
     except ssl.SSLCertVerificationError as error:
         return line._replace(tls_problem=error.verify_message or str(error))
     except OSError as error:
-        return line._replace(tls_problem=str(error), refusal=shown.refusal(error))
+        return line._replace(tls_problem=str(error), refusal=shown.refusal(error), spoken=False)
     return line._replace(tls_problem="", expires=certificate.until, issuer=certificate.issuer)
 
 
@@ -174,6 +176,12 @@ def tls(known: Known, facts: Line) -> Finding:
         what = _("the broker refuses this gateway's certificate: {why}", why=heard(facts.refusal))
         means = _("the broker is there, and does not let this gateway in")
         return Finding("bad", what, means, _("mqtt.cert_file, and the broker's CA"))
+    if not facts.spoken:
+        what = _("it does not speak TLS with us ({why})", why=heard(facts.tls_problem))
+        means = _("something else listens there, or the line breaks at once")
+        return Finding(
+            "bad", what, means, _("mqtt.url: is it the broker's port for TLS, mostly 8883?")
+        )
     if facts.tls_problem:
         means = _("the broker is not the one that mqtt.ca_file vouches for, or a clock is wrong")
         do = _("mqtt.ca_file, the name in mqtt.url, and this gateway's clock")

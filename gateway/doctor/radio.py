@@ -145,6 +145,7 @@ def port_permission(known: Known, facts: Radio) -> Finding:
 
 
 def board_answers(known: Known, facts: Radio) -> Finding:
+    starts = facts.port.startswith("udp://") or not _missing(facts)
     do = _("pull the board's plug, wait 10 s, put it in again; if it stays so: another board")
     if known.status is not None:
         radio = known.status["radio"]
@@ -153,9 +154,12 @@ def board_answers(known: Known, facts: Radio) -> Finding:
         means = _("nothing is received; the daemon tries again every few seconds")
         if radio["state"] == "starting":
             return Finding("note", _("the radio is starting"), means)
+        do = do if starts else _("the firmware: see below")
         return Finding("bad", heard(radio["reason"]), means, do)
     if facts.chip is not None:
         return Finding("ok", _("it was started, and answers"))
+    if facts.chip_problem and not starts:
+        return Finding("unknown", _("it does not start without firmware: see below"))
     if facts.chip_problem:
         return Finding("bad", heard(facts.chip_problem), _("nothing can be received"), do)
     return Finding("unknown", _("there is no board to ask"))
@@ -166,8 +170,7 @@ def firmware(known: Known, facts: Radio) -> Finding:
         return _no_configuration()
     if facts.port.startswith("udp://"):
         return Finding("ok", _("a packet forwarder brings its own"))
-    missing = ", ".join(name for name, state in facts.images if state == "missing")
-    if missing:
+    if missing := _missing(facts):
         means = _("the concentrator cannot be started without Semtech's images")
         return Finding("bad", _("missing: {names}", names=missing), means,
                        _("sudo kogge firmware import PATH of sx1302_hal 2.1.0"))  # fmt: skip
@@ -177,6 +180,10 @@ def firmware(known: Known, facts: Radio) -> Finding:
         return Finding("note", _("not verified: {names}", names=unknown), means,
                        _("sudo kogge firmware import PATH of sx1302_hal 2.1.0"))  # fmt: skip
     return Finding("ok", _("the images are verified"))
+
+
+def _missing(facts: Radio) -> str:
+    return ", ".join(name for name, state in facts.images if state == "missing")
 
 
 def chip(known: Known, facts: Radio) -> Finding:

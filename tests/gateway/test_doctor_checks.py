@@ -21,6 +21,7 @@ PORT: radio.Radio = facts("healthy")["radio"]
 UNIT: dict[str, str] = facts("healthy")["service"]
 
 
+NO_IMAGES = PORT._replace(images=(("agc_fw_sx1250.bin", "missing"),))
 UNSET = known("clock_unset")
 
 
@@ -95,6 +96,9 @@ CASES: list[tuple[Finding, str, str]] = [
     (radio.packets(with_status(
         radio=STATUS["radio"] | {"heard": {"minutes": 5, "packets": 0, "seconds": 601.0}}
     ), PORT), "note", "10"),
+    (radio.board_answers(DOWN, NO_IMAGES._replace(chip_problem="no image")), "unknown", "firmware"),
+    (radio.board_answers(with_status(radio=STATUS["radio"] | {"state": "fault", "reason": "no"}),
+                         NO_IMAGES), "bad", "no"),
     (radio.noise_floor(UP, PORT), "ok", "about -117 dBm in 125 kHz, estimated from 31 weak"),
     (radio.noise_floor(hearing(noise=-96.0, noise_packets=1), PORT), "note", "disturbed"),
     (radio.noise_floor(hearing(noise=None, noise_packets=0), PORT), "unknown", "weak enough"),
@@ -109,6 +113,7 @@ CASES: list[tuple[Finding, str, str]] = [
     (broker.tls(UP, LINE._replace(tls_problem="self-signed")), "bad", "self-signed"),
     (broker.tls(UP, LINE._replace(expires=AT + 20 * 86_400)), "note", "20 days"),
     (broker.tls(UP, LINE._replace(expires=AT + 86_400)), "bad", "1 day"),
+    (broker.tls(UP, LINE._replace(spoken=False, tls_problem="wrong")), "bad", "not speak TLS"),
     (broker.tls(UP, LINE._replace(refusal="it was revoked", tls_problem="x")), "bad", "revoked"),
     (broker.authority(UP, LINE._replace(tls=False)), "ok", "none is needed"),
     (broker.authority(UP, broker.Line()), "unknown", ""),
