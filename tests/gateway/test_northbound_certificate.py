@@ -18,7 +18,9 @@ EARLY = datetime.datetime(2049, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
 
 
 @pytest.mark.parametrize(
-    "until", [now() + DAY, now() - DAY, EARLY, EARLY + DAY, END_OF_TIME], ids=str
+    "until",
+    [now() + DAY, now() - DAY, EARLY, EARLY + DAY, END_OF_TIME],
+    ids=("tomorrow", "yesterday", "2049", "2050", "9999"),  # the same for every worker of pytest
 )
 def test_dates_and_names_are_those_that_another_reader_finds(
     tmp_path: Path, until: datetime.datetime
