@@ -123,7 +123,8 @@ async def test_daemon_that_has_gone_is_said_to_have(
 ) -> None:
     monkeypatch.setattr("gateway.cli.watch_app.ASK_SECONDS", 0.05)
     app = WatchApp(tmp_path / "absent.sock", asked, STATUS)
-    async with app.run_test(size=(80, 24)) as pilot:
+    # wide: where the path is long the sentence would be broken somewhere
+    async with app.run_test(size=(240, 24)) as pilot:
         one = Terminal(app, pilot, Daemon(tmp_path / "absent.sock", STATUS))
         await one.shows("WAITING", "no daemon answers at", "start kogge")
 

@@ -1,6 +1,7 @@
 """FCntUp of quiet uplinks: a few bytes on disk, and never lost by their folding."""
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -21,8 +22,20 @@ COUNTS = st.lists(
 )
 
 
+MADE: list[sqlite3.Connection] = []
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """What `tables` has made."""
+    yield
+    while MADE:
+        MADE.pop().close()
+
+
 def tables() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:")
+    MADE.append(connection)
     connection.execute(
         "CREATE TABLE f_cnt_up (number INTEGER PRIMARY KEY, counts BLOB NOT NULL, crc INTEGER)"
     )
