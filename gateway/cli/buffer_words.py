@@ -1,14 +1,16 @@
 """What `kogge buffer` shows, as a technician reads it."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
+from gateway.cli import codes
 from gateway.cli.heard import heard
 from gateway.cli.language import DAY, _, instant, moment, number, plural, size, span
 from gateway.cli.quantities import measured
 
 Line = dict[str, Any]
 
+WORDED: Final = {"state": codes.STATES, "status": codes.SENT, "cause": codes.DROPS}
 _LABEL = 10  # columns
 
 
@@ -71,10 +73,10 @@ def _when(end: Line) -> str:
 def listed(record: Line) -> str:
     """One record in columns: when, who, what."""
     if "type" in record:
-        at, name, what = record["at"], record["type"], _event(record)
+        at, name, what = record["at"], codes.word(record["type"], codes.EVENTS), _event(record)
     else:
         at, name, what = record["received_at"], record["name"], _reading(record)
-    return f"{_local(at) if at else _('time unknown'):24}  {name:24}  {what}"
+    return f"{_local(at) if at else _('time unknown'):24}  {name:18}  {what}"
 
 
 def _local(at: str) -> str:
@@ -86,7 +88,16 @@ def _local(at: str) -> str:
 
 def _event(record: Line) -> str:
     told = {key: value for key, value in record.items() if key not in ("id", "type", "at")}
-    return ", ".join(f"{key} {value}" for key, value in told.items())
+    return ", ".join(_detail(key, value) for key, value in told.items() if value is not None)
+
+
+def _detail(key: str, value: object) -> str:
+    """What has words of its own needs no name."""
+    if key in WORDED:
+        return codes.word(str(value), WORDED[key])
+    if key in ("device", "name", "reason"):
+        return heard(str(value))
+    return f"{key} {value}"
 
 
 def _reading(record: Line) -> str:

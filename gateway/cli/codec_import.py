@@ -122,6 +122,8 @@ def _tell(row: "Row") -> None:
         total = row.passed + row.differing
         of = _("{passed} of {n} examples", passed=number(row.passed), n=number(total))
     state, reason = _(STATES[row.state]), heard(row.reason)
-    tell(one_line(f"{row.name:40} {state:9} {of:20} {row.context or '':6} {reason}").rstrip())
+    tell(one_line(f"{row.name:30}  {state:9}  {of:20}  {row.context or ''}").rstrip())
+    if reason:
+        tell(f"    {one_line(reason)}")
     for failure in row.failures:
         tell(f"    {heard(one_line(failure))}")

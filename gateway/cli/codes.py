@@ -59,6 +59,13 @@ STATES: Final = {
     "failing": mark("FAILING"), "back": mark("works again"), "damaged": mark("DAMAGED"),
 }  # fmt: skip
 
+EVENTS: Final = {
+    "join": mark("join"), "join_refused": mark("join refused"), "downlink": mark("downlink"),
+    "command": mark("command"), "parked": mark("parked"), "battery": mark("battery"),
+    "radio": mark("radio"), "store": mark("disk"), "gap": mark("gap"),
+}  # fmt: skip
+"""What the city is told of beside readings (docs/mqtt.md)."""
+
 FAULTS: Final = {
     "link": mark("line to the board"),
     "mcu": mark("the board's controller"),
@@ -86,7 +93,8 @@ def word(code: str, words: Mapping[str, str]) -> str:
 
 def worded(code: str, words: Mapping[str, str]) -> str:
     """MIC wrong (bad_mic)."""
-    return f"{_(words[code])} ({code})" if code in words else code
+    said = word(code, words)
+    return said if said == code else f"{said} ({code})"
 
 
 def drop(code: str) -> str:

@@ -88,8 +88,9 @@ def _folded(line: str, width: int) -> list[str]:
     if len(line) <= width:
         return [line]
     begins = _BEGINS.match(line)
+    begin = begins[0] if begins else ""
     cells = [cell.end() for cell in _CELL.finditer(line, 1) if cell.end() <= _CELLS]
-    indent = " " * max([begins.end() if begins else 0, *cells])
+    indent = " " * max([len(begin) + (2 if begin.isspace() else 0), *cells])
     return textwrap.wrap(
         line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )

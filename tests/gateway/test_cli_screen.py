@@ -71,6 +71,7 @@ def test_line_folds_below_what_it_belongs_to() -> None:
     assert folded("kogge: a b c d e f g h", 16) == ["kogge: a b c d e", "       f g h"]
     assert folded(" 1. a b c d e f g h", 12) == [" 1. a b c d", "    e f g h"]
     assert folded("    -> a b c d e f", 14) == ["    -> a b c d", "       e f"]
+    assert folded("  files: a b c", 12) == ["  files: a b", "    c"]
     assert folded("  name     a b c d e f", 18) == ["  name     a b c d", "           e f"]
 
 

@@ -146,3 +146,33 @@ def test_help_is_in_german_too(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["watch", "--lang", "de", "--help"])
     assert "bis q oder Strg-C" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("happening", "said"),
+    [
+        ({"event": "drop", "reason": "bad_mic", "dev_addr": "26011bda", "rssi": -80.4,
+          "says": "MIC wrong: AppKey differs between the device and devices.toml"},
+         "verworfen 26011bda: MIC falsch (bad_mic); MIC falsch: AppKey ist im Gerät ein anderer als"
+         " in devices.toml  (-80 dBm)"),
+        ({"event": "drop", "reason": "bad_crc", "rssi": -120.0},
+         "verworfen jemand: beschädigt (CRC) (bad_crc)  (-120 dBm)"),
+        ({"event": "join", "device": "70b3d57ed0000002", "dev_addr": "26011bdb"},
+         "Beitritt  70b3d57ed0000002: BEIGETRETEN als 26011bdb"),
+        ({"event": "radio", "state": "fault", "reason": "the link was closed"},
+         "Funk: empfängt nicht: die Leitung wurde geschlossen"),
+        ({"event": "city", "what": "paused", "reason": "forwarding goes on"},
+         "Broker: angehalten: die Weitergabe läuft wieder"),
+        ({"event": "downlink", "correlation": "c-1", "status": "NOT_ACKED",
+          "reason": "the device is no longer in devices.toml"},
+         "Auftrag c-1: nicht bestätigt: das Gerät steht nicht mehr in devices.toml"),
+        ({"event": "left_out", "count": 7}, "AUSGELASSEN 7: zu schnell"),
+    ],
+    ids=lambda one: one["event"] if isinstance(one, dict) else "",
+)  # fmt: skip
+def test_every_happening_has_german_words(happening: Told, said: str) -> None:
+    language.speak("de")
+    try:
+        assert watch.line(happening) == said
+    finally:
+        language.speak("en")
