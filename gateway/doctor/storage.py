@@ -7,11 +7,13 @@ from typing import Any, Final, NamedTuple
 
 from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, number, plural, size
-from gateway.doctor.finding import Check, Finding, Group, Known
+from gateway.doctor.finding import Check, Finding, Group, Known, Level
 from gateway.doctor.programs import kernel
+from gateway.doctor.wear import wear
 from gateway.store.look import CannotLook, Found, look
 
 FULL, NEARLY_FULL = 97.0, 90.0  # percent
+WORN_OUT, WORN = 100, 80
 DATABASE: Final = "kogge.db"
 FAILING: Final = re.compile(
     r"I/O error|EXT4-fs (error|warning)|mmc\d.*(error|timeout)|remounting filesystem read-only",
@@ -21,26 +23,28 @@ FAILING: Final = re.compile(
 
 class Storage(NamedTuple):
     """`errors` of the kernel about disks, None: not for this user. `database` None: not looked at,
-    `problem` is a word of gateway.store.look.
+    `problem` is a word of gateway.store.look. `worn` in percent, None where nobody says.
     """
 
     errors: list[str] | None
     database: Found | None = None
     problem: str = ""
+    worn: int | None = None
 
 
 def gather(known: Known) -> Storage:
     lines = kernel()
     errors = None if lines is None else [line for line in lines if FAILING.search(line)]
+    worn = wear(Path(known.machine.disk.path)) if known.machine.disk else None
     if known.status is not None:
-        return Storage(errors, None, "in_use")
+        return Storage(errors, None, "in_use", worn)
     if known.settings is None:
-        return Storage(errors, None, "absent")
+        return Storage(errors, None, "absent", worn)
     try:
         directory = Path(known.settings.config.gateway.state_dir)
-        return Storage(errors, look(directory / DATABASE, check=True))
+        return Storage(errors, look(directory / DATABASE, check=True), worn=worn)
     except CannotLook as error:
-        return Storage(errors, None, error.kind)
+        return Storage(errors, None, error.kind, worn)
 
 
 def space(known: Known, _facts: Storage) -> Finding:
@@ -67,14 +71,20 @@ def health(known: Known, facts: Storage) -> Finding:
                       "the disk is failing, {n} readings are in memory only: {reason}",
                       store["memory_records"], reason=heard(store["reason"]))  # fmt: skip
         return Finding("bad", what, means, do)
-    if facts.errors is None:
-        return Finding("unknown", _("this user may not read the kernel's words"), "",
-                       "sudo kogge doctor")  # fmt: skip
     if facts.errors:
         what = plural("{n} disk error: {last}", "{n} disk errors, last: {last}", len(facts.errors),
                       last=facts.errors[-1].strip())  # fmt: skip
         return Finding("bad", what, means, do)
-    return Finding("ok", _("the kernel has no complaint about the disk"))
+    if facts.worn is not None and facts.worn >= WORN:
+        level: Level = "bad" if facts.worn >= WORN_OUT else "note"
+        return Finding(level, _("{n} % of its life are used", n=number(facts.worn)), means, do)
+    if facts.errors is None:
+        return Finding("unknown", _("this user may not read the kernel's words"), "",
+                       "sudo kogge doctor")  # fmt: skip
+    what = _("the kernel has no complaint about the disk")
+    if facts.worn is not None:
+        what += "; " + _("{n} % of its life are used", n=number(facts.worn))
+    return Finding("ok", what)
 
 
 def database(known: Known, facts: Storage) -> Finding:

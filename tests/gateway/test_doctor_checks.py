@@ -138,6 +138,10 @@ CASES: list[tuple[Finding, str, str]] = [
     (broker.publish(DOWN, LINE._replace(trial=Trial(publish="silence"))), "bad", "silence"),
     # disk and database
     (storage.health(UP, storage.Storage(None)), "unknown", ""),
+    (storage.health(UP, storage.Storage([], worn=30)), "ok", "30 % of its life"),
+    (storage.health(UP, storage.Storage([], worn=80)), "note", "80 %"),
+    (storage.health(UP, storage.Storage(None, worn=110)), "bad", "110 %"),
+    (storage.health(UP, storage.Storage(["mmc0: error -110"], worn=80)), "bad", "error -110"),
     (storage.health(UP, storage.Storage(["mmc0: error -110"])), "bad", "-110"),
     (storage.health(with_status(store={"state": "failing", "reason": "full",
                                        "memory_records": 7}), storage.Storage([])), "bad", "full"),
