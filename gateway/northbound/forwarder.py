@@ -6,9 +6,8 @@ The rules of this file:
   brokers.py.
 - The back-off begins anew when readings or events were acknowledged, or the connection has held
   for a while: a broker that ends each connection soon is not asked four times a second.
-- A connection is left of our own will, and made anew at once, when certificates have changed or the
-  time is known by which dates can be checked, and for the first broker when it is back. What is in
-  flight is finished first, and the city is told "offline": the next connection may not come.
+- A connection that is left of our own will (leaving.py) is made anew at once. The city is told
+  "offline" first: the next connection may not come.
 - The watchdog's beat: before each attempt to connect, before each wait, and while connected at each
   look for which the sender has delivered since the last, or has no reason to: nothing is
   undelivered, something awaits its PUBACK (`PUBACK_SILENCE` ends that), a batch may still fill up,
@@ -19,7 +18,6 @@ The rules of this file:
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Final, TypeVar, cast
 
 import msgspec
@@ -33,6 +31,7 @@ from gateway.northbound.brokers import Brokers
 from gateway.northbound.client import Client, Refused
 from gateway.northbound.connection import Lost
 from gateway.northbound.formats.json import RadioState
+from gateway.northbound.leaving import Leaving, Occasions
 from gateway.northbound.messages import Messages
 from gateway.northbound.names import PLAIN, Names
 from gateway.northbound.needs import Buffer, Commands, Finished, as_they_are
@@ -47,16 +46,6 @@ from gateway.records import Moment
 E = TypeVar("E", bound=MqttError)
 
 STEADY_SECONDS: Final = 10.0  # a connection that has held so long is one
-CERTIFICATES_SECONDS: Final = 30.0  # how often their files are looked at
-FINISH_SECONDS: Final = 10.0  # for what is in flight when a connection is left
-
-
-class Leaving(MqttError):
-    """The connection is ended by us, and why; `for_first`: for the first broker."""
-
-    def __init__(self, text: str, for_first: bool = False) -> None:
-        super().__init__(text)
-        self.for_first = for_first
 
 
 class Forwarder:
@@ -115,6 +104,7 @@ class Forwarder:
             went_through=self._went_through,
             finished=finished,
         )
+        self._leaving = Occasions(self._certificates, self._brokers, self._sender)
 
     @property
     def state(self) -> State:
@@ -183,9 +173,7 @@ class Forwarder:
                 tasks.create_task(announcing, name="forward.status")
                 tasks.create_task(self._listen(client), name="forward.commands")
                 sending = tasks.create_task(self._send(client, tasks), name="forward.pauses")
-                tasks.create_task(self._watch_certificates(sending), name="forward.certificates")
-                if self._brokers.is_fallback:
-                    tasks.create_task(self._watch_first(sending), name="forward.first")
+                self._leaving.watch(tasks, sending)
                 # in the body: a TaskGroup that fails while it is left miscounts cancellations
                 await client.lost()
         except asyncio.CancelledError:
@@ -203,28 +191,6 @@ class Forwarder:
             finally:
                 task.cancel()
             await asyncio.wait({task})  # the buffer serves one at a time
-
-    async def _watch_certificates(self, sending: asyncio.Task[None]) -> None:
-        while True:
-            await asyncio.sleep(CERTIFICATES_SECONDS)
-            if reason := await asyncio.to_thread(self._certificates.outdated):
-                await self._finish(sending)
-                raise Leaving(reason)
-
-    async def _watch_first(self, sending: asyncio.Task[None]) -> None:
-        while True:
-            await asyncio.sleep(self._brokers.next_look())
-            if await self._brokers.first_listens():
-                await self._finish(sending)
-                raise Leaving("the first broker listens again", for_first=True)
-
-    async def _finish(self, sending: asyncio.Task[None]) -> None:
-        """Nothing new is sent; what is in flight has its time, so that it need not go twice."""
-        sending.cancel()
-        await asyncio.wait({sending})
-        with suppress(TimeoutError):
-            async with asyncio.timeout(FINISH_SECONDS):
-                await self._sender.finished()
 
     async def _leave(self, client: Client, leaving: Leaving) -> None:
         self._changed(False, str(leaving))

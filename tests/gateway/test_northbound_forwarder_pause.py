@@ -12,7 +12,7 @@ from forwarder_bench import CONNACK, MemoryBuffer, reading, running
 from messages import EUI, check
 from patience import HUNG, until
 
-from gateway.northbound import brokers, forwarder, presence
+from gateway.northbound import brokers, leaving, presence
 from gateway.northbound.tls import Certificates
 
 
@@ -82,7 +82,7 @@ async def test_forgotten_pause_heals(tmp_path: Path) -> None:
 async def test_new_certificate_of_ours_renews_the_connection(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forwarder, "CERTIFICATES_SECONDS", 0.02)
+    monkeypatch.setattr(leaving, "CERTIFICATES_SECONDS", 0.02)
     authority = await asyncio.to_thread(Authority, tmp_path)
     cert, key = await asyncio.to_thread(authority.issue, "server")
     ours = await asyncio.to_thread(authority.issue, "client")
@@ -112,7 +112,7 @@ async def test_new_certificate_of_ours_renews_the_connection(
 async def test_withdrawn_ca_is_believed_no_longer_and_nothing_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forwarder, "CERTIFICATES_SECONDS", 0.02)
+    monkeypatch.setattr(leaving, "CERTIFICATES_SECONDS", 0.02)
     monkeypatch.setattr("gateway.northbound.backoff.FIRST_SECONDS", 0.01)
     (tmp_path / "other").mkdir()
     authority, other = [
@@ -141,16 +141,16 @@ async def test_withdrawn_ca_is_believed_no_longer_and_nothing_is_lost(
 async def test_what_is_in_flight_is_finished_before_a_connection_is_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(forwarder, "CERTIFICATES_SECONDS", 0.02)
+    monkeypatch.setattr(leaving, "CERTIFICATES_SECONDS", 0.02)
     outdated, leaves = "", asyncio.Event()
-    usual = forwarder.Forwarder._finish
+    usual = leaving.Occasions._finish
 
-    async def finish(self: forwarder.Forwarder, sending: asyncio.Task[None]) -> None:
+    async def finish(self: leaving.Occasions, sending: asyncio.Task[None]) -> None:
         leaves.set()
         await usual(self, sending)
 
     monkeypatch.setattr(Certificates, "outdated", lambda _: outdated)
-    monkeypatch.setattr(forwarder.Forwarder, "_finish", finish)
+    monkeypatch.setattr(leaving.Occasions, "_finish", finish)
     published: list[str] = []
     under_way, may_answer = asyncio.Event(), asyncio.Event()
 
