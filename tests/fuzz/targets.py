@@ -276,7 +276,11 @@ def device_file(data: bytes) -> None:
         file = Path(directory) / "file"
         file.write_bytes(data)
         with contextlib.suppress(ConfigError):
-            device_files.check({"device": spreadsheet.load(file)}, file, CATALOGUE)
+            table = spreadsheet.load(file)
+            try:
+                device_files.check({"device": table.devices}, file, CATALOGUE)
+            except ConfigError as error:
+                raise table.placed(error) from None
         with contextlib.suppress(ConfigError):
             device_files.load(file, CATALOGUE)
         with contextlib.suppress(ConfigError):
