@@ -1,6 +1,6 @@
 # The commands of this project. Each sets up what it needs first; a second run sets up nothing.
 .POSIX:
-.PHONY: demo test test-faults power-cuts crash-trials fuzz check audit sbom bench commands configuration deb wheel lock test-system test-arm64 clean
+.PHONY: demo test test-faults power-cuts crash-trials fuzz check audit sbom bench commands configuration deb wheel lock test-system test-installed test-arm64 clean
 
 PYTHON = python3
 N = 1000
@@ -56,6 +56,10 @@ test-system: .venv/ready-for-test
 	@.ci/setup system
 	@.ci/system-root >/dev/null
 	@$(IN_VENV) pytest -q tests/system
+
+test-installed:
+	@.ci/setup elsewhere
+	@.ci/elsewhere "$(RELEASE)" "" .ci/deb '.ci/installed dist/*.deb'
 
 test-arm64:
 	@.ci/setup elsewhere

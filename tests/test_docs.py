@@ -32,6 +32,8 @@ from gateway.diagnostics import frames
 from gateway.live_config import LIVE
 from gateway.lorawan.outcome import DropReason
 
+pytestmark = pytest.mark.tree
+
 README = text(HOUSE / "README.md")
 
 

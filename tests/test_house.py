@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.tree
+
 HOUSE = Path(__file__).parents[1]
 STDLIB = set(sys.stdlib_module_names)
 WALL_CLOCK = {("time", "time"), ("datetime", "now"), ("datetime", "utcnow"), ("date", "today")}

@@ -16,6 +16,8 @@ from packaging.requirements import Requirement
 from gateway.cli import VERBS
 from gateway.store import raising
 
+pytestmark = pytest.mark.tree
+
 TOP = Path(__file__).parent.parent
 SERVICE = TOP / "systemd" / "kogge.service"
 SCRIPTS = ("preinst", "postinst", "prerm", "postrm")

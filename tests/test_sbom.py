@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from kogge import HOUSE
 
+pytestmark = pytest.mark.tree
+
 
 def script(name: str) -> ModuleType:
     spec = spec_from_file_location(name, HOUSE / ".ci" / f"{name}.py")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.tree
+
 TOP = Path(__file__).parent.parent
 NOT_SHIPPED = {".pyx", ".c", ".so", ".pyc"}
 
