@@ -40,7 +40,7 @@ exec systemd-nspawn --quiet --directory="$room/merged" --machine="$name" --regis
 
 
 class NotHere(Exception):
-    """What a container needs: the rights of root, a tool, a Debian root, a kernel that lets it."""
+    """What a container needs: the rights of root, a tool, a Debian root."""
 
 
 class Machine:
@@ -74,15 +74,6 @@ class Machine:
                 [*ALONE, "sh", "-euc", CONTAINER, "sh", *inside],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console,
             )  # fmt: skip
-
-    def demand_containers(self) -> None:
-        """Raises NotHere where not even `true` runs in one: there is a sandbox around us."""
-        self._start("true")
-        assert self._outside is not None
-        code = self._outside.wait(PATIENCE)
-        self.off()
-        if code != 0:
-            raise NotHere(f"no container runs here: {self.console()}")
 
     def off(self) -> None:
         """As when the mains fail: nothing is told, and all ends at once."""
