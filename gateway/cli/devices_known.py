@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,12 +70,13 @@ def lines(args: argparse.Namespace, op: str, **wish: Any) -> Iterator[Line]:
     """An answer of several lines, to its last. Raises ControlError: refused, or no daemon."""
     from gateway.diagnostics.client import stream
 
-    for line in stream(socket_path(args), op, ANSWERS_WITHIN, **wish):
-        if "error" in line:
-            raise ControlError(f"the daemon refused: {line['error']}")
-        yield line
-        if "done" in line:
-            return
+    with closing(stream(socket_path(args), op, ANSWERS_WITHIN, **wish)) as answers:
+        for line in answers:
+            if "error" in line:
+                raise ControlError(f"the daemon refused: {line['error']}")
+            yield line
+            if "done" in line:
+                return
 
 
 def _asked(args: argparse.Namespace, meant: str | None) -> Known:

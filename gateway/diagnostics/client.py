@@ -1,8 +1,13 @@
-"""The asking side of the control socket; plain blocking sockets, for a CLI that starts fast."""
+"""The asking side of the control socket; plain blocking sockets, for a CLI that starts fast.
+
+What is open is closed where one stands, not when it is forgotten: a Ctrl-C that comes while Python
+clears up would be lost.
+"""
 
 import json
 import socket
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +23,19 @@ class NoDaemon(ControlError):
 
 def ask(path: Path, op: str, **more: Any) -> dict[str, Any]:
     """One request, one answer; raises ControlError when there is no daemon."""
-    return next(stream(path, op, _TIMEOUT, **more))
+    with closing(stream(path, op, _TIMEOUT, **more)) as answers:
+        return next(answers)
 
 
 def stream(
     path: Path, op: str, timeout: float | None = None, **more: Any
-) -> Iterator[dict[str, Any]]:
+) -> Generator[dict[str, Any], None, None]:
     """One request, and each line that comes back; ends when the daemon does."""
-    with _connect(path) as connection:
+    with _connect(path) as connection, connection.makefile("rb") as answers:
         connection.settimeout(timeout)
         try:
             connection.sendall(json.dumps({"op": op, **more}).encode() + b"\n")
-            for line in connection.makefile("rb"):
+            for line in answers:
                 answer = json.loads(line)
                 if "denied" in answer:
                     raise PermissionError(answer["error"])
