@@ -131,6 +131,10 @@ LINK_LAYER_CASES = (
                 "What has not left by then goes again",
                 f"{CLASS_C}::test_immediate_downlink_stands_until_its_device_is_heard",
             ),
+            Demand(
+                "Nothing takes the ACK of a confirmed one away",
+                f"{CLASS_C}::test_nothing_takes_the_ack_of_a_confirmed_downlink_away",
+            ),
         ),
     ),
     Case(

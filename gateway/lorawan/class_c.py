@@ -7,6 +7,9 @@ Rules:
   One that has joined has to be heard first, in whichever session: it may not have heard the
   Join-Accept, and in the session that it has left nobody would hear a downlink.
 - One that was just asked to move its windows has to be heard once more: nobody knows if it did.
+- Behind a confirmed one nothing goes until it is acknowledged or CLASS_C_RESP_TIMEOUT is over: a
+  device up to 1.0.3 acknowledges the latest downlink alone (1.0.3 §4.3.1.2), so an unconfirmed one
+  in between would take the ACK away.
 - After an uplink its windows come first: while they are open nothing else is sent. What was
   composed before it and has not left until then does not stand any more: an answer may have taken
   the next counter, and the order of the downlink counters is that of the air.
@@ -22,10 +25,13 @@ from gateway.lorawan.downlink import (
     room,
 )
 from gateway.lorawan.moment import Moment
-from gateway.lorawan.order import Queued, Step
+from gateway.lorawan.order import NOTHING, Queued, Step
 from gateway.lorawan.plan import Plan
 from gateway.lorawan.queue import DownlinkQueue
 from gateway.lorawan.requests import windows_in_doubt
+
+RESP_TIMEOUT = 8.0
+"""CLASS_C_RESP_TIMEOUT in seconds (RP002-1.0.4): by then a device has answered, or does later."""
 
 
 def listens(activation: Activation, moment: Moment) -> bool:
@@ -50,6 +56,8 @@ def downlink_now(
 ) -> tuple[Answer | None, Step]:
     """The next downlink of a device that `listens`; the caller commits session and step first."""
     session = activation.session
+    if moment.monotonic_s < downlinks.ends_at(session.dev_eui) + RESP_TIMEOUT:
+        return None, NOTHING
     windows = immediate_window(plan.region, plan.rx_of(session.mac))
     queued, step = downlinks.next_for(session.dev_eui, payload_room(windows), moment.unix_s)
     if queued is None:

@@ -95,6 +95,38 @@ def test_class_c_keeps_order_of_counters() -> None:
     assert (outcome.answer.downlink, outcome.answer.dev_eui) == (2, CLASS_C.dev_eui)
 
 
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_nothing_takes_the_ack_of_a_confirmed_downlink_away(confirmed: bool) -> None:
+    street = Street(entry=CLASS_C)
+    street.order("a", confirmed=True)
+    street.order("b", confirmed=confirmed)
+    street.order("c")
+    answer = street.listens()
+    assert answer is not None
+    ends_at = street.now + 1.5
+    street.network.downlinks.sent(1, TxStatus.OK, ends_at)
+    street.now = ends_at + 7.9
+    assert street.listens() is None
+    street.now = ends_at + 8.1
+    later = street.listens()
+    assert later is not None
+    # where it has not answered by then two that are confirmed still need an ACK each
+    assert later.downlink == (3 if confirmed else 2)
+
+
+def test_what_waits_behind_a_confirmed_downlink_goes_once_that_is_acknowledged() -> None:
+    street = Street(entry=CLASS_C)
+    street.order("a", confirmed=True)
+    answer = street.listens()
+    assert street.hears(answer) is far.Heard.ACCEPTED
+    street.network.downlinks.sent(1, TxStatus.OK, street.now + 1.5)
+    street.now += 2
+    assert [result.status for result in street.speaks().results] == [Verdict.ACKED]
+    street.order("b")
+    street.now += 2.1  # its windows come first
+    assert street.listens() is not None
+
+
 @pytest.mark.parametrize("told_first", [True, False])
 def test_uplink_that_was_on_the_air_already_says_nothing_of_a_confirmed_downlink(
     told_first: bool,
