@@ -4,7 +4,7 @@ EUIs, addresses and keys are hex, most significant byte first, as printed on the
 An error never shows a key: messages end up in journals and mails.
 """
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from sys import intern
 from typing import Annotated, Any, Final, Literal
@@ -23,6 +23,7 @@ _ABP = ("dev_addr", "nwk_s_key", "app_s_key")
 _ABP_1_1 = ("dev_addr", "f_nwk_s_int_key", "s_nwk_s_int_key", "nwk_s_enc_key", "app_s_key")
 _PERSONAL = dict.fromkeys((*_OTAA_1_1, *_ABP, *_ABP_1_1))
 _KEYS = tuple(key for key in _PERSONAL if key.endswith("_key"))
+_ADDRESSES = {"dev_eui": 16, "join_eui": 16, "dev_addr": 8}  # hex digits
 
 
 class Entry(msgspec.Struct, forbid_unknown_fields=True, rename={"device_class": "class"}):
@@ -67,7 +68,7 @@ def load(file: Path, catalogue: Catalogue) -> tuple[Device, ...]:
 def check(tables: dict[str, Any], file: Path, catalogue: Catalogue) -> tuple[Device, ...]:
     """What `file` says, or would say; raises ConfigError."""
     entries = _entries(tables, file)
-    devices = tuple(_device(entry, n, file, catalogue) for n, entry in enumerate(entries, 1))
+    devices = tuple(_Row(entry, n, file).device(catalogue) for n, entry in enumerate(entries, 1))
     seen: dict[int, str] = {}
     for number, device in enumerate(devices, 1):
         if device.dev_eui in seen:
@@ -94,63 +95,64 @@ def _entries(tables: dict[str, Any], file: Path) -> list[Entry]:
         raise
 
 
-def _device(entry: Entry, number: int, file: Path, catalogue: Catalogue) -> Device:
-    def refuse(key: str, value: object, allowed: str) -> ConfigError:
-        return ConfigError(file, f"device[{number}].{key}", value, allowed)
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One device as the file has it; every method raises ConfigError."""
 
-    def hexadecimal(key: str, digits: int) -> str:
-        text: str = getattr(entry, key)
+    entry: Entry
+    number: int
+    file: Path
+
+    def device(self, catalogue: Catalogue) -> Device:
+        entry = self.entry
+        if entry.codec and entry.codec not in catalogue.names():
+            raise self._refusal("codec", entry.codec, catalogue.near(entry.codec))
+        wanted = self._wanted()
+        if entry.reset_f_cnt and (entry.lorawan == "1.1" or "dev_addr" not in wanted):
+            allowed = "only for ABP up to 1.0.4: no other device counts anew"
+            raise self._refusal("reset_f_cnt", True, allowed)
+        return Device(
+            dev_eui=self._address("dev_eui"),
+            name=entry.name,
+            codec=intern(entry.codec),  # one text for all that have it
+            lorawan=entry.lorawan,
+            device_class=entry.device_class,
+            place=intern(entry.place),
+            depth=entry.depth,
+            adr=entry.adr,
+            reset_f_cnt=entry.reset_f_cnt,
+            **{key: self._personal(key) for key in _PERSONAL if key in wanted},
+        )
+
+    def _wanted(self) -> tuple[str, ...]:
+        """What the device needs of keys and addresses, of its version and of OTAA or ABP."""
+        lorawan = self.entry.lorawan
+        otaa, abp = (_OTAA_1_1, _ABP_1_1) if lorawan == "1.1" else (_OTAA, _ABP)
+        given = [key for key in _PERSONAL if getattr(self.entry, key)]
+        either = f"give {_listed(otaa)} (OTAA), or {_listed(abp)} (ABP)"
+        for key in given:
+            if key not in (*otaa, *abp):
+                raise self._refusal(key, None, f"does not belong to LoRaWAN {lorawan}: {either}")
+        is_otaa, is_abp = (any(key in given for key in keys) for keys in (otaa, abp))
+        if is_otaa == is_abp:
+            raise self._refusal("join_eui", None, f"{either}{', not both' if is_otaa else ''}")
+        return otaa if is_otaa else abp
+
+    def _personal(self, key: str) -> Any:
+        return bytes.fromhex(self._hex(key, 32)) if key in _KEYS else self._address(key)
+
+    def _address(self, key: str) -> int:
+        return int(self._hex(key, _ADDRESSES[key]), 16)
+
+    def _hex(self, key: str, digits: int) -> str:
+        text: str = getattr(self.entry, key)
         if len(text) != digits or not set(text) <= set("0123456789abcdef"):
             shown = f"{len(text)} characters" if key in _KEYS else text
-            raise refuse(key, shown, f"write {digits} hex digits in lower case")
+            raise self._refusal(key, shown, f"write {digits} hex digits in lower case")
         return text
 
-    if entry.codec and entry.codec not in catalogue.names():
-        raise refuse("codec", entry.codec, catalogue.near(entry.codec))
-    wanted = _wanted(entry, refuse)
-    if entry.reset_f_cnt and (entry.lorawan == "1.1" or "dev_addr" not in wanted):
-        raise refuse("reset_f_cnt", True, "only for ABP up to 1.0.4: no other device counts anew")
-
-    def address(key: str, digits: int) -> int | None:
-        return int(hexadecimal(key, digits), 16) if key in wanted else None
-
-    def secret(key: str) -> bytes | None:
-        return bytes.fromhex(hexadecimal(key, 32)) if key in wanted else None
-
-    return Device(
-        dev_eui=int(hexadecimal("dev_eui", 16), 16),
-        name=entry.name,
-        codec=intern(entry.codec),  # one text for all that have it
-        lorawan=entry.lorawan,
-        device_class=entry.device_class,
-        place=intern(entry.place),
-        depth=entry.depth,
-        join_eui=address("join_eui", 16),
-        app_key=secret("app_key"),
-        dev_addr=address("dev_addr", 8),
-        nwk_s_key=secret("nwk_s_key"),
-        app_s_key=secret("app_s_key"),
-        adr=entry.adr,
-        nwk_key=secret("nwk_key"),
-        f_nwk_s_int_key=secret("f_nwk_s_int_key"),
-        s_nwk_s_int_key=secret("s_nwk_s_int_key"),
-        nwk_s_enc_key=secret("nwk_s_enc_key"),
-        reset_f_cnt=entry.reset_f_cnt,
-    )
-
-
-def _wanted(entry: Entry, refuse: Callable[[str, object, str], ConfigError]) -> tuple[str, ...]:
-    """What the device needs of keys and addresses, of its version and of OTAA or ABP."""
-    otaa, abp = (_OTAA_1_1, _ABP_1_1) if entry.lorawan == "1.1" else (_OTAA, _ABP)
-    given = [key for key in _PERSONAL if getattr(entry, key)]
-    either = f"give {_listed(otaa)} (OTAA), or {_listed(abp)} (ABP)"
-    for key in given:
-        if key not in (*otaa, *abp):
-            raise refuse(key, None, f"does not belong to LoRaWAN {entry.lorawan}: {either}")
-    is_otaa, is_abp = (any(key in given for key in keys) for keys in (otaa, abp))
-    if is_otaa == is_abp:
-        raise refuse("join_eui", None, f"{either}{', not both' if is_otaa else ''}")
-    return otaa if is_otaa else abp
+    def _refusal(self, key: str, value: object, allowed: str) -> ConfigError:
+        return ConfigError(self.file, f"device[{self.number}].{key}", value, allowed)
 
 
 def _listed(keys: tuple[str, ...]) -> str:
