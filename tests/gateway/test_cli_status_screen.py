@@ -78,6 +78,10 @@ def test_answer_of_an_older_daemon_is_shown_too() -> None:
             {"store": {"state": "well", "quarantined": ["kogge.db.damaged-1"]}},
             "  damaged databases are kept in gateway.state_dir: kogge.db.damaged-1",
         ),
+        (
+            {"store": {"state": "well", "uncopied": 10}},
+            "  no room for a copy before the upgrade: the version before cannot read the database",
+        ),
         ({"locked": 3}, "  LOCKED: 3 devices are not heard: their sessions are sealed under"),
         ({"join": JOIN | {"seconds_left": 841.0}}, "  joining: open for 14 min more"),
         ({"join": JOIN | {"join": "closed"}}, "  joining: closed"),

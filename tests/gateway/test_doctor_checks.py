@@ -146,6 +146,8 @@ CASES: list[tuple[Finding, str, str]] = [
     (storage.health(with_status(store={"state": "failing", "reason": "full",
                                        "memory_records": 7}), storage.Storage([])), "bad", "full"),
     (storage.database(DOWN, storage.Storage([], Found(9, 4211, None, ""))), "ok", "wait"),
+    (storage.database(with_status(store={"state": "well", "uncopied": 10}), storage.Storage([])),
+     "note", "without a copy"),
     (storage.database(DOWN, storage.Storage([], Found(9, 0, None, "page 3"))), "bad", "page 3"),
     (storage.database(DOWN, storage.Storage([], None, "in_use")), "note", ""),
     (storage.database(DOWN, storage.Storage([], None, "half")), "bad", "half restored"),
