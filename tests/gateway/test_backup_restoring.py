@@ -318,8 +318,10 @@ def test_eui_is_written_into_any_toml_that_has_none(text: str) -> None:
 
 
 def test_copy_of_ten_thousand_sessions_is_quick_enough_for_the_stores_thread(old: Path) -> None:
-    """Answers wait for that thread: RX1 is a second away."""
+    """Answers wait for that thread, and RX1 is a second away: a copy costs no more than three times
+    what it took to write the sessions, some 50 ms on a PC."""
     with closing(sqlite3.connect(old.parent / "kogge.db", isolation_level=None)) as database:
+        began = time.process_time()
         database.execute("BEGIN")
         database.executemany(
             "INSERT INTO session VALUES (?, '0000010002', 'ffff0001', ?, ?, ?, ?, 1, 2, 3, 0,"
@@ -327,9 +329,9 @@ def test_copy_of_ten_thousand_sessions_is_quick_enough_for_the_stores_thread(old
             [(f"{n:016x}", *(bytes(44),) * 4) for n in range(10_000)],
         )
         database.execute("COMMIT")
-        began = time.process_time()
+        written = time.process_time() - began
         image = copying.copy(database)
-        assert time.process_time() - began < 0.5
+        assert time.process_time() - began - written < 3 * written
         assert copying.held(image).sessions == 10_000
 
 
