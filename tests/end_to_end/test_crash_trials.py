@@ -57,6 +57,8 @@ def mutated(mutation: str, attempt: int) -> Script:
     )
 
 
+@pytest.mark.realtime
+@pytest.mark.xdist_group("crash trials")
 async def test_what_was_promised_holds_whatever_is_killed_cut_or_full() -> None:
     findings = await trials([script(SEED, number) for number in range(TRIALS)])
     assert [each for each in findings if not each.is_good] == []
@@ -65,6 +67,8 @@ async def test_what_was_promised_holds_whatever_is_killed_cut_or_full() -> None:
     assert sum(each.joined for each in findings) > 0
 
 
+@pytest.mark.realtime
+@pytest.mark.xdist_group("mutations")
 @pytest.mark.parametrize("mutation", MUTATED)
 async def test_daemon_that_breaks_a_promise_is_found_out(mutation: str) -> None:
     for attempt in range(ATTEMPTS):

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from broker import free_port, mosquitto
 from kogge import kogge
 from lamp_post import BIN_EUI, GAUGE, TEMPERATURE, Daemon, Sky, board, daemon, write_files
@@ -45,6 +46,7 @@ async def get(where: tuple[str, int] | Path) -> str:
     return body.decode()
 
 
+@pytest.mark.realtime  # an answer goes in its window or not at all
 async def test_what_the_gateway_does_is_counted(tmp_path: Path) -> None:
     port = free_port()
     listen = f'listen = "127.0.0.1:{port}"\ndevices = true\n'

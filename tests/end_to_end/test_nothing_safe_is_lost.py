@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+import pytest
 from broker import mosquitto
 from patience import HUNG
 
@@ -164,6 +165,8 @@ async def stage(directory: Path) -> AsyncIterator[tuple[Trial, Subscriber]]:
         await asyncio.wait({hearing})
 
 
+@pytest.mark.realtime
+@pytest.mark.xdist_group("killed twenty times")
 async def test_every_safe_reading_arrives_though_the_daemon_is_killed_and_the_line_cut(
     tmp_path: Path,
 ) -> None:
