@@ -75,24 +75,31 @@ def righted(f_cnt_up: int, crc: object) -> int:
     return next((one for one in near if crc_of(one) == crc), f_cnt_up)
 
 
-def mend_sessions(connection: sqlite3.Connection) -> Iterator[str]:
+def mend_sessions(connection: sqlite3.Connection) -> list[str]:
     """As `mend`, of sessions' own rows. Before the database is judged: with its sign flipped a
     counter cannot be, and its session would be left out.
     """
-    rows = connection.execute("SELECT dev_eui, id, f_cnt_up, crc FROM session").fetchall()
-    for dev_eui, id_, f_cnt_up, crc in rows:
+    told: list[str] = []
+    mended: list[tuple[int, int, str, str]] = []
+    for dev_eui, id_, f_cnt_up, crc in connection.execute(_ROWS):
         if not isinstance(f_cnt_up, int) or crc == crc_of(f_cnt_up):
             continue
         whole = righted(f_cnt_up, crc)
-        connection.execute(_MEND_SESSION, (whole, crc_of(whole), dev_eui, id_))
+        mended.append((whole, crc_of(whole), dev_eui, id_))
         if whole != f_cnt_up or _is_one_bit(crc, crc_of(whole)):
-            yield f"one bit of the FCntUp of device {dev_eui} was flipped, and has been put right"
+            told.append(
+                f"one bit of the FCntUp of device {dev_eui} was flipped, and has been put right"
+            )
         elif crc is not None:
-            yield (
+            told.append(
                 f"the FCntUp of device {dev_eui} is damaged; it is believed, for a lower one would"
                 " let old frames in: if it is too high the device is not heard until it joins"
                 f" again (kogge why {dev_eui})"
             )
+    with connection:
+        connection.execute("BEGIN")  # one commit: after a migration it is every session
+        connection.executemany(_MEND_SESSION, mended)
+    return told
 
 
 def mend(connection: sqlite3.Connection) -> list[str]:
