@@ -7,6 +7,8 @@ Rules:
 - A state that is there is not touched unless `force` is said, and then kept beside, as
   NAME.before-restore. So are configuration files that differ, without being asked: those of a fresh
   installation are examples.
+- All is ready beside its place before the first thing is moved: what fails until then changes
+  nothing.
 - While things are put in place a mark lies beside the database (opening.BEGUN). Whoever is killed
   then leaves it, and no daemon starts with half of a gateway; restoring once more goes on.
 """
@@ -33,6 +35,7 @@ from gateway.store.migrations import schema
 
 ROOM: Final = ".restoring"
 KEPT: Final = "before-restore"
+STATE: Final = (contents.KEYS, contents.IMAGE)
 
 
 class Result(NamedTuple):
@@ -102,10 +105,12 @@ def restore(
         state_dir = places[contents.IMAGE].parent
         with _room(state_dir, read, force=force) as room:
             margin = advancing.margin(_age(manifest, now(found)))
-            readings = _build(room, read, margin, first_readings, parts)
+            with _writing(places[contents.IMAGE]):
+                readings = _build(room, read, margin, first_readings, parts)
             point_of_no_return()
+            ready = _ready(read, places, room)
             with _marked(places[contents.IMAGE]):
-                written, kept = _put(read, places, room)
+                written, kept = _put(ready)
     return Result(manifest, margin, readings, written, kept)
 
 
@@ -241,38 +246,42 @@ def _build(
     return advancing.build(room / DATABASE, image, slices, margin, devices)
 
 
-def _put(read: _Read, places: dict[str, Path], room: Path) -> tuple[list[Path], list[Path]]:
-    """From here on it is a matter of renames. Returns what was written, and what is kept beside."""
-    written: list[Path] = []
-    kept: list[Path] = []
-    state = (contents.KEYS, contents.IMAGE)
-    ready = {}
+def _ready(read: _Read, places: dict[str, Path], room: Path) -> dict[Path, Path | None]:
+    """What is to take each place, whole and on disk; None: nothing is. All that may fail for want
+    of room or of a right fails here, and nothing is in place then.
+    """
+    ready: dict[Path, Path | None] = {}
     for name, part in read.parts.items():
-        if name not in state:
-            target = contents.place(name, places)
-            if not target.exists() or target.read_bytes() != part.content:
-                ready[target] = _write_beside(target, part)
-    for target, new in ready.items():
-        kept += _keep(target)
-        new.replace(target)
-        written.append(target)
-    for name in state:
+        target = contents.place(name, places)
+        if name not in STATE and not _has(target, part.content):
+            ready[target] = _write_beside(target, part)
+    for name in STATE:
         target, new = places[name], room / places[name].name
-        if name != contents.KEYS or not _are_alike(new, target):
-            kept += _keep(target)
-        if new.exists():
+        if not new.exists():
+            ready[target] = None
+        elif name == contents.IMAGE or not _has(target, new.read_bytes()):
             contents.give(new, read.parts[name].owned)
             opening.sync(new)
+            ready[target] = new
+    return ready
+
+
+def _has(target: Path, content: bytes) -> bool:
+    return target.exists() and target.read_bytes() == content
+
+
+def _put(ready: dict[Path, Path | None]) -> tuple[list[Path], list[Path]]:
+    """A matter of renames. Returns what was written, and what is kept beside."""
+    written: list[Path] = []
+    kept: list[Path] = []
+    for target, new in ready.items():
+        kept += _keep(target)
+        if new is not None:
             new.replace(target)
             written.append(target)
     for directory in {target.parent for target in written}:
         opening.sync(directory)
     return written, kept
-
-
-def _are_alike(new: Path, target: Path) -> bool:
-    """Of a restoring that goes on there is nothing to keep."""
-    return new.exists() and target.exists() and new.read_bytes() == target.read_bytes()
 
 
 def _write_beside(target: Path, part: Part) -> Path:
@@ -281,11 +290,23 @@ def _write_beside(target: Path, part: Part) -> Path:
         target.parent.mkdir(parents=True)
         contents.give(target.parent, part.owned._replace(mode=0o750))
     new.unlink(missing_ok=True)
-    new.touch(mode=0o600)
-    new.write_bytes(part.content)
-    contents.give(new, part.owned)
-    opening.sync(new)
+    with _writing(target):
+        new.touch(mode=0o600)
+        new.write_bytes(part.content)
+        contents.give(new, part.owned)
+        opening.sync(new)
     return new
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    """The system names no file where there is no room for its content."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename:
+            raise
+        raise BackupError(f"{target} cannot be written: {error.strerror}") from error
 
 
 def _keep(target: Path) -> list[Path]:

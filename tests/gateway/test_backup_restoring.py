@@ -228,6 +228,31 @@ def test_restore_that_is_killed_leaves_all_as_it_was_or_nothing_that_starts(
     assert len(ends) == 2
 
 
+@pytest.mark.parametrize("file", ["devices.toml.restored", "kogge.db"])
+def test_gateway_goes_on_where_the_disk_has_no_room_for_what_is_restored(
+    old: Path,
+    file: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def write(path: Path, content: bytes) -> int:
+        if path.name == file:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(path, content)
+
+    real = Path.write_bytes
+    assert run("backup", old) == 0
+    (old.parent / "devices.toml").write_text("# others\n")
+    before = (old.parent / "kogge.db").read_bytes()
+    monkeypatch.setattr(Path, "write_bytes", write)
+    assert run("restore", old, "--force") == 1
+    named = old.with_name(file.removesuffix(".restored"))
+    assert f"{named} cannot be written: No space left on device" in capsys.readouterr().err
+    assert (old.parent / "devices.toml").read_text() == "# others\n"
+    assert (old.parent / "kogge.db").read_bytes() == before
+    assert opens(old) == ""
+
+
 @pytest.mark.parametrize("one", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_terminal_that_goes_away_does_not_end_it_half_way(
     old: Path, tmp_path: Path, one: signal.Signals, monkeypatch: pytest.MonkeyPatch
