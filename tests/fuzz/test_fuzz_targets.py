@@ -235,6 +235,7 @@ def hypothesis_tests(file: str) -> set[str]:
     }
 
 
+@pytest.mark.tree
 @pytest.mark.parametrize("source", PARSERS)
 def test_parser_has_a_target_and_a_hypothesis_test(source: str) -> None:
     target, test = PARSERS[source]
@@ -248,6 +249,7 @@ def test_every_target_fuzzes_a_parser() -> None:
     assert {target.__name__ for target in TARGETS} == {target for target, _ in PARSERS.values()}
 
 
+@pytest.mark.tree
 def test_no_parser_is_forgotten() -> None:
     """Whatever calls one of READS_BYTES stands in one of the tables."""
     known = set(PARSERS) | set(OWN)

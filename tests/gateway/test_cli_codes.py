@@ -18,6 +18,7 @@ def test_every_code_has_words() -> None:
     assert {"receiving", "starting", "fault"} < set(codes.STATES)
 
 
+@pytest.mark.tree
 def test_every_drop_of_the_driver_has_words() -> None:
     source = (HOUSE / "drivers" / "sx1302" / "receive.py").read_text(encoding="utf-8")
     named = set(re.findall(r'drops\["(\w+)"\]|return "(\w+)"', source))

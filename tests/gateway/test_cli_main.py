@@ -38,6 +38,7 @@ def test_help_lists_every_verb() -> None:
         assert f"  {verb:10} {text}" in done.stdout
 
 
+@pytest.mark.tree
 def test_every_verb_is_a_file_and_every_file_a_verb() -> None:
     files = {path.stem for path in (HOUSE / "gateway" / "cli").glob("*.py")}
     assert set(VERBS) <= files

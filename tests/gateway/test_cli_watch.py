@@ -117,6 +117,7 @@ def test_no_daemon_is_said_before_the_screen_is_taken(
     assert "sudo systemctl start kogge" in err
 
 
+@pytest.mark.tree
 def test_only_the_live_view_loads_textual() -> None:
     users = {
         (name.split(".")[0], path.relative_to(HOUSE).as_posix())

@@ -52,6 +52,7 @@ def named(call: ast.Call) -> Iterator[str]:
                 yield ast.unparse(node)
 
 
+@pytest.mark.tree
 def test_no_logging_call_names_what_may_hold_a_key_or_a_payload() -> None:
     found: dict[str, set[str]] = {}
     for path, call in calls():
@@ -70,6 +71,7 @@ def test_words_of_a_call_are_its_own() -> None:
         assert isinstance(words, ast.Constant), f"{path}:{call.lineno}"
 
 
+@pytest.mark.tree
 def test_every_logger_is_known_here_by_its_name() -> None:
     """`log = logging.getLogger(__name__)`, or the search above would miss it."""
     makers = {
@@ -85,6 +87,7 @@ def test_every_logger_is_known_here_by_its_name() -> None:
     assert {path for path, _ in makers} == {path for path, _ in calls()}
 
 
+@pytest.mark.tree
 def test_extras_are_fields_that_are_written() -> None:
     """An `extra` that no line shows is a mistake; a happening without an id ends the journal."""
     keys, happenings = set(), set()
