@@ -24,6 +24,7 @@ def english_in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
+@pytest.mark.tree
 def test_every_sentence_has_a_german_one_and_none_is_stale() -> None:
     said, helps = catalogue.said(), catalogue.helps()
     wanted = {(one, 0) for one in said} | {(one, 1) for one, many in said.items() if many}
@@ -58,6 +59,7 @@ def test_german_sentences_take_the_same_values() -> None:
             assert fields(german) == fields(english), english
 
 
+@pytest.mark.tree
 def test_every_sentence_of_an_error_has_a_german_one() -> None:
     known = set(heard_skeletons())
     raised = catalogue.raised()
@@ -65,6 +67,7 @@ def test_every_sentence_of_an_error_has_a_german_one() -> None:
     assert {one: path for one, path in raised.items() if one not in known} == {}
 
 
+@pytest.mark.tree
 def test_every_reason_and_warning_has_a_german_one() -> None:
     """Of the modules that tell without raising: drops, ADR, the broker, the radio's health."""
     known, told = set(heard_skeletons()) | catalogue.PARTS, catalogue.told()
@@ -75,6 +78,7 @@ def test_every_reason_and_warning_has_a_german_one() -> None:
     } == set()
 
 
+@pytest.mark.tree
 def test_no_sentence_of_others_is_stale() -> None:
     there = catalogue.all_skeletons() | catalogue.ARGPARSE | catalogue.COMPOSED | catalogue.SYSTEM
     assert {one for one in heard_skeletons() if one not in there} == set()
