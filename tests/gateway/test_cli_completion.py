@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from kogge import kogge, loaded_by
+from patience import HUNG
 
 CASES = [
     ("kogge con", {"config"}),
@@ -56,7 +57,7 @@ def shell(program: str, script: str, scripts: Path, line: str) -> str:
     done = subprocess.run(
         [program, *plain, "-c", script, *([] if program == "fish" else [program]),
          str(scripts / NAMES[program]), line],
-        capture_output=True, text=True, timeout=50, cwd=scripts, check=False,
+        capture_output=True, text=True, timeout=HUNG, cwd=scripts, check=False,
         env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(scripts), "TERM": "dumb"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from kogge import HOUSE, kogge
+from patience import HUNG
 
 from gateway.cli import devices_words, main, why_words
 
@@ -49,7 +50,7 @@ def config(tmp_path: Path) -> Path:
 def run(config: Path, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [sys.executable, "-m", "gateway", *words, "--config", str(config)],
-        input=stdin, capture_output=True, text=True, cwd=HOUSE, check=False, timeout=30,
+        input=stdin, capture_output=True, text=True, cwd=HOUSE, check=False, timeout=HUNG,
     )  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr
     return done

@@ -100,7 +100,7 @@ def test_reader_who_has_left_is_no_error_to_talk_about(
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
-        [sys.executable, "-m", "gateway", *arguments], check=False, timeout=20, cwd=HOUSE,
+        [sys.executable, "-m", "gateway", *arguments], check=False, timeout=HUNG, cwd=HOUSE,
         stdout=writing, stderr=subprocess.PIPE, env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
     )  # fmt: skip
     os.close(writing)

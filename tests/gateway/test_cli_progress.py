@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 from kogge import HOUSE
+from patience import HUNG
 
 from gateway.cli import language, progress
 from gateway.cli.progress import CLEAR, Progress, line
@@ -115,7 +116,7 @@ def test_real_terminal_shows_it_and_ctrl_c_ends_it_with_130() -> None:
         shown = _read_until(master, "Simulation läuft … ".encode())
         running.send_signal(signal.SIGINT)
         shown += _read_until(master, b"\x1b[K", after=b"")
-        assert running.wait(timeout=50) == 130
+        assert running.wait(timeout=HUNG) == 130
         assert b"Traceback" not in shown
     finally:
         running.kill()
