@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from broker import Mosquitto, mosquitto
 from kogge import kogge
 from lamp_post import Daemon, board, daemon, write_files
@@ -64,6 +65,7 @@ async def test_broker_that_is_down_is_found_and_named(tmp_path: Path) -> None:
         assert "Leitung (TCP): FEHLER: 127.0.0.1" in german
 
 
+@pytest.mark.realtime  # within 20 s
 async def test_without_the_daemon_board_broker_and_database_are_asked_themselves(
     tmp_path: Path,
 ) -> None:
