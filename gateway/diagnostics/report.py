@@ -190,5 +190,6 @@ def _city(city: State | None, now: Moment) -> dict[str, Any]:
         "paused": None if city.paused is None else round(city.paused, 1),
         "refusals": dict(city.refusals),
         "ends": dict(city.ends),
+        "certificate_until": city.certificate_until,
         "warnings": city.warnings,
     }

@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 from gateway.cli.language import _, mark, moment, plural
 from gateway.config import Mqtt
 from gateway.doctor.finding import Finding, Known
-from gateway.northbound.certificate import Certificate, in_pem
+from gateway.northbound.certificate import SOON_DAYS, Certificate, in_pem
 from gateway.northbound.tls import plain
 
-SOON, VERY_SOON = 30, 7  # days
+SOON, VERY_SOON = SOON_DAYS, 7
 DAY: Final = 86400.0
 UNREADABLE: Final = "permission"
 BROKERS: Final = mark("the broker's certificate")

@@ -228,6 +228,9 @@ _BROKER: Final[tuple[Metric, ...]] = (
            _status("city", "refused")),
     Metric("kogge_broker_in_flight", "gauge", "Batches without an acknowledgement yet.",
            _status("city", "in_flight")),
+    Metric("kogge_broker_certificate_until_seconds", "gauge",
+           "Unix time until which this gateway's certificate is good; absent without one.",
+           _status("city", "certificate_until")),
     Metric("kogge_broker_puback_seconds", "histogram",
            "From the sending of a batch to its acknowledgement.", lambda facts: facts.pubacks),
 )  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
 VERSION: Final = 0xA0  # [0]; absent in version 1
+SOON_DAYS: Final = 30  # before its end somebody should care for a new one
 _END: Final = "-----END CERTIFICATE-----"
 
 
@@ -29,6 +30,16 @@ def in_pem(text: str) -> list[Certificate]:
     if not found:
         raise ValueError("no certificate is in it")
     return found
+
+
+def end_of(pem: bytes) -> float | None:
+    """Unix time from which not all of a file's are valid any more; None where it has none, or one
+    that cannot be read here.
+    """
+    try:
+        return min(one.until for one in in_pem(pem.decode("ascii", "replace")))
+    except ValueError:
+        return None
 
 
 def _blocks(text: str) -> Iterator[str]:

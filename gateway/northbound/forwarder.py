@@ -28,6 +28,7 @@ from gateway.config import Mqtt
 from gateway.northbound.backoff import Backoff
 from gateway.northbound.broker import Broker, Unreachable
 from gateway.northbound.brokers import Brokers
+from gateway.northbound.certificate import SOON_DAYS
 from gateway.northbound.client import Client, Refused
 from gateway.northbound.connection import Lost
 from gateway.northbound.formats.json import RadioState
@@ -90,6 +91,7 @@ class Forwarder:
             radio=radio,
             backlog=lambda: buffer.backlog,
             paused=lambda: self._pause.seconds_left is not None,
+            certificate_until=lambda: self._certificates.own_until,
             told=told,
         )
         self._sender = Sender(
@@ -114,6 +116,7 @@ class Forwarder:
             in_flight=self._sender.in_flight,
             parked=self._buffer.parked,
             paused=self._pause.seconds_left,
+            certificate_until=self._certificates.own_until,
             warnings=list(self._warnings()),
         )
 
@@ -258,6 +261,13 @@ class Forwarder:
             yield (
                 "the clock is not set, so dates of certificates are not checked; the broker's own "
                 f"had not expired on {rfc3339(certificates.floor)[:10]}"
+            )
+
+        at, until = self._now().at, certificates.own_until
+        if at is not None and until is not None and until < at + SOON_DAYS * 86400:
+            yield (
+                f"this gateway's certificate is good until {rfc3339(until)[:10]}, and after that no"
+                " reading reaches the city: put a new one into mqtt.cert_file"
             )
 
     def _disconnected(self, error: MqttError) -> float:

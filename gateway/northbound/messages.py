@@ -59,8 +59,9 @@ class Messages:
         backlog: int,
         radio: RadioState,
         paused: bool,
+        certificate_until: float | None = None,
     ) -> Message:
         """Without `since` it is the last will's: nobody knows yet when that will be."""
         dated = None if since is None else self._dated(since)
-        said = json.status(self._eui, state, dated, backlog, radio, paused)
+        said = json.status(self._eui, state, dated, backlog, radio, paused, certificate_until)
         return Message(self.topic("status"), said)

@@ -24,7 +24,7 @@ BACKLOG_SECONDS: Final = 60.0  # a changed backlog alone is news this often
 
 class Presence:
     """`radio` says how the radio is and why, `backlog` how many records wait, `paused` whether
-    they wait because somebody wants it so.
+    they wait because somebody wants it so; `certificate_until` when the one that we show ends.
     """
 
     def __init__(
@@ -35,10 +35,12 @@ class Presence:
         radio: Callable[[], RadioState],
         backlog: Callable[[], int],
         paused: Callable[[], bool],
+        certificate_until: Callable[[], float | None],
         told: Callable[[str, str], None],
     ) -> None:
         self._messages, self._state = messages, state
         self._radio, self._backlog, self._paused, self._told = radio, backlog, paused, told
+        self._certificate_until = certificate_until
 
     async def announce(self, client: Client, look: Callable[[], None]) -> None:
         """While the connection lasts; `look` is called at each look, `LOOK_SECONDS` apart."""
@@ -77,4 +79,5 @@ class Presence:
 
     def _status(self, state: Literal["online", "offline"], since: Moment | None) -> Message:
         paused = state == "online" and self._paused()  # a stop ends it
-        return self._messages.status(state, since, self._backlog(), self._radio(), paused)
+        until = self._certificate_until()
+        return self._messages.status(state, since, self._backlog(), self._radio(), paused, until)

@@ -15,7 +15,8 @@ class State(msgspec.Struct):
     """`since` is the moment of the last change of `connected`; `commands`: they can reach us.
 
     `refusals` are counted by their names, `ends` (connections, and tries to have one) by their
-    kinds; `paused` is seconds, None while it is not; `warnings` are sentences; `pubacks` how many
+    kinds; `paused` is seconds, None while it is not; `certificate_until` is when the one that we
+    show ends, Unix seconds, None without one; `warnings` are sentences; `pubacks` how many
     seconds after its sending a batch was acknowledged.
     """
 
@@ -34,6 +35,7 @@ class State(msgspec.Struct):
     paused: float | None = None
     refusals: dict[str, int] = field(default_factory=dict)
     ends: dict[str, int] = field(default_factory=dict)
+    certificate_until: float | None = None
     warnings: list[str] = field(default_factory=list)
     pubacks: Histogram = field(default_factory=lambda: Histogram(PUBACK_BOUNDS))
 

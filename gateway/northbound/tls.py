@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple
 
 from gateway.clock import rfc3339
 from gateway.config import Mqtt
+from gateway.northbound.certificate import end_of
 
 # alerts of RFC 8446 §6.2 by OpenSSL's names, as far as they are about a client's certificate
 _BY_A_STRANGER: Final = "nobody whom the broker believes has issued it"
@@ -87,6 +88,7 @@ class Certificates:
         self._context: Context | None = None
         self._shown: _Files | None = None  # by the last connection
         self.problem = ""
+        self.own_until: float | None = None  # Unix seconds; None: it shows none
         self.floor: float | None = None  # of the last connection, if dates were not checked
 
     def context(self) -> ssl.SSLContext:
@@ -126,7 +128,7 @@ class Certificates:
             files = self._read()
             if files != self._files or self._context is None:
                 self._context = self._made()
-                self._files = files
+                self._files, self.own_until = files, end_of(files.cert)
             self.problem = ""
         except OSError as error:
             if self._context is None:

@@ -69,7 +69,9 @@ def found() -> Read:
 def test_every_metric_of_the_table_has_a_sample_where_everything_is_known(found: Read) -> None:
     """But those of what this gateway did not meet."""
     told = {one.name for one in TABLE if any(True for _ in _names(one, found))}
-    assert {one.name for one in TABLE} - told == {"kogge_radio_damaged_total"}
+    assert {one.name for one in TABLE} - told == {
+            "kogge_broker_certificate_until_seconds", "kogge_radio_damaged_total",
+        }  # fmt: skip
 
 
 def _names(metric: Metric[Any], found: Read) -> list[str]:

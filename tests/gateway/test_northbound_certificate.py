@@ -11,7 +11,7 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.northbound.certificate import in_pem, parsed
+from gateway.northbound.certificate import end_of, in_pem, parsed
 
 END_OF_TIME = datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
 EARLY = datetime.datetime(2049, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
@@ -50,6 +50,15 @@ def test_system_s_authorities_are_read() -> None:
 def test_file_without_one_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         in_pem(text)
+    assert end_of(text.encode()) is None
+
+
+def test_file_ends_with_the_first_of_its_certificates(tmp_path: Path) -> None:
+    """A remark in it may be in any encoding: OpenSSL passes over it."""
+    authority = Authority(tmp_path, until=END_OF_TIME)
+    cert, _ = authority.issue("lamp", until=EARLY)
+    chain = Path(cert).read_bytes() + b"B\xfcrgeramt\n" + Path(authority.file).read_bytes()
+    assert end_of(chain) == EARLY.timestamp()
 
 
 @given(st.binary(max_size=80))

@@ -3,16 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import aiomqtt
 import pytest
 from broker import Wire, fake_broker, free_port, mosquitto, subscriber
-from certificates import Authority
+from certificates import DAY, Authority, now
 from forwarder_bench import CONNACK, MemoryBuffer, reading, running
-from messages import EUI, check
+from messages import EUI, MOMENT, check
 from patience import HUNG, until
 
-from gateway.northbound import brokers, leaving, presence
+from gateway.northbound import brokers, certificate, forwarder, leaving, presence
 from gateway.northbound.tls import Certificates
 
 
@@ -67,7 +68,7 @@ async def test_retained_status_says_that_forwarding_is_paused(
 
 async def said(statuses: AsyncIterator[aiomqtt.Message]) -> tuple[str, bool]:
     """The next status: its state, and whether forwarding is paused."""
-    status = check("status", str((await anext(statuses)).payload, "utf-8"))
+    status = await told(statuses)
     return status["state"], status["paused"]
 
 
@@ -79,13 +80,16 @@ async def test_forgotten_pause_heals(tmp_path: Path) -> None:
             await buffer.until(lambda: len(buffer.done) == 1)
 
 
-async def test_new_certificate_of_ours_renews_the_connection(
+async def test_new_certificate_of_ours_renews_the_connection_and_its_last_day_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leaving, "CERTIFICATES_SECONDS", 0.02)
     authority = await asyncio.to_thread(Authority, tmp_path)
     cert, key = await asyncio.to_thread(authority.issue, "server")
-    ours = await asyncio.to_thread(authority.issue, "client")
+    far, soon = now() + 60 * DAY, now() + 20 * DAY
+    behind = now().timestamp() - (MOMENT.at or 0)  # the clock of the bench, which stands still
+    monkeypatch.setattr(forwarder, "SOON_DAYS", behind / 86400 + certificate.SOON_DAYS)
+    ours = await asyncio.to_thread(authority.issue, "client", until=far)
     port = free_port()
     settings = [
         f"cafile {authority.file}", f"certfile {cert}", f"keyfile {key}",
@@ -93,20 +97,33 @@ async def test_new_certificate_of_ours_renews_the_connection(
     ]  # fmt: skip
     async with (
         mosquitto(tmp_path, settings=settings) as broker,
-        subscriber(port, f"kogge/{EUI}/status") as statuses,
+        subscriber(port, f"kogge/{EUI}/status") as messages,
         running(
             broker.port, MemoryBuffer(), url=f"mqtts://127.0.0.1:{broker.port}",
             ca_file=authority.file, cert_file=ours[0], key_file=ours[1],
         ) as gateway,
     ):  # fmt: skip
         await gateway.words.wait("connected")
-        await anext(aiter(statuses))
-        await asyncio.to_thread(authority.issue, "client")
+        statuses = aiter(messages)
+        status = await told(statuses)
+        assert status["certificate_until"] == f"{far:%Y-%m-%dT%H:%M:%S}.000Z"
+        assert gateway.forwarder.state.warnings == []
+        await asyncio.to_thread(authority.issue, "client", until=soon)
         await gateway.words.wait("connected", 2)
-        for state in (b'"offline"', b'"online"'):  # the next connection might not have come
-            assert state in bytes((await anext(aiter(statuses))).payload)
+        assert (await told(statuses))["state"] == "offline"  # the next might not have come
+        status = await told(statuses)
+        assert status["state"] == "online"
+        assert status["certificate_until"] == f"{soon:%Y-%m-%dT%H:%M:%S}.000Z"
+        (warning,) = gateway.forwarder.state.warnings
+        assert f"certificate is good until {soon:%Y-%m-%d}" in warning
+        assert warning in gateway.words.of("connected")
         assert gateway.forwarder.state.ends == {}
         assert "certificate has changed" in gateway.words.of("disconnected")[0]
+
+
+async def told(statuses: AsyncIterator[aiomqtt.Message]) -> dict[str, Any]:
+    """The next status."""
+    return check("status", str((await anext(statuses)).payload, "utf-8"))
 
 
 async def test_withdrawn_ca_is_believed_no_longer_and_nothing_is_lost(

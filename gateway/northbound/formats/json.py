@@ -67,6 +67,7 @@ class _Status(msgspec.Struct):
     backlog: int
     radio: RadioState
     paused: bool
+    certificate_until: str | UnsetType
 
 
 def readings(
@@ -125,13 +126,16 @@ def status(
     backlog: int,
     radio: RadioState,
     paused: bool,
+    certificate_until: float | None = None,
 ) -> bytes:
     """The retained message for `{prefix}/{gateway}/status`.
 
-    `since` is None in the last will: only the broker will know when it was.
+    `since` is None in the last will: only the broker will know when it was. `certificate_until` is
+    left out where there is none.
     """
     at = None if since is None else _time(since)
-    return _encode(_Status(1, gateway, state, at, VERSION, backlog, radio, paused))
+    until = UNSET if certificate_until is None else rfc3339(certificate_until)
+    return _encode(_Status(1, gateway, state, at, VERSION, backlog, radio, paused, until))
 
 
 def _time(moment: Moment) -> str | None:
