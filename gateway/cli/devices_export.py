@@ -45,6 +45,9 @@ def _text(file: str, devices: list[Fields]) -> str:
 
 def _write(file: Path, text: str) -> None:
     """For nobody else's eyes: it may have keys. Whole, or what was there stays."""
+    file = file.resolve()  # a link stays one
+    if file.exists() and not file.is_file():  # /dev/null, say, would be replaced
+        raise GatewayError(f"{file} is no file: name one, or give - for the screen")
     half = file.with_name(f".{file.name}.new")
     try:
         half.unlink(missing_ok=True)

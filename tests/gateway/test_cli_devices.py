@@ -188,6 +188,21 @@ def test_export_that_fails_leaves_the_one_before(
     ]
 
 
+def test_export_replaces_neither_a_link_nor_what_is_no_file(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of root's it would be /dev/null or /dev/stdout."""
+    pipe, link, table = (config.with_name(name) for name in ("pipe", "link.csv", "table.csv"))
+    os.mkfifo(pipe)
+    link.symlink_to(table)
+    assert main(["devices", "export", str(pipe), "--config", str(config)]) == 1
+    assert f"{pipe} is no file" in capsys.readouterr().err
+    assert pipe.is_fifo()
+    assert main(["devices", "export", str(link), "--config", str(config)]) == 0
+    assert link.is_symlink()
+    assert table.read_text().startswith("dev_eui")
+
+
 def test_device_1_1_is_asked_for_both_keys(config: Path) -> None:
     words = ("devices", "add", EUI, "--join-eui", "0" * 16, "--lorawan", "1.1")
     assert run(config, *words, stdin=f"{KEY}\n{'1' * 32}\n").returncode == 0
