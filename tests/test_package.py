@@ -189,6 +189,23 @@ def test_database_taken_back_is_the_copy_and_uses_no_number_again(tmp_path: Path
     assert not copy.exists(), "it is the database now: there may be no room for both"
 
 
+def test_database_is_there_at_every_moment_of_the_way_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where power fails Kogge would begin anew without one, at counters that devices have seen."""
+
+    def replace(file: Path, target: Path) -> Path:
+        assert (tmp_path / "kogge.db").exists()
+        return real(file, target)
+
+    real = Path.replace
+    monkeypatch.setattr(Path, "replace", replace)
+    for name in ("kogge.db", "kogge.db-wal", "kogge.db.taken-back", "kogge.db.v8.bak"):
+        (tmp_path / name).touch()
+    upgrade_check().put_back(tmp_path, tmp_path / "kogge.db.v8.bak")
+    assert (tmp_path / "kogge.db.taken-back-wal").exists()
+
+
 @pytest.mark.parametrize(
     ("state", "restarts", "since", "early"),
     [

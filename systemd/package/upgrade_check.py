@@ -28,7 +28,7 @@ DOWN = 3
 TIMER = "kogge-upgrade-check.timer"
 STATUS = ("kogge", "status", "--json")
 OF_THE_SERVICE = "ActiveState,NRestarts,ActiveEnterTimestampMonotonic"
-OF_A_DATABASE = ("", "-wal", "-shm")
+BESIDE = ("-wal", "-shm")
 PATIENCE = 3600.0  # seconds
 ASKED_EVERY = 5.0  # seconds
 
@@ -75,9 +75,12 @@ def put_back(state: Path, copy: Path) -> None:
             connection.execute("INSERT OR REPLACE INTO note VALUES ('salvaged', 'taken back')")
     copy.chmod(0o600)
     os.chown(copy, owner.st_uid, owner.st_gid)
-    for end in OF_A_DATABASE:
+    for end in BESIDE:
         if (file := state / f"kogge.db{end}").exists():
             file.replace(state / f"kogge.db.taken-back{end}")
+    aside = state / "kogge.db.taken-back"
+    aside.unlink(missing_ok=True)
+    os.link(database, aside)  # at no moment is there none: Kogge would begin anew
     copy.replace(database)
     os.sync()
 
