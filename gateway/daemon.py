@@ -59,9 +59,7 @@ async def _ask_for_time() -> None:
     more = int(3 * TOLD_EVERY * 1e6)  # microseconds
     for _ in range(int(OPENING / TOLD_EVERY)):
         await asyncio.sleep(TOLD_EVERY)
-        tell_systemd(
-            EXTEND_TIMEOUT_USEC=more, STATUS="opening the database: an older one is copied"
-        )
+        tell_systemd(EXTEND_TIMEOUT_USEC=more, STATUS="opening the database: copied, or repaired")
 
 
 async def _pseudonym_key(settings: Settings, store: Store) -> bytes | None:
