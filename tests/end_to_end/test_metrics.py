@@ -16,11 +16,11 @@ from gateway.metrics.table import TABLE
 
 GAUGE_EUI = "70b3d57ed0000001"
 NEVER_HERE = {
-    "kogge_broker_disconnects_total", "kogge_clock_offset_seconds", "kogge_downlinks_total",
-    "kogge_joins_refused_total", "kogge_machine_temperature_celsius",
-    "kogge_machine_undervoltage", "kogge_radio_damaged_total",
+    "kogge_broker_certificate_until_seconds", "kogge_broker_disconnects_total",
+    "kogge_clock_offset_seconds", "kogge_downlinks_total", "kogge_joins_refused_total",
+    "kogge_machine_temperature_celsius", "kogge_machine_undervoltage", "kogge_radio_damaged_total",
 }  # fmt: skip
-"""What did not happen has no sample, nor has a sensor that this machine may not have."""
+"""What did not happen has no sample, nor has a certificate or sensor that is not here."""
 
 
 @asynccontextmanager
