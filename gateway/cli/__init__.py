@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from gateway import VERSION
 from gateway.cli import language
@@ -74,6 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _without_reader()
     finally:
         language.speak("en")  # the language was this command line's
+        _let_go_of_what_is_unheard()
 
 
 def _open_what_is_closed() -> None:
@@ -85,9 +86,21 @@ def _open_what_is_closed() -> None:
 
 
 def _without_reader() -> int:
-    """What is left goes where nothing breaks."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _silence(sys.stdout)
     return EX_FAILED
+
+
+def _let_go_of_what_is_unheard() -> None:
+    """What stderr did not take would fail again when Python ends, and be the exit code then."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        _silence(sys.stderr)
+
+
+def _silence(stream: TextIO) -> None:
+    """What is left goes where nothing breaks."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _run(arguments: list[str]) -> int:

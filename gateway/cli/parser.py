@@ -128,14 +128,16 @@ class Parser(argparse.ArgumentParser):
         """What is needed is seen in the usage; what is wrong with one argument, in its words."""
         said = heard(message)
         if not message.startswith(ARGUMENT):
-            self.print_usage(sys.stderr)
+            with suppress(OSError):  # where it cannot be heard, the exit code says it
+                self.print_usage(sys.stderr)
         self.mistyped(said.removeprefix(ARGUMENT))
 
     def mistyped(self, said: str) -> NoReturn:
         from gateway.cli.screen import tell  # for mistakes alone: memory
 
         explained = _("{verb} --help explains it.", verb=self.prog)
-        tell(f"{self.prog}: {said}\n{explained}", sys.stderr)
+        with suppress(OSError):
+            tell(f"{self.prog}: {said}\n{explained}", sys.stderr)
         self.exit(EX_USAGE)
 
 

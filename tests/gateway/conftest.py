@@ -10,9 +10,10 @@ from patience import HUNG
 from store_tools import World
 
 from gateway import cli
-from gateway.codecs import javascript
+from gateway.codecs import javascript, process
 
 _really_run = cli._run
+SANDBOX_LIMITS = ("CALL_SECONDS", "LOAD_SECONDS", "CALL_ENDS", "LOAD_ENDS", "EXAMPLES_SECONDS")
 
 
 class Tee:
@@ -57,6 +58,14 @@ def codecs_have_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the processor's time ends a call of a codec, not the wall's."""
     for name in ("CALL_WAITS", "LOAD_WAITS"):
         monkeypatch.setattr(javascript, name, HUNG)
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No limit of time in the real worker: of the others a slow processor says the same."""
+    longer = "".join(f"sandbox.{name} = {HUNG}; " for name in SANDBOX_LIMITS)
+    before = f"from gateway.codecs import sandbox; {longer}from gateway"
+    monkeypatch.setattr(process, "BOOT", process.BOOT.replace("from gateway", before, 1))
 
 
 @pytest.fixture

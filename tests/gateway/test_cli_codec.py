@@ -184,7 +184,9 @@ def test_added_codec_is_listed_shown_and_removed(tmp_path: Path, codec: Call) ->
     assert codec("list", "--own")[1] == {"codecs": []}
 
 
-def test_codec_that_remembers_is_marked_by_its_examples(tmp_path: Path, codec: Call) -> None:
+def test_codec_that_remembers_is_marked_by_its_examples(
+    unhurried: None, tmp_path: Path, codec: Call
+) -> None:
     examples = vectors(tmp_path, *(vector(f"{n:02x}", {"n": n}) for n in (3, 5)))
     file = script(tmp_path, REMEMBERS)
     assert codec("add", file, "--name", "a", "--examples", examples)[1]["context"] == "fresh"

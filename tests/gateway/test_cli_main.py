@@ -125,13 +125,20 @@ def test_closed_streams_are_no_fault(arguments: str, code: int, closed: str) -> 
     assert "kogge: " not in done.stdout
 
 
-def test_stderr_that_cannot_be_written_changes_no_exit_code() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("arguments", "code"), [("config show --config /absent", 78), ("statsu", 64)]
+)
+def test_stderr_that_cannot_be_written_changes_no_exit_code(
+    arguments: str, code: int, unbuffered: str
+) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "gateway", "config", "show", "--config", "/absent"],
-            check=False, timeout=HUNG, cwd=HOUSE, stderr=full, stdin=subprocess.DEVNULL,
+            [sys.executable, "-m", "gateway", *arguments.split()], check=False, timeout=HUNG,
+            cwd=HOUSE, stderr=full, stdin=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
         )  # fmt: skip
-    assert done.returncode == 78
+    assert done.returncode == code
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from patience import HUNG
 
-from gateway.codecs import process
 from gateway.codecs.javascript import STRIKES, Example, JavaScript, Script, output_of
 from gateway.codecs.worker import Worker
 
@@ -28,17 +26,6 @@ async def in_service() -> AsyncIterator[JavaScript]:
 @pytest.fixture
 def javascript(in_service: JavaScript, codecs_have_time: None) -> JavaScript:
     return in_service
-
-
-LIMITS = ("CALL_SECONDS", "LOAD_SECONDS", "CALL_ENDS", "LOAD_ENDS", "EXAMPLES_SECONDS")
-
-
-@pytest.fixture
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No limit of time in the real worker: of the others a slow processor says the same."""
-    longer = "".join(f"sandbox.{name} = {HUNG}; " for name in LIMITS)
-    before = f"from gateway.codecs import sandbox; {longer}from gateway"
-    monkeypatch.setattr(process, "BOOT", process.BOOT.replace("from gateway", before, 1))
 
 
 def decode_uplink(body: str, before: str = "") -> Script:

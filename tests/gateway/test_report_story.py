@@ -99,7 +99,11 @@ def test_weakest_device_comes_first() -> None:
     ]  # fmt: skip
 
 
-@given(some.lists(some.floats(-60, 1e6) | some.none(), min_size=1, max_size=20), some.booleans())
+# nothing measured is so small that half of it is nothing
+figures = some.floats(-60, 1e6, allow_subnormal=False)
+
+
+@given(some.lists(figures | some.none(), min_size=1, max_size=20), some.booleans())
 def test_scale_holds_every_value(points: list[float | None], from_zero: bool) -> None:
     if from_zero:
         points = [None if point is None else abs(point) for point in points]
