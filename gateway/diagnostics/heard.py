@@ -10,7 +10,6 @@ is not seen this way.
 import math
 from collections import deque
 from collections.abc import Sequence
-from statistics import median
 from typing import Any, Final
 
 from drivers.concentrator import RxPacket
@@ -50,7 +49,7 @@ class Heard:
             "minutes": MINUTES,
             "packets": sum(count for minute, count in self._minutes if minute > oldest),
             "seconds": None if self._last is None else round(now - self._last, 1),
-            "noise": round(median(levels), 1) if levels else None,
+            "noise": round(sorted(levels)[len(levels) // 2], 1) if levels else None,
             "noise_packets": len(levels),
         }
 

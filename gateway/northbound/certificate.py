@@ -5,9 +5,8 @@ that, and says neither this of a file.
 """
 
 import ssl
-import time
-from calendar import timegm
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
@@ -84,4 +83,7 @@ def _seconds(tag: int, text: bytes) -> float:
         said = ("20" if said < "50" else "19") + said
     elif tag != GENERALIZED_TIME:
         raise ValueError("it is no certificate: it has no time where its end should be")
-    return float(timegm(time.strptime(said, "%Y%m%d%H%M%SZ")))
+    moment = datetime.fromisoformat(f"{said[:8]}T{said[8:]}")  # strptime costs 0.3 MiB
+    if moment.tzinfo is not UTC:
+        raise ValueError("it is no certificate: its end is not in UTC")
+    return moment.timestamp()

@@ -12,8 +12,8 @@ from lamp_post import EUI, GAUGE, TEMPERATURE, board, daemon, write_files
 pytestmark = pytest.mark.realtime
 
 NOT_NEEDED = {
-    "bz2", "cbor2", "csv", "email", "http", "http.client", "importlib.metadata", "lzma",
-    "quickjs", "shutil", "sqlite_utils", "systemd", "tempfile", "textual", "unittest",
+    "bz2", "calendar", "cbor2", "csv", "email", "http", "http.client", "importlib.metadata", "lzma",
+    "quickjs", "shutil", "sqlite_utils", "statistics", "systemd", "tempfile", "textual", "unittest",
     "urllib.error", "yaml",
     "gateway.backup", "gateway.demo", "gateway.doctor", "gateway.metrics.endpoint",
     "gateway.metrics.http", "gateway.metrics.table", "gateway.store.flat",

@@ -67,6 +67,14 @@ def test_strangers_bytes_are_refused_in_words(der: bytes) -> None:
         parsed(der)
 
 
+@pytest.mark.parametrize("said", [b"4912312359+01", b"491231235959 ", b"491331235959Z"])
+def test_end_that_is_no_time_in_utc_is_refused(tmp_path: Path, said: bytes) -> None:
+    file = Path(Authority(tmp_path, until=EARLY).file)
+    der = ssl.PEM_cert_to_DER_cert(file.read_text())
+    with pytest.raises(ValueError, match=r"."):
+        parsed(der.replace(b"491231235959Z", said))
+
+
 def test_every_cut_and_every_flipped_byte_is_read_or_refused(tmp_path: Path) -> None:
     der = ssl.PEM_cert_to_DER_cert(Path(Authority(tmp_path).file).read_text())
     for at in range(len(der)):
