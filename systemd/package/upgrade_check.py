@@ -8,6 +8,12 @@ broken. In ROOM the version before has left itself (prerm): previous.deb, and be
 kogge.db.taken-back, and the copy from before the migration takes its place: with `salvaged` noted
 in it Kogge goes on far above every number that it may have used since (gateway/store/raising.py).
 Where there was no room for a copy the version before refuses the database, and the newer one stays.
+
+- What may fail comes before anything is changed, and the service is started again whatever fails.
+- The version before is installed before the database is exchanged: where power fails in between it
+  refuses the newer database, while the newer version would migrate the older one once more.
+- DECIDED is on disk before the first step, and the timer is enabled until the last one is done:
+  what a power cut has interrupted is ended after the next boot, and not judged anew.
 """
 
 import json
@@ -16,13 +22,14 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 ROOM = Path("/var/lib/kogge-upgrade")
 STATE = Path("/var/lib/kogge")
-GOING_BACK = Path("/run/kogge-going-back")
+GOING_BACK = Path("/run/kogge-going-back")  # for the package's scripts: the copy that will be used
+DECIDED = "decided"  # in ROOM
 RANK = {"healthy": 0, "degraded": 1, "broken": 2}
 DOWN = 3
 TIMER = "kogge-upgrade-check.timer"
@@ -54,10 +61,17 @@ def asked() -> dict[str, Any]:
     """What Kogge says of itself; {} where it says nothing."""
     try:
         done = subprocess.run([*STATUS], capture_output=True, timeout=60, check=False)
-        status: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    except (OSError, subprocess.TimeoutExpired, ValueError, IndexError):
+        return told(done.stdout.splitlines()[-1])
+    except (OSError, subprocess.TimeoutExpired, IndexError):
         return {}
-    return status
+
+
+def told(line: bytes) -> dict[str, Any]:
+    """{} where it is not whole: a power cut may have been faster."""
+    with suppress(ValueError):
+        status: dict[str, Any] = json.loads(line)
+        return status
+    return {}
 
 
 def copy_from_before(state: Path, since: float) -> Path | None:
@@ -66,15 +80,24 @@ def copy_from_before(state: Path, since: float) -> Path | None:
     return max(copies, key=lambda copy: copy.stat().st_mtime, default=None)
 
 
-def put_back(state: Path, copy: Path) -> None:
-    """Needs no room: the copy itself becomes the database."""
-    database = state / "kogge.db"
-    owner = database.stat()
+def make_ready(state: Path, copy: Path) -> None:
+    """All that may fail of the exchange; the database itself is not touched. Raises sqlite3.Error
+    and OSError.
+    """
+    owner = (state / "kogge.db").stat()
     with closing(sqlite3.connect(copy)) as connection, connection:
         if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'note'").fetchone():
             connection.execute("INSERT OR REPLACE INTO note VALUES ('salvaged', 'taken back')")
     copy.chmod(0o600)
     os.chown(copy, owner.st_uid, owner.st_gid)
+
+
+def exchange(state: Path, copy: Path) -> None:
+    """Needs no room: the copy itself becomes the database."""
+    database = state / "kogge.db"
+    # what stands in its log goes into it: without that it could look like one of before
+    with suppress(sqlite3.Error), closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     for end in BESIDE:
         if (file := state / f"kogge.db{end}").exists():
             file.replace(state / f"kogge.db.taken-back{end}")
@@ -96,17 +119,23 @@ def install(*options: str) -> None:
 
 
 def go_back() -> None:
-    """Raises CalledProcessError, before anything is changed where that can be known before."""
+    """Raises CalledProcessError, sqlite3.Error, OSError: the newer one stays, and runs."""
+    if (ROOM / DECIDED).exists():  # power may have failed in the midst of dpkg
+        subprocess.run(["dpkg", "--configure", "-a"], check=False)
     install("--simulate", "-q")
+    (ROOM / DECIDED).touch()
+    os.sync()
     subprocess.run(["systemctl", "stop", "kogge"], check=True)
-    copy = copy_from_before(STATE, (ROOM / "before.json").stat().st_mtime)
-    if copy is not None:
-        put_back(STATE, copy)
-    GOING_BACK.touch()
     try:
+        copy = copy_from_before(STATE, (ROOM / "before.json").stat().st_mtime)
+        if copy is not None:
+            make_ready(STATE, copy)
+        GOING_BACK.write_text(str(copy or ""))
         install()
+        if copy is not None:
+            exchange(STATE, copy)
     finally:
-        GOING_BACK.unlink()
+        GOING_BACK.unlink(missing_ok=True)
         subprocess.run(["systemctl", "start", "--no-block", "kogge"], check=True)
 
 
@@ -131,24 +160,37 @@ def wait(seconds: float) -> None:
         time.sleep(ASKED_EVERY)
 
 
-def main(seconds: float) -> int:
+def why_back(seconds: float) -> str:
+    """In words, or nothing."""
+    if (ROOM / DECIDED).exists():
+        return "found before the power failed"
     wait(seconds)
-    subprocess.run(["systemctl", "disable", "--now", "--quiet", TIMER], check=True)
-    before = json.loads((ROOM / "before.json").read_text() or "{}")
-    reason = worse(before, asked())
-    if not reason:
-        print("the new version is as well as the one before")
-        return 0
+    return worse(told((ROOM / "before.json").read_bytes()), asked())
+
+
+def taken_back(reason: str) -> int:
+    """The exit code."""
     print(
         f"<3>the new version is worse than the one before ({reason}): that comes back", flush=True
     )
     try:
         go_back()
-    except subprocess.CalledProcessError:
-        print("<3>the version before could not be installed (see above): the newer one stays")
+    except (subprocess.CalledProcessError, sqlite3.Error, OSError) as error:
+        print(f"<3>the version before could not be installed ({error}): the newer one stays")
         return 1
     print("<4>the version before runs again; report what the journal says of the newer one")
     return 0
+
+
+def main(seconds: float) -> int:
+    code = 0
+    if reason := why_back(seconds):
+        code = taken_back(reason)
+    else:
+        print("the new version is as well as the one before")
+    subprocess.run(["systemctl", "disable", "--now", "--quiet", TIMER], check=True)
+    (ROOM / DECIDED).unlink(missing_ok=True)
+    return code
 
 
 if __name__ == "__main__":

@@ -8,6 +8,9 @@ from installed import Installed, variant
 pytestmark = [pytest.mark.system, pytest.mark.timeout(3600)]
 NEW_SCHEMA = "CREATE TABLE later (anything TEXT) STRICT;\n"
 SOON = "/etc/systemd/system/kogge-upgrade-check.service.d/soon.conf"
+HELD_UP = "/etc/apt/apt.conf.d/hold-up"
+INSTALLED = "/root/installed"
+ASIDE = "/var/lib/kogge/kogge.db.taken-back"
 AFTER_A_SECOND = "[Service]\nExecStart=\nExecStart=/usr/lib/kogge/upgrade-check 1\n"
 
 
@@ -90,6 +93,36 @@ def test_upgrade_that_hears_nothing_goes_back_by_itself(
     gateway.send()
     gateway.all_arrived()
     assert gateway.show("ActiveState", "kogge-upgrade-check.timer") == "inactive"
+    assert gateway.show("UnitFileState", "kogge-upgrade-check.timer") == "disabled"
+
+
+def test_power_cut_on_the_way_back_only_delays_it(
+    gateway: Installed, package: Path, tmp_path: Path
+) -> None:
+    """In its worst moment: the version before is installed, and the database still the newer's."""
+    gateway.install(package)
+    gateway.configure()
+    gateway.send()
+    gateway.all_arrived()
+    gateway.install(variant(package, tmp_path, "99.0.0", with_a_new_schema_and_deaf))
+    gateway.until(lambda status: status["radio"]["state"] == "fault")
+    gateway.write(SOON, AFTER_A_SECOND)
+    gateway.write(HELD_UP, f'DPkg::Post-Invoke {{ "touch {INSTALLED}; sleep infinity"; }};\n')
+    gateway.machine.run("systemctl", "daemon-reload")
+    gateway.machine.run("systemctl", "start", "--no-block", "kogge-upgrade-check")
+    gateway.machine.until(lambda: gateway.machine.says("ls", INSTALLED) == INSTALLED)
+    assert gateway.machine.says("ls", ASIDE) == ""
+    gateway.machine.run("rm", HELD_UP)
+    gateway.machine.run("sync")
+    gateway.machine.off()
+    gateway.machine.boot()
+    gateway.machine.run("systemctl", "start", "kogge-upgrade-check")  # the timer would, in minutes
+    assert version(gateway) != "99.0.0 installed"
+    assert gateway.machine.says("ls", ASIDE) == ASIDE
+    gateway.receiving()
+    gateway.send()
+    gateway.all_arrived()
+    assert gateway.show("UnitFileState", "kogge-upgrade-check.timer") == "disabled"
 
 
 def test_upgrade_that_is_as_well_stays(gateway: Installed, package: Path, tmp_path: Path) -> None:
