@@ -185,7 +185,7 @@ def _buffer(status: dict[str, Any]) -> Row:
         said += _("; the disk is failing: {reason}", reason=heard(status["store"]["reason"]))
         more.append(_failing(status["store"]))
     if kept := ", ".join(status.get("store", {}).get("quarantined", ())):
-        more.append(_("damaged databases are kept in gateway.state_dir: {kept}", kept=kept))
+        more.append(_("databases that were put aside are in gateway.state_dir: {kept}", kept=kept))
     if status.get("store", {}).get("uncopied"):
         more.append(
             _("no room for a copy before the upgrade: the version before cannot read the database")

@@ -105,7 +105,7 @@ def store(
     uncopied: int | None,
     dated: Callable[[Moment], Moment],
 ) -> dict[str, Any]:
-    """How the disk is; `memory_records` are nowhere else, `quarantined` are damaged databases,
+    """How the disk is; `memory_records` are nowhere else, `quarantined` were put aside,
     `uncopied` is the schema that this run migrated without a copy.
     """
     return {

@@ -207,7 +207,8 @@ _BUFFER: Final[tuple[Metric, ...]] = (
            _is("failing", "store", "state")),
     Metric("kogge_store_retries_total", "counter", "Tries to have the disk back.",
            _status("store", "retries")),
-    Metric("kogge_store_quarantined", "gauge", "Damaged databases that were put aside.",
+    Metric("kogge_store_quarantined", "gauge",
+           "Databases that were put aside: damaged, or of an upgrade.",
            _number_of("store", "quarantined")),
 )  # fmt: skip
 

@@ -5,6 +5,7 @@
 - Before an existing database is touched it is copied beside itself, as `NAME.vN.bak`. That is the
   way back to the older Kogge; the first start that finds the database in use for a week longer
   deletes it: it may be as large as all that is buffered, and holds readings of its time.
+- What an upgrade had that was taken back (`NAME.taken-back`) goes with the copies.
 - A copy is worth less than readings: older ones make room for it; where there is none all the same
   the database is migrated without, which is told; and it goes before readings are given up.
 - A database from a newer version is refused, and not touched.
@@ -118,7 +119,8 @@ def remove_copies(path: Path) -> bool:
 
 
 def _copies(path: Path) -> list[Path]:
-    return list(path.parent.glob(f"{path.name}.v*.bak"))
+    forms = ("v*.bak", "taken-back*")
+    return [file for form in forms for file in path.parent.glob(f"{path.name}.{form}")]
 
 
 def _written(file: Path, absent: float = 0.0) -> float:

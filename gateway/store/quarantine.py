@@ -1,6 +1,8 @@
 """A damaged database is moved beside, and a new one takes its place.
 
 - `NAME.damaged-N` and its log are as they were found; the last KEPT are kept, others go.
+- `NAME.taken-back` is what an upgrade had that was taken back (systemd/package/upgrade_check.py);
+  it goes like the copies from before an upgrade (migrations.py).
 - `NAME.salvaged` is complete and synced before anything is moved, and each move is on disk before
   the next: `finish`, at each start, ends what a power cut has interrupted.
 """
@@ -56,8 +58,10 @@ def finish(path: Path) -> None:
 
 
 def quarantined(path: Path) -> list[str]:
-    """The names of those that are beside it, the oldest first."""
-    return [_damaged(path, number).name for number in sorted(_numbers(path))]
+    """The names of those that are beside it, damaged ones the oldest first."""
+    aside = [path.with_name(f"{path.name}.taken-back")]
+    damaged = [_damaged(path, number).name for number in sorted(_numbers(path))]
+    return damaged + [file.name for file in aside if file.exists()]
 
 
 def _take_place(path: Path, new: Path, moved: Path) -> None:

@@ -76,7 +76,7 @@ def test_answer_of_an_older_daemon_is_shown_too() -> None:
         ),
         (
             {"store": {"state": "well", "quarantined": ["kogge.db.damaged-1"]}},
-            "  damaged databases are kept in gateway.state_dir: kogge.db.damaged-1",
+            "  databases that were put aside are in gateway.state_dir: kogge.db.damaged-1",
         ),
         (
             {"store": {"state": "well", "uncopied": 10}},

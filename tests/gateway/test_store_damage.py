@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import shutil
 import sqlite3
 import threading
 from contextlib import closing
@@ -230,6 +231,15 @@ async def test_the_last_two_are_kept(world: World) -> None:
         async with world.store() as store:
             expected = [f"kogge.db.damaged-{n}" for n in range(max(1, number - 1), number + 1)]
             assert store.quarantined == expected
+
+
+async def test_database_of_an_upgrade_that_was_taken_back_is_named(world: World) -> None:
+    async with world.store():
+        pass
+    aside = world.path.with_name(f"{world.path.name}.taken-back")
+    shutil.copy(world.path, aside)
+    async with world.store() as store:
+        assert store.quarantined == [aside.name]
 
 
 @pytest.mark.parametrize("step", range(1, 12))
