@@ -119,7 +119,9 @@ def test_javascript_file_is_tested_as_it_is(tmp_path: Path, codec: Call) -> None
     assert difference == {"field": "data.distance", "expected": 0.4, "got": 0.41}
 
 
-def test_codec_that_remembers_is_tested_in_fresh_contexts(tmp_path: Path, codec: Call) -> None:
+def test_codec_that_remembers_is_tested_in_fresh_contexts(
+    unhurried: None, tmp_path: Path, codec: Call
+) -> None:
     file = vectors(tmp_path, *(vector(f"{n:02x}", {"n": n}) for n in (3, 5, 7)))
     code, told = codec("test", file, "--codec", script(tmp_path, REMEMBERS))
     assert (code, told["passed"]) == (0, 3)
