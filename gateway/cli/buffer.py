@@ -103,7 +103,7 @@ def _list(args: argparse.Namespace) -> int:
                 with progress.aside():
                     tell(json.dumps(record) if args.json else listed(record))
     if not (found or args.json):
-        say(_("there is nothing of the kind"))
+        say(_("no record of what was asked for"))
     return 0
 
 

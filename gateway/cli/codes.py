@@ -33,6 +33,8 @@ DROPS: Final = {
 }
 """As short as a column is wide; what it means and what to do: gateway/cli/why_words.py."""
 
+CRCS: Final = {"ok": mark("CRC ok"), "bad": mark("CRC BAD"), "none": mark("no CRC")}
+
 SENT: Final = {
     "OK": mark("sent"),
     "TOO_LATE": mark("too late"),

@@ -13,7 +13,7 @@ from drivers.concentrator import Concentrator, Crc, Modulation, RxPacket
 from drivers.sx1302.settings import FSK_CHAIN, Settings
 from gateway.cli import codes, say
 from gateway.cli.decode import M_TYPES
-from gateway.cli.language import NO_BREAK, _, instant, mark, number, plural
+from gateway.cli.language import NO_BREAK, _, instant, number, plural
 from gateway.cli.quantities import megahertz, shown
 from gateway.cli.radio_bench import Bench, started, until_stopped
 from gateway.cli.screen import tell
@@ -23,7 +23,6 @@ from native import frames, join
 Report: TypeAlias = dict[str, Any]
 
 CHAINS = FSK_CHAIN + 1
-CRC_WORDS = {Crc.OK: mark("CRC ok"), Crc.BAD: mark("CRC BAD"), Crc.NONE: mark("no CRC")}
 
 
 async def listen(
@@ -135,7 +134,7 @@ def line(report: Report) -> str:
     """The report for a reader."""
     at = report["received_at"]
     when = _clock(at) if at else f"{number(report['counter_us'] / 1e6, 6)} s"
-    crc = _(CRC_WORDS[Crc(report["crc"])])
+    crc = codes.word(report["crc"], codes.CRCS)
     snr = "" if report["snr"] is None else f"{number(report['snr'], 1):>5} dB  "
     size = plural("{n} byte", "{n} bytes", report["size"])
     return (

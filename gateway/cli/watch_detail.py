@@ -40,8 +40,12 @@ class Field(NamedTuple):
 def lines(row: Row) -> Iterator[str]:
     """What is known of a row, for a screen of at least 80 columns."""
     device = row.told.get("device") or ""
-    yield f"{clock(row.at)}  {who(row)}  {device}".rstrip()
-    yield what(row)
+    whose = f"{who(row)}  {device}" if row.name else device or who(row)
+    yield f"{clock(row.at)}  {whose}".rstrip()
+    if row.kind == "drop":
+        yield _("drop: {reason}", reason=codes.worded(row.told["fate"], codes.DROPS))
+    else:
+        yield what(row)
     yield from _meaning(row.told)
     yield from _told(row.told)
     yield from _reading(row)
@@ -72,7 +76,7 @@ def _told(told: Told) -> Iterator[str]:
     if told.get("snr") is not None:
         place += f"  SNR {snr_bar(told['snr'])} {number(told['snr'], 1)} dB"
     yield place
-    said = [f"CRC {told['crc']}"] if told.get("crc") else []
+    said = [codes.word(told["crc"], codes.CRCS)] if told.get("crc") else []
     if told.get("payload") and told["sf"] in LORA_SFS:
         size, up = len(told["payload"]) // 2, told["direction"] == "up"
         seconds = airtime_us(size, told["sf"], told["bw"], crc=up) / 1e6

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gateway.cli.heard import heard
 from gateway.cli.language import _, number
 from gateway.cli.screen import Level
 from gateway.cli.status_screen import parts, said_first, title
@@ -153,7 +154,7 @@ class Screen:
 
     def _verdict(self) -> tuple[str, Level]:
         if self.fault:
-            return self.fault, "bad"
+            return heard(self.fault), "bad"
         return said_first(self.status, parts(self.status))
 
     def _table(self, width: int, room: int) -> Iterator[Line]:
@@ -165,7 +166,9 @@ class Screen:
         for row in rows[first : first + shown]:
             yield line(row, width, is_selected=row is self.selected)
         if not rows:
-            yield Line(_("nothing has come yet") if not self.needle else _("nothing like that"))
+            yield Line(
+                _("nothing has come yet") if not self.needle else _("nothing fits the filter")
+            )
 
     def _detail(self, width: int, room: int) -> Iterator[Line]:
         assert self.selected is not None

@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from gateway.cli import codes
 from gateway.cli.language import _, number
 from gateway.cli.screen import Level
-from gateway.cli.watch_model import MINUTES, Row, Seen
+from gateway.cli.watch_model import Row, Seen
 from gateway.cli.watch_words import (
     BAR,
     alarms,
@@ -75,7 +75,7 @@ def _channels(seen: Seen, height: int) -> Iterator[str]:
         rest = totals.total() - sum(count for _, count in busiest)
         yield _("  on {n} other channels {count}", n=len(totals) - len(busiest), count=rest)
     if not totals:
-        yield _("  no frame in the last {minutes} min", minutes=MINUTES)
+        yield _("  no frame yet")
 
 
 def _short(count: int) -> str:
@@ -117,13 +117,17 @@ def _space(width: int) -> int:
 
 
 def _said(row: Row, space: int) -> str:
-    if row.kind == "news":
-        return what(row)
+    if row.kind == "news":  # it has the columns of the radio, too
+        return _cut(what(row), space + RADIO + 1)
     text, radio = what(row), _radio(row)
     if row.kind == "down":  # nobody has measured it
         space, radio = space + SIGNAL, radio[SIGNAL:]
-    text = text if len(text) < space else text[: space - 2] + "…"
-    return f"{text:{space}}{radio}"
+    return f"{_cut(text, space):{space}}{radio}"
+
+
+def _cut(text: str, space: int) -> str:
+    """With a column free behind it."""
+    return text if len(text) < space else text[: space - 2] + "…"
 
 
 def _radio(row: Row) -> str:

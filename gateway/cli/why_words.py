@@ -297,7 +297,7 @@ def lines(device: Line, gateway: Line | None, found: Sequence[Reason]) -> Iterat
             yield f"    -> {one.next}"
     if gateway is not None:
         up = span(gateway["up_s"])
-        yield _("Seen is what came since the daemon's start, {up} ago.", up=up)
+        yield _("Only what came since the daemon's start, {up} ago, is known.", up=up)
 
 
 def _when(one: Reason) -> str:

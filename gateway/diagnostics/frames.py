@@ -24,6 +24,7 @@ from msgspec import Meta
 
 from drivers.concentrator import RxPacket, TxPacket, TxStatus
 from gateway.diagnostics.watch import Watch
+from gateway.lorawan.device import Device
 from gateway.lorawan.downlink import Answer
 from gateway.lorawan.mac_uplink import parse_uplink
 from gateway.lorawan.outcome import Drop, Joined, Uplink
@@ -70,12 +71,18 @@ _unpack = msgspec.msgpack.Decoder(Frame).decode
 
 
 class Frames:
-    """`now` dates what goes down; `dated` is the clock's, for what came before it was set."""
+    """`now` dates what goes down; `dated` is the clock's, for what came before it was set;
+    `devices` by DevEUI, as they are now.
+    """
 
     def __init__(
-        self, now: Callable[[], Moment], dated: Callable[[Moment], Moment], watch: Watch
+        self,
+        now: Callable[[], Moment],
+        dated: Callable[[Moment], Moment],
+        watch: Watch,
+        devices: Mapping[int, Device],
     ) -> None:
-        self._now, self._dated, self._watch = now, dated, watch
+        self._now, self._dated, self._watch, self._devices = now, dated, watch, devices
         self._ring: deque[bytes] = deque()
         self._boot = ""
         self._bytes, self._last = 0, 0
@@ -143,7 +150,12 @@ class Frames:
             self._bytes -= len(_unpack(self._ring.popleft()).payload)
         self._news.set()
         if self._watch.watched:
-            self._watch.tell("frame", **self._told(frame), **more)
+            self._watch.tell("frame", **self._told(frame), name=self._name(frame), **more)
+
+    def _name(self, frame: Frame) -> str:
+        """Of our own devices, whatever became of the frame."""
+        device = None if frame.dev_eui is None else self._devices.get(frame.dev_eui)
+        return device.name if device else ""
 
     def _told(self, frame: Frame) -> dict[str, Any]:
         moment = self._dated(Moment(frame.at, frame.time_quality, self._boot, frame.monotonic_s))
@@ -174,10 +186,9 @@ def _of_outcome(outcome: Drop | Uplink | Joined) -> dict[str, Any]:
             dev_addr = None if outcome.dev_addr is None else f"{outcome.dev_addr:08x}"
             return {"dev_addr": dev_addr, "says": outcome.says}
         case Joined():
-            return {"name": outcome.device.name, "dev_addr": f"{outcome.session.dev_addr:08x}"}
+            return {"dev_addr": f"{outcome.session.dev_addr:08x}"}
         case Uplink():
             return {
-                "name": outcome.device.name,
                 "dev_addr": f"{outcome.session.dev_addr:08x}",
                 "id": outcome.reading_id,
                 "f_cnt": outcome.f_cnt,

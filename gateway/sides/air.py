@@ -27,7 +27,7 @@ class Air:
         self._ground, self._keeping = ground, keeping
         settings, clock = ground.settings, ground.clock
         self.concentrator = hardware.concentrator(settings.config.concentrator, settings.radio)
-        self.frames = Frames(clock.now, clock.dated, ground.watch)
+        self.frames = Frames(clock.now, clock.dated, ground.watch, ground.network.devices)
         self.rhythm = Rhythm()
         self.codecs = dict(settings.codecs)
         self.javascript = JavaScript(Worker(random.random))

@@ -155,7 +155,7 @@ def control_request(data: bytes) -> None:
 
 
 async def _asked(request: dict[str, Any]) -> None:
-    ring = Frames(lambda: MOMENT, lambda moment: moment, Watch())
+    ring = Frames(lambda: MOMENT, lambda moment: moment, Watch(), {})
     assert isinstance(await ring.answer(request), dict)
     lines = [line async for line in TOLD_OF_DEVICES.answer(request)]
     assert lines[-1].keys() & {"done", "error"}

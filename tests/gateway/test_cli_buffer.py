@@ -210,7 +210,7 @@ async def test_where_nothing_waits_that_is_said(
 ) -> None:
     async with filled(world, running=running):
         assert await kogge(config, "list", "--device", "70b3d57ed00000ff") == 0
-    assert capsys.readouterr() == ("", "kogge: there is nothing of the kind\n")
+    assert capsys.readouterr() == ("", "kogge: no record of what was asked for\n")
 
 
 @BOTH

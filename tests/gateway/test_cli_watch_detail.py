@@ -73,6 +73,15 @@ def test_refused_join_says_why_and_what_to_do_and_shows_its_euis() -> None:
     assert text.endswith("WRONG")
 
 
+def test_drop_is_named_by_its_code_too_which_the_documents_have() -> None:
+    text = detail(cases.drop("duplicate"))
+    assert text.splitlines()[:2] == ["14:03:00  0badcafe", "drop: heard twice (duplicate)"]
+
+
+def test_euis_of_what_has_no_name_stand_there_once() -> None:
+    assert detail(cases.refused()).splitlines()[0] == f"14:03:00  {cases.STRANGER_EUI}"
+
+
 def test_mac_commands_are_named_in_the_row_and_told_with_their_fields() -> None:
     said = ["DevStatusAns(battery=128, margin=-1)", "LinkCheckReq()"]
     text = detail(cases.uplink(1, f_port=None, frm_payload="", mac_commands=said))
@@ -112,3 +121,5 @@ def test_german_is_german() -> None:
     text = detail(cases.uplink(1), cases.reading(1))
     assert "temperature 21,5 °C, full nein" in text
     assert "Bedeutung" in text
+    assert "CRC gut" in text
+    assert "CRC FALSCH" in detail(cases.frame(b"@" * 20, "bad_crc", crc="bad"))

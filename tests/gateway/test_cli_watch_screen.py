@@ -96,6 +96,23 @@ def test_verdict_is_the_one_of_status_and_a_daemon_that_is_gone_is_said() -> Non
     assert table(one) == ["14:03:07 ! gateway       radio: receiving"]
 
 
+def test_daemon_that_is_gone_is_said_in_german_too() -> None:
+    language.speak("de")
+    one = Screen(Seen(), STATUS)
+    one.fault = (
+        "no daemon answers at /run/kogge.sock: it is not running, or uses another control_socket;"
+        " start it with: sudo systemctl start kogge"
+    )
+    assert drawn(one)[1].startswith("an /run/kogge.sock antwortet kein Dienst: er läuft nicht")
+
+
+def test_news_that_are_too_long_for_the_line_end_in_dots() -> None:
+    one = screen(cases.news("radio", state="fault", reason="the board is gone " * 9))
+    (row,) = table(one)
+    assert len(row) == 80
+    assert row.endswith("…")
+
+
 def test_what_was_left_out_is_said_in_the_line_that_counts() -> None:
     one = screen({"event": "left_out", "count": 4211})
     assert drawn(one)[2].startswith("LEFT OUT 4 211: too fast")
@@ -156,7 +173,7 @@ def test_filter_is_typed_in_the_last_line_and_cleared_with_escape() -> None:
     press(one, "escape")
     assert (one.typing, len(one.rows())) == (False, 6)
     press(one, "slash", "z", "enter")
-    assert table(one) == ["nothing like that"]
+    assert table(one) == ["nothing fits the filter"]
 
 
 def test_letters_of_a_filter_are_no_keys() -> None:
@@ -217,7 +234,7 @@ def test_german_screen() -> None:
     language.speak("de")
     one = screen(*EVERYTHING)
     text = "\n".join(drawn(one))
-    assert "empfangen 1  sicher 1  Beitritte 1  gesendet 1  verworfen 1" in text
+    assert "angenommen 1  sicher 1  Beitritte 1  gesendet 1  verworfen 1" in text
     assert "weg: unbekanntes Gerät" in text
     assert "Funk: FAULT" not in text
     assert drawn(one)[-1] == "↑↓ wählen  Enter Einzelheiten  p Pause  / Filter  q Ende"

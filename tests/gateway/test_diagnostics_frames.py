@@ -47,7 +47,8 @@ def watch() -> Watch:
 
 @pytest.fixture
 async def ring(watch: Watch) -> Frames:
-    return Frames(lambda: MOMENT, lambda moment: moment, watch)
+    devices = network([ABP, otaa()]).devices
+    return Frames(lambda: MOMENT, lambda moment: moment, watch, devices)
 
 
 @pytest.fixture
@@ -99,6 +100,7 @@ async def test_watcher_is_told_whose_a_frame_is_and_what_is_in_it(
     assert (first["f_cnt"], first["f_port"], first["frm_payload"]) == (4, 3, "2a")
     assert first["mac_commands"] == ["DevStatusAns(battery=128, margin=-1)"]
     assert (first["repeated"], again["fate"]) == (False, "duplicate")
+    assert (again["name"], stranger["name"]) == ("gauge", "")
     assert (join["fate"], join["device"]) == ("join", f"{DEV_EUI:016x}")
     assert (stranger["fate"], stranger["dev_addr"]) == ("unknown_device", "49be7df1")
 
