@@ -101,8 +101,10 @@ def reasons(device: Line, gateway: Line, status: Line, last: Line | None) -> lis
     seen = [*_refusals(device), *_not_decoded(device), *_let_in(device)]
     seen.sort(key=lambda one: one.age_s or 0.0)
     found = [*seen, *_silence(device), *_radio(status), *_joining(device, status)]
-    found += [*_weak(device), *_answers(status), *_clock(gateway)]
-    if not device.get("seen"):
+    found += [*_weak(device), *_answers(status)]
+    if device.get("seen"):
+        found += _clock(gateway)
+    else:
         found += [*_last(last), *_never(device, gateway)]
     return found
 
@@ -257,14 +259,14 @@ def _never(device: Line, gateway: Line) -> Iterator[Reason]:
 
 
 def _steps(device: Line, gateway: Line) -> Iterator[tuple[str, str, str]]:
+    if not device["known"]:
+        yield ("not_in_file", _("it is not in devices.toml"), _(REFUSED["unknown_device"][1]))
     yield (
         "asleep", _("it may be asleep: some devices come with a magnet or a film at the battery,"
                     " and speak once in hours"),
         _("wake it: button, magnet, battery; then: kogge watch"),
     )  # fmt: skip
-    if not device["known"]:
-        yield ("not_in_file", _("it is not in devices.toml"), _(REFUSED["unknown_device"][1]))
-    elif device.get("join_eui"):
+    if device["known"] and device.get("join_eui"):
         yield (
             "identity", _("DevEUI or JoinEUI may be mistyped: devices.toml has JoinEUI {join_eui}",
                           join_eui=device["join_eui"]),

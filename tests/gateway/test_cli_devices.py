@@ -272,7 +272,18 @@ def test_never_heard_is_led_step_by_step() -> None:
         "never_heard", "asleep", "identity", "region", "elsewhere", "antenna",
     ]  # fmt: skip
     stranger = {"known": False, "dev_eui": EUI, "refused": [], "uplinks": []}
-    assert "not_in_file" in codes(stranger)
+    assert codes(stranger)[:3] == ["never_heard", "not_in_file", "asleep"]
+
+
+def test_clock_that_is_not_set_is_told_of_what_was_heard() -> None:
+    """Of what was never heard there is nothing to date."""
+    unset = GATEWAY | {"time_quality": "unsynchronised"}
+
+    def told(device: dict[str, Any]) -> list[str]:
+        return [one.code for one in why_words.reasons(device, unset, STATUS, None)]
+
+    assert "clock" in told(DEVICE)
+    assert "clock" not in told(NEVER)
 
 
 def test_every_reason_for_a_refusal_has_words() -> None:
