@@ -10,7 +10,7 @@ import pwd
 import re
 import stat
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -88,7 +88,7 @@ def places(found: Config, file: Path) -> dict[str, Path]:
     }
 
 
-def place(name: str, known: dict[str, Path]) -> Path:
+def place(name: str, known: Mapping[str, Path]) -> Path:
     """Where a part goes; BackupError for a name that no backup of ours has."""
     if name in known and not name.endswith("/"):
         return known[name]

@@ -87,6 +87,8 @@ def check(target: Path) -> None:
         raise BackupError(f"{target} is a directory: name a file in it")
     if not target.exists():
         return
+    if not target.is_file():  # a pipe would be waited for, a device replaced
+        raise BackupError(f"{target} is no file: name one")
     with target.open("rb") as there:
         if not sealed.looks_like_one(there):
             raise BackupError(

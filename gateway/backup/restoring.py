@@ -1,41 +1,27 @@
-"""Putting a backup in place, on a box whose daemon is stopped.
+"""Restoring: a box whose daemon is stopped takes the place of the gateway of a backup.
 
-Rules:
-
-- All of it is read, checked and made ready in a directory of its own (0700, beside the database)
-  before anything is put in place; what fails before that has changed nothing.
-- A state that is there is not touched unless `force` is said, and then kept beside, as
-  NAME.before-restore. So are configuration files that differ, without being asked: those of a fresh
-  installation are examples.
-- All is ready beside its place before the first thing is moved: what fails until then changes
-  nothing.
-- While things are put in place a mark lies beside the database (opening.BEGUN). Whoever is killed
-  then leaves it, and no daemon starts with half of a gateway; restoring once more goes on.
+- All of the backup is read, checked and made ready in a directory of its own (0700, beside the
+  database) before anything is put in place; what fails before that has changed nothing.
+- A state that is there is not touched unless `force` is said, and then kept beside.
 """
 
 import os
 import shutil
-import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
-import msgspec
-
-from gateway.backup import contents, making, sealed
-from gateway.backup.contents import Owned, Part
+from gateway.backup import contents, making, placing, unpacking
+from gateway.backup.contents import Part
 from gateway.config import Config
 from gateway.errors import BackupError
 from gateway.files import DATABASE
-from gateway.store import advancing, copying, opening, sealing
-from gateway.store.migrations import schema
+from gateway.store import advancing, opening, sealing
 
 ROOM: Final = ".restoring"
-KEPT: Final = "before-restore"
-STATE: Final = (contents.KEYS, contents.IMAGE)
 
 
 class Result(NamedTuple):
@@ -63,20 +49,11 @@ class _Read:
         return self.parts[name].content
 
 
-def check(file: Path) -> None:
-    """What can be seen without the passphrase: that it is a backup, of a version that is known
-    here, and has an end. Raises BackupError, OSError.
-    """
-    with _open(file) as sealed_file:
-        sealed.check(sealed_file)
-
-
-def look(file: Path, passphrase: str) -> dict[str, Any]:
-    """The manifest, and `readings`: how many of them; all of the file has been checked."""
-    with _parts(file, passphrase) as parts:
-        manifest = _manifest(next(parts, None))
-        readings = sum(_counted(_rows(part)) for part in parts if _is_readings(part))
-    return manifest | {"readings": readings}
+def refuse_outsiders(target: Path) -> None:
+    """Before they are asked for a passphrase. Raises PermissionError."""
+    there = next(one for one in target.absolute().parents if one.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(f"{there} may not be written by this user: use sudo")
 
 
 def restore(
@@ -93,79 +70,24 @@ def restore(
 
     Raises BackupError, StoreError, ConfigError, PermissionError, OSError.
     """
-    with _parts(file, passphrase) as parts:
-        manifest = _manifest(next(parts, None))
+    with unpacking.opened(file, passphrase) as parts:
+        manifest = unpacking.manifest_of(next(parts, None))
         read, first_readings = _Read(manifest), None
         for part in parts:
-            if _is_readings(part):
+            if unpacking.is_readings(part):
                 first_readings = part
                 break
             read.parts[part.name] = part
         found, places = _plan(read, target)
-        state_dir = places[contents.IMAGE].parent
-        with _room(state_dir, read, force=force) as room:
+        database = places[contents.IMAGE]
+        with _room(database.parent, read, force=force) as room:
             margin = advancing.margin(_age(manifest, now(found)))
-            with _writing(places[contents.IMAGE]):
+            with placing.writing(database):
                 readings = _build(room, read, margin, first_readings, parts)
             point_of_no_return()
-            ready = _ready(read, places, room)
-            with _marked(places[contents.IMAGE]):
-                written, kept = _put(ready)
+            with placing.ready(read.parts, places, room) as made_ready:
+                written, kept = placing.put(made_ready, database)
     return Result(manifest, margin, readings, written, kept)
-
-
-@contextmanager
-def _parts(file: Path, passphrase: str) -> Iterator[Iterator[Part]]:
-    with _open(file) as sealed_file:
-        yield _each(sealed.Opener(sealed_file, passphrase))
-
-
-def _open(file: Path) -> BinaryIO:
-    try:
-        return file.open("rb")
-    except FileNotFoundError as error:
-        raise BackupError(f"there is no {file}") from error
-
-
-def _each(opener: sealed.Opener) -> Iterator[Part]:
-    """Each part; after the last one the file's end has been read, so all of it is authentic."""
-    try:
-        with tarfile.open(
-            fileobj=cast(BinaryIO, opener), mode="r|", bufsize=tarfile.BLOCKSIZE
-        ) as tar:
-            for info in tar:
-                content = tar.extractfile(info)
-                if content is None:
-                    raise BackupError(f"the backup has a part {info.name!r} that is no file")
-                yield Part(info.name, content.read(), Owned(info.mode, info.uname, info.gname))
-        while opener.read(sealed.CHUNK):
-            pass
-    except tarfile.TarError as error:
-        raise BackupError(f"the backup's content cannot be read: {error}") from error
-
-
-def _manifest(first: Part | None) -> dict[str, Any]:
-    if first is None or first.name != contents.MANIFEST:
-        raise BackupError("the backup does not begin with its manifest: it is none of this Kogge's")
-    found: dict[str, Any] = msgspec.json.decode(first.content)
-    if found["v"] > making.FORMAT or found["schema"] > len(schema()):
-        raise BackupError(
-            f"a newer Kogge has made this backup ({found['kogge']}, schema {found['schema']}; this"
-            f" one knows {len(schema())}): install that version here, then restore"
-        )
-    return found
-
-
-def _is_readings(part: Part) -> bool:
-    return part.name.startswith(contents.READINGS)
-
-
-def _rows(part: Part) -> list[copying.Row]:
-    return msgspec.msgpack.decode(part.content, type=list[copying.Row])
-
-
-def _counted(rows: list[copying.Row]) -> int:
-    return sum(row[1] for row in rows)
 
 
 def _age(manifest: dict[str, Any], now: float | None) -> float | None:
@@ -208,17 +130,6 @@ def _room(state_dir: Path, read: _Read, *, force: bool) -> Iterator[Path]:
         os.close(lock)
 
 
-@contextmanager
-def _marked(database: Path) -> Iterator[None]:
-    """Not taken away by whatever ends it early."""
-    mark = database.with_name(opening.BEGUN)
-    mark.touch(mode=0o600)
-    opening.sync(mark.parent)
-    yield
-    mark.unlink()
-    opening.sync(mark.parent)
-
-
 def _refuse(database: Path, *, force: bool) -> None:
     if opening.is_half_restored(database):
         return
@@ -227,7 +138,7 @@ def _refuse(database: Path, *, force: bool) -> None:
         raise BackupError(
             f"this gateway has a state of its own ({' and '.join(map(str, there))}), and nothing"
             " was changed. If the backup is to take its place say --force: what is there is kept"
-            f" beside, as NAME.{KEPT}"
+            f" beside, as NAME.{placing.KEPT}"
         )
 
 
@@ -241,83 +152,6 @@ def _build(
         (room / sealing.FILE).touch(mode=0o600)
         (room / sealing.FILE).write_bytes(keys)
     devices = contents.joining(read.content("config/devices"))
-    slices = map(_rows, chain([readings] if readings else [], rest))
+    slices = map(unpacking.rows_of, chain([readings] if readings else [], rest))
     image = read.content(contents.IMAGE)
     return advancing.build(room / DATABASE, image, slices, margin, devices)
-
-
-def _ready(read: _Read, places: dict[str, Path], room: Path) -> dict[Path, Path | None]:
-    """What is to take each place, whole and on disk; None: nothing is. All that may fail for want
-    of room or of a right fails here, and nothing is in place then.
-    """
-    ready: dict[Path, Path | None] = {}
-    for name, part in read.parts.items():
-        target = contents.place(name, places)
-        if name not in STATE and not _has(target, part.content):
-            ready[target] = _write_beside(target, part)
-    for name in STATE:
-        target, new = places[name], room / places[name].name
-        if not new.exists():
-            ready[target] = None
-        elif name == contents.IMAGE or not _has(target, new.read_bytes()):
-            contents.give(new, read.parts[name].owned)
-            opening.sync(new)
-            ready[target] = new
-    return ready
-
-
-def _has(target: Path, content: bytes) -> bool:
-    return target.exists() and target.read_bytes() == content
-
-
-def _put(ready: dict[Path, Path | None]) -> tuple[list[Path], list[Path]]:
-    """A matter of renames. Returns what was written, and what is kept beside."""
-    written: list[Path] = []
-    kept: list[Path] = []
-    for target, new in ready.items():
-        kept += _keep(target)
-        if new is not None:
-            new.replace(target)
-            written.append(target)
-    for directory in {target.parent for target in written}:
-        opening.sync(directory)
-    return written, kept
-
-
-def _write_beside(target: Path, part: Part) -> Path:
-    new = target.with_name(f"{target.name}.restored")
-    if not target.parent.exists():
-        target.parent.mkdir(parents=True)
-        contents.give(target.parent, part.owned._replace(mode=0o750))
-    new.unlink(missing_ok=True)
-    with _writing(target):
-        new.touch(mode=0o600)
-        new.write_bytes(part.content)
-        contents.give(new, part.owned)
-        opening.sync(new)
-    return new
-
-
-@contextmanager
-def _writing(target: Path) -> Iterator[None]:
-    """The system names no file where there is no room for its content."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename:
-            raise
-        raise BackupError(f"{target} cannot be written: {error.strerror}") from error
-
-
-def _keep(target: Path) -> list[Path]:
-    """Move what is there aside, a database with its log."""
-    if not target.exists():
-        return []
-    beside, number = target.with_name(f"{target.name}.{KEPT}"), 2
-    while beside.exists():
-        beside, number = target.with_name(f"{target.name}.{KEPT}-{number}"), number + 1
-    log = Path(f"{target}-wal")
-    if log.exists():
-        log.replace(f"{beside}-wal")
-    target.replace(beside)
-    return [beside]

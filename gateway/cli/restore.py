@@ -40,15 +40,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from gateway import files
-    from gateway.backup import making, restoring
+    from gateway.backup import making, restoring, unpacking
 
-    restoring.check(args.file)
+    target = args.config or files.DEFAULT_FILE
+    unpacking.check(args.file)
+    if not args.dry_run:
+        restoring.refuse_outsiders(target)
     words = passphrase.read(args.passphrase_file, twice=False)
     if args.dry_run:
         with Progress(_("reading the backup")):
-            manifest = restoring.look(args.file, words)
+            manifest = unpacking.look(args.file, words)
         return _show(args, manifest)
-    target = args.config or files.DEFAULT_FILE
     with point_of_no_return() as reached, Progress(_("putting the backup in place")):
         result = restoring.restore(
             args.file, words, target, now=making.wall_time, force=args.force,

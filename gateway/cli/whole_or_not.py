@@ -12,17 +12,19 @@ ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 @contextmanager
 def point_of_no_return() -> Iterator[Callable[[], None]]:
     """What is yielded is called where there is none: from then on neither Ctrl-C is heard, nor that
-    the terminal goes away.
+    the terminal goes away. A signal that is not Python's, as of a C library, cannot be put back and
+    is left alone.
     """
     is_heard_here = threading.current_thread() is threading.main_thread()
-    before = {one: signal.getsignal(one) for one in ENDING}
+    found = {one: signal.getsignal(one) for one in ENDING if is_heard_here}
+    before = {one: how for one, how in found.items() if how is not None}
 
     def reached() -> None:
-        for one in ENDING if is_heard_here else ():
+        for one in before:
             signal.signal(one, signal.SIG_IGN)
 
     try:
         yield reached
     finally:
-        for one in ENDING if is_heard_here else ():
-            signal.signal(one, before[one])
+        for one, how in before.items():
+            signal.signal(one, how)

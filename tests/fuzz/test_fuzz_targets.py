@@ -195,7 +195,7 @@ OWN = {
     "gateway/diagnostics/client.py": "hears our own daemon",
     "gateway/history.py": "reads a column that it has written itself",
     "gateway/backup/contents.py": "reads what it has sealed itself",
-    "gateway/backup/restoring.py": "the same",
+    "gateway/backup/unpacking.py": "the same",
     "gateway/codecs/desk.py": "hands payloads on to codecs",
     "gateway/codecs/profiles/folder.py": "hands files on to lenient_json.py and yaml_core.py",
     "gateway/codecs/sandbox.py": "hears our own daemon",

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from lamp_post import APP_KEY, write_files
 
-from gateway.backup import contents, passphrase, restoring, sealed
+from gateway.backup import contents, passphrase, placing, sealed
 from gateway.cli import main
 from gateway.errors import BackupError, StoreError
 from gateway.northbound import names
@@ -250,6 +250,7 @@ def test_gateway_goes_on_where_the_disk_has_no_room_for_what_is_restored(
     assert f"{named} cannot be written: No space left on device" in capsys.readouterr().err
     assert (old.parent / "devices.toml").read_text() == "# others\n"
     assert (old.parent / "kogge.db").read_bytes() == before
+    assert not list(old.parent.rglob("*.restored"))
     assert opens(old) == ""
 
 
@@ -261,8 +262,8 @@ def test_terminal_that_goes_away_does_not_end_it_half_way(
         signal.raise_signal(one)
         return put(*arguments)
 
-    put = restoring._put
-    monkeypatch.setattr(restoring, "_put", signalled)
+    put = placing.put
+    monkeypatch.setattr(placing, "put", signalled)
     assert run("backup", old) == 0
     before = signal.getsignal(one)
     assert run("restore", tmp_path / "new" / "kogge.toml") == 0
@@ -285,14 +286,40 @@ def test_passphrase_is_asked_for_last(
         assert said in capsys.readouterr().err
     (tmp_path / "a.kogge").unlink()
     assert run("restore", new) == 1
+    os.mkfifo(tmp_path / "a.kogge")
+    assert run("restore", new) == 1
+    assert "is no file" in capsys.readouterr().err
+    (tmp_path / "a.kogge").unlink()
     assert run("backup", old.parent / "absent" / "kogge.toml") == 78
     (old.parent / "kogge.db").unlink()
     assert run("backup", old) == 1
     assert "never run" in capsys.readouterr().err
-    for file, told in ((tmp_path / "nowhere" / "a", "no directory"), (tmp_path, "is a directory")):
+    os.mkfifo(tmp_path / "pipe")
+    for file, told in (
+        (tmp_path / "nowhere" / "a", "no directory"),
+        (tmp_path, "is a directory"),
+        (tmp_path / "pipe", "is no file"),
+        (Path("/dev/null"), "is no file"),
+    ):
         words = ["backup", str(file), "--config", str(old)]
         assert main(words) == 1
         assert told in capsys.readouterr().err
+
+
+def test_outsider_is_told_so_before_a_passphrase_is_asked_for(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """root may write anywhere, so it is told here that it may not."""
+
+    def may(path: Path, mode: int) -> bool:
+        return not mode & os.W_OK or path != tmp_path
+
+    assert run("backup", old) == 0
+    monkeypatch.setattr(os, "access", may)
+    assert run("restore", tmp_path / "new" / "kogge.toml", words="absent") == 77
+    said = capsys.readouterr().err
+    assert f"{tmp_path} may not be written by this user: use sudo" in said
+    assert run("restore", tmp_path / "new" / "kogge.toml", "--dry-run") == 0, "nothing is written"
 
 
 def test_disk_that_is_full_is_named_and_the_backup_of_yesterday_stays(

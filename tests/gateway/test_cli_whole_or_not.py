@@ -78,6 +78,22 @@ def test_another_thread_has_no_ctrl_c_to_put_off() -> None:
     assert done.is_set()
 
 
+def test_signal_that_python_does_not_know_of_stays_whose_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A library of C's has it, say: Python could not put that back."""
+    real = signal.getsignal
+    monkeypatch.setattr(
+        signal, "getsignal", lambda one: None if one == signal.SIGHUP else real(one)
+    )
+    was = real(signal.SIGHUP)
+    with point_of_no_return() as reached:
+        reached()
+        assert real(signal.SIGHUP) is was
+        assert real(signal.SIGTERM) is signal.SIG_IGN
+    assert real(signal.SIGHUP) is was
+
+
 def test_both_images_are_installed_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = {AGC_FILE: bytes(IMAGE_SIZE), ARB_FILE: bytes(IMAGE_SIZE)}
     there = tmp_path / "installed"
