@@ -254,6 +254,7 @@ def german() -> Catalogue:
 TWO_WORDS = re.compile(r"[a-z]{2,} [a-z]{2,}")
 NO_SENTENCES = {
     "command line", "kogge doctor", "not understood", "sudo systemctl restart kogge", "bold red",
+    "kogge devices list --names 2>/dev/null",
     "how long (…)", "how many (…)", "where the street is (…); US915 in sub-band 2, AU915 in 1",
 }  # fmt: skip
 """What is compared, typed or drawn, and helps that are known whole."""

@@ -1,13 +1,27 @@
 """`kogge completion`: a script for the shell, made of the parser, so that it knows every word."""
 
 import argparse
+from typing import Final
 
 from gateway.cli.language import mark
 
-HELP = mark("Prints a script that lets the shell finish verbs, options, keys and file names.")
+HELP = mark(
+    "Prints a script that lets the shell finish verbs, options, keys, devices and file names."
+)
 
 FILES = ("FILE", "PATH")
 DIRECTORIES = ("DIR",)
+NAMES: Final = "kogge devices list --names 2>/dev/null"
+DEVICES: Final = {
+    "bash": "_kogge_devices",
+    "zsh": "_kogge_devices",
+    "fish": f"({NAMES})",
+    "preamble": {
+        "bash": f'_kogge_devices() {{\n  compgen -W "$({NAMES})" -- "$1"\n}}',
+        "zsh": f'_kogge_devices() {{\n  compadd -- ${{(f)"$({NAMES})"}}\n}}',
+    },
+}
+"""Asked when they are typed; where nobody answers nothing is offered."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _complete(parser: argparse.ArgumentParser) -> None:
-    """Tell what is a file, a directory, a key of kogge.toml: its metavar says it."""
+    """Tell what is a file, a directory, a device, a key of kogge.toml: its metavar says it."""
     import shtab
 
     from gateway.cli.whole import actions_of, below
@@ -37,6 +51,8 @@ def _complete(parser: argparse.ArgumentParser) -> None:
             action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
         elif any(one in named for one in FILES):
             action.complete = shtab.FILE  # type: ignore[attr-defined]
+        elif named == "DEVEUI|NAME":
+            action.complete = DEVICES  # type: ignore[attr-defined]
         elif named == "KEY=VALUE":
             action.choices = _keys()
     for inner in below(parser).values():

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -10,7 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from gateway.cli import EX_USAGE, complain, devices_meant, say
-from gateway.cli.devices_known import Known, dev_eui, dev_eui_at_daemon, known, unknown
+from gateway.cli.devices_known import (
+    Known,
+    dev_eui,
+    dev_eui_at_daemon,
+    known,
+    of_daemon_or_file,
+    unknown,
+)
 from gateway.cli.language import _, span
 from gateway.cli.screen import tell
 from gateway.cli.status import arguments_for_the_socket
@@ -19,7 +27,7 @@ HELP = "The end devices: how each is heard; bring them in by QR code, table or h
 
 LOOK_SECONDS = 1.0
 CLEAR = "\x1b[H\x1b[J"
-IDENTITY = ("name", "codec", "lorawan", "class", "place", "depth")
+ONE_WORD = re.compile(r"[\w.+:@-]+")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,12 +55,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def _arguments_for_looking(actions: Any) -> None:
     listing = actions.add_parser("list", help="all: last seen, margin, loss, battery")
+    arguments_for_the_socket(listing)
+    form = listing.add_mutually_exclusive_group()
+    form.add_argument("--names", action="store_true", help="words for them alone, for the shell")
+    form.add_argument("--json", action="store_true", help="one object as the last line")
     showing = actions.add_parser("show", help="one: its session, rhythm, ADR, signal over time")
     devices_meant.argument(showing)
     showing.add_argument("--watch", action="store_true", help="each uplink, until Ctrl-C")
     _argument_for_showing_keys(showing)
-    for action in (listing, showing):
-        _common(action)
+    _common(showing)
 
 
 def _argument_for_showing_keys(parser: argparse.ArgumentParser) -> None:
@@ -91,12 +102,22 @@ def run(args: argparse.Namespace) -> int:
 def _list(args: argparse.Namespace) -> int:
     from gateway.cli.devices_words import table
 
+    if args.names:
+        return _name(args)
     found = known(args)
     if args.json:
         print(json.dumps(_told(found, devices=found.devices)))
     else:
         tell("\n".join(table(found.devices)))
     return found.exit
+
+
+def _name(args: argparse.Namespace) -> int:
+    """By whatever is one word to a shell, their DevEUIs and names: kogge completion asks for it."""
+    devices = of_daemon_or_file(args)
+    words = [one[key] for key in ("name", "dev_eui") for one in devices]
+    print("\n".join(filter(ONE_WORD.fullmatch, dict.fromkeys(words))))
+    return 0
 
 
 def _told(found: Known, **more: Any) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from kogge import kogge, loaded_by
+from kogge import HOUSE, kogge, loaded_by
 from patience import HUNG
 
 CASES = [
@@ -16,7 +17,20 @@ CASES = [
     ("kogge run --config kogge.t", {"kogge.toml"}),
     ("kogge codec test ve", {"vectors.jsonl"}),
     ("kogge completion ", {"bash", "zsh", "fish"}),
+    ("kogge devices show bi", {"bin-17"}),
+    ("kogge why 70b3", {f"70b3d57ed000000{number}" for number in (1, 2, 3)}),
+    ("kogge buffer list --device lamp", {"lamp"}),
 ]
+DEVICES = "".join(
+    f"""
+    [[device]]
+    dev_eui = "70b3d57ed000000{number}"
+    name = "{name}"
+    join_eui = "{0:016}"
+    app_key = "{number:032}"
+    """
+    for number, name in ((1, "bin-17"), (2, "lamp"), (3, "at the harbour"))
+)
 NAMES = {"bash": "kogge", "zsh": "_kogge", "fish": "kogge.fish"}
 BASH = """
 source "$1"; line=$2; COMP_WORDS=($line); [ "${line: -1}" = " " ] && COMP_WORDS+=("")
@@ -47,6 +61,12 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (place / NAMES[shell]).write_text(done.stdout, encoding="utf-8")
     for name in ("kogge.toml", "vectors.jsonl"):
         (place / name).touch()
+    (place / "devices.toml").write_text(DEVICES, encoding="utf-8")
+    asking = f'"{sys.executable}" -m gateway "$@" --config "{place}/kogge.toml"'
+    (place / "bin").mkdir()
+    program = place / "bin" / "kogge"
+    program.write_text(f"#!/bin/sh\nPYTHONPATH='{HOUSE}' exec {asking}\n")
+    program.chmod(0o755)
     return place
 
 
@@ -58,9 +78,11 @@ def shell(program: str, script: str, scripts: Path, line: str) -> str:
         [program, *plain, "-c", script, *([] if program == "fish" else [program]),
          str(scripts / NAMES[program]), line],
         capture_output=True, text=True, timeout=HUNG, cwd=scripts, check=False,
-        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(scripts), "TERM": "dumb"},
+        env={"PATH": f"{scripts}/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(scripts),
+             "TERM": "dumb"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    assert not done.stderr or program == "zsh"
     return done.stdout
 
 
@@ -79,10 +101,21 @@ def test_bash_knows_which_function_finishes_kogge(scripts: Path) -> None:
     assert told.endswith(" kogge\n")
 
 
-@pytest.mark.parametrize(("line", "words"), [CASES[0], CASES[2], CASES[3], CASES[4]])
+@pytest.mark.parametrize(("line", "words"), [CASES[0], CASES[2], CASES[3], CASES[4], CASES[7]])
 def test_zsh_finishes_the_words(line: str, words: set[str], scripts: Path) -> None:
     (word,) = words
     assert word in shell("zsh", ZSH, scripts, line)
+
+
+@pytest.mark.parametrize("program", ["bash", "fish"])
+def test_devices_that_nobody_may_tell_of_are_no_error(program: str, tmp_path: Path) -> None:
+    """Where nothing runs, say, or for who is not of the group."""
+    (tmp_path / NAMES[program]).write_text(kogge("completion", program).stdout, encoding="utf-8")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "kogge").write_text("#!/bin/sh\necho kogge: no daemon >&2; exit 69\n")
+    (tmp_path / "bin" / "kogge").chmod(0o755)
+    script = {"bash": BASH, "fish": FISH}[program]
+    assert shell(program, script, tmp_path, "kogge devices show b").strip() == ""
 
 
 def test_another_shell_is_usage() -> None:
