@@ -25,33 +25,44 @@ ELSEWHERE = {
     "mosquitto_sub": "wants a city's broker; the tests subscribe by themselves",
     "grep": "picks lines out",
 }
+# changes a machine, or asks its systemd: typed in tests/system/test_documented_in_a_machine.py
 NOT_HERE = {
-    "apt": "changes this machine: the package's tests install, upgrade and purge it",
-    "systemctl": "wants systemd as the first process: the package's tests have it",
-    "systemd-creds": "seals to this machine",
-    "journalctl": "reads this machine's log; its fields are test_diagnostics_log_journal's",
-    "adduser": "changes this machine's users",
-    "install": "writes into /etc",
-    "touch": "writes into /etc",
-    "nano": "is for a person",
-    "ls": "shows what is plugged in",
-    "rm": "deletes the sealing key; that two lines are two keys is test_store_secret's",
-    "sed": "changes the sealing key, likewise",
-}
+    "apt", "systemctl", "systemd-creds", "journalctl", "adduser", "install", "nano", "rm", "sed",
+}  # fmt: skip
 
 
 def text(document: Path) -> str:
     return document.read_text(encoding="utf-8")
 
 
-def commands(document: Path) -> Iterator[list[str]]:
-    """The words of each line in a document's shell blocks, without its comment."""
+def lines(document: Path) -> Iterator[str]:
+    """Those of a document's shell blocks."""
     for block in SHELL.findall(text(document)):
-        for line in block.replace("\\\n", "").splitlines():
-            for command in re.split(r"&&|\|", line):
-                words = shlex.split(command, comments=True)
-                if words:
-                    yield words[1:] if words[0] == "sudo" else words
+        yield from block.replace("\\\n", "").splitlines()
+
+
+def commands_of(line: str) -> Iterator[list[str]]:
+    """The words of each command in a line, without its comment."""
+    for command in re.split(r"&&|\|", line):
+        words = shlex.split(command, comments=True)
+        if words:
+            yield words[1:] if words[0] == "sudo" else words
+
+
+def commands(document: Path) -> Iterator[list[str]]:
+    """The words of each command in a document's shell blocks."""
+    for line in lines(document):
+        yield from commands_of(line)
+
+
+def lines_for_a_machine() -> list[str]:
+    """Those with a command that is not to be typed here."""
+    return [
+        line
+        for document in DOCUMENTS
+        for line in lines(document)
+        if any(words[0] in NOT_HERE for words in commands_of(line))
+    ]
 
 
 def kogge_commands() -> list[list[str]]:

@@ -1,4 +1,5 @@
-"""Every `kogge` command of the documents runs as it stands there, beside a real gateway.
+"""Every `kogge` command of the documents runs as it stands there, beside a real gateway. What
+changes a machine is typed in one: tests/system/test_documented_in_a_machine.py.
 
 What is changed: paths of a real machine become the test's, `--config` is added, keys and passwords
 come from stdin or a file because nobody sits there, and what takes minutes is shorter (INSTEAD).

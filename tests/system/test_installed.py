@@ -46,6 +46,24 @@ def test_reboot_loses_nothing_that_waits_for_the_city(gateway: Installed, packag
     gateway.all_arrived()
 
 
+def test_purge_keeps_what_waits_for_the_city_and_installing_anew_goes_on(
+    gateway: Installed, package: Path
+) -> None:
+    """With nobody's purge-data the data stay, and their owner; the configuration does not."""
+    gateway.install(package)
+    gateway.configure()
+    gateway.machine.run("systemctl", "stop", "mosquitto")
+    gateway.send()
+    gateway.until(lambda status: status["counts"]["readings"] == gateway.sent)
+    gateway.machine.run("apt-get", "purge", "-y", "kogge")
+    assert gateway.machine.says("ls", "-d", "/etc/kogge", "/opt/kogge", DROP_INS) == ""
+    assert gateway.machine.says("stat", "-c", "%U", "/var/lib/kogge/kogge.db") == "kogge"
+    gateway.install(package)
+    gateway.machine.run("systemctl", "start", "mosquitto")
+    gateway.configure()
+    gateway.all_arrived()
+
+
 def test_key_sealed_to_the_machine_reaches_the_service_alone(
     gateway: Installed, package: Path
 ) -> None:
