@@ -101,6 +101,22 @@ def test_service_leads_to_documents_that_the_package_brings() -> None:
     assert [name for name in names if not (TOP / "docs" / name).is_file()] == []
 
 
+def test_board_gets_its_name_and_nobody_speaks_to_it_but_the_service() -> None:
+    """Of the ids that the hardware guide tells, and by the group that the service is in."""
+    lines = (TOP / "systemd" / "99-kogge.rules").read_text().splitlines()
+    (rule,) = [line.split(", ") for line in lines if not line.startswith("#")]
+    vendor, product = re.findall(
+        r"\*\*(\w{4}):(\w{4})\*\*", (TOP / "docs/hardware.md").read_text()
+    )[0]
+    assert {
+        'SUBSYSTEM=="tty"', f'ATTRS{{idVendor}}=="{vendor}"', f'ATTRS{{idProduct}}=="{product}"',
+        'SYMLINK+="kogge-concentrator"', 'GROUP="dialout"', 'MODE="0660"',
+        'ENV{ID_MM_DEVICE_IGNORE}="1"',
+    } == set(rule)  # fmt: skip
+    assert "m kogge dialout" in (TOP / "systemd" / "kogge.sysusers").read_text()
+    assert 'port = "/dev/kogge-concentrator"' in (TOP / "config" / "kogge.toml").read_text()
+
+
 def test_every_file_for_systemd_is_in_the_package() -> None:
     building = (TOP / ".ci" / "deb").read_text()
     files = [path.name for path in (TOP / "systemd").iterdir() if path.is_file()]
