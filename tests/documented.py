@@ -22,6 +22,7 @@ ELSEWHERE = {
     "nc": "test_emulator_s_guide_can_be_played, by a socket of its own",
     "socat": "likewise",
     "/usr/sbin/mosquitto": "the tests' broker, on another port",
+    "mosquitto_pub": "test_emulator_s_guide_can_be_played, by a client of its own",
     "mosquitto_sub": "wants a city's broker; the tests subscribe by themselves",
     "grep": "picks lines out",
 }

@@ -21,10 +21,11 @@ from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
+import aiomqtt
 import documented
 import pytest
 import vendor_folders
-from broker import free_port, mosquitto
+from broker import Mosquitto, free_port, mosquitto
 from kogge import HOUSE
 from lamp_post import GAUGE, TEMPERATURE, Sky, board, daemon, write_files
 
@@ -246,7 +247,9 @@ async def test_emulator_s_guide_can_be_played(tmp_path: Path) -> None:
             said = said.replace("/tmp/kogge", str(place)).replace("4406", str(port))
             return said.replace("localhost:1883", f"127.0.0.1:{broker.port}")
 
-        made, _, sent, _, far, faults, *_ = map(here, documented.SHELL.findall(guide))
+        made, _, sent, _, command, answered, far, faults, *_ = map(
+            here, documented.SHELL.findall(guide)
+        )
         await bash(re.sub(r"^\. .*", "", made, flags=re.MULTILINE))
         kogge_toml, devices_toml = map(here, re.findall(r"```toml\n(.*?)```", guide, re.DOTALL))
         await asyncio.to_thread((place / "kogge.toml").write_text, kogge_toml)
@@ -264,11 +267,22 @@ async def test_emulator_s_guide_can_be_played(tmp_path: Path) -> None:
         await gateway.receiving()
         assert '"received":true' in await bash(sent)
         await gateway.safe_on_disk(1)
+        (words,) = documented.commands_of(command.replace("\\\n", ""))
+        await published(broker, words[words.index("-t") + 1], words[words.index("-m") + 1])
+        await gateway.until(lambda status: status["downlinks"] == 1)
+        line = answered.replace("head -n 2", "head -n 1")  # the downlink goes in time, or later
+        said = await bash(f"exec 3<>/dev/tcp/127.0.0.1/{port}\n{line}")
+        assert '"received":true' in said
         assert "uplink_done" in await bash(f"exec 3<>/dev/tcp/127.0.0.1/{port}\n{far}")
         for line in asked:
             (request, path) = re.findall(r"'(\{.*\})' \|.*?[ :](/\S+)", line)[0]
             assert await asyncio.to_thread(answer, path, request) in ("done", "faults")
         await gateway.until(lambda status: status["radio"]["restarts"] > 0)
+
+
+async def published(broker: Mosquitto, topic: str, payload: str) -> None:
+    async with aiomqtt.Client("127.0.0.1", broker.port) as client:
+        await client.publish(topic, payload, qos=1)
 
 
 async def bash(script: str) -> str:
