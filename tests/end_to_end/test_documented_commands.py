@@ -188,7 +188,7 @@ def written(place: Path) -> None:
     )
     (place / "street.csv").write_text(re.findall(r"```csv\n(.*?)```", devices, re.DOTALL)[0])
     (place / "pass").write_text("open sesame open sesame\n")
-    for name in ("stick", "PATH/TO/sx1302_hal", "aside"):
+    for name in ("stick", "PATH/TO/sx1302_hal", "PFAD/ZU/sx1302_hal", "aside"):
         (place / name).mkdir(parents=True)
     for name in ("kogge.toml", "devices.toml"):
         shutil.copy(files.shipped() / name, place / "aside")
