@@ -64,14 +64,18 @@ def write(found: Imported, source: Path, directory: Path, force: bool) -> tuple[
         if file.exists() and not force:
             raise GatewayError(f"{file} is there already; --force writes over it")
     head = f"# From {json.dumps(source.name)} by kogge config import-semtech.\n\n"
-    try:
-        board.write_text(head + radio_plan_text.board(found.settings, name), encoding="utf-8")
-        plan.write_text(head + radio_plan_text.plan(found.settings, found.region), encoding="utf-8")
-    except PermissionError as error:
-        raise PermissionError(f"{error.filename} may not be written by this user") from error
-    except OSError as error:
-        raise GatewayError(f"{error.filename}: cannot be written: {error.strerror}") from None
+    _write(board, head + radio_plan_text.board(found.settings, name))
+    _write(plan, head + radio_plan_text.plan(found.settings, found.region))
     return board, plan
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except PermissionError as error:
+        raise PermissionError(f"{file} may not be written by this user") from error
+    except OSError as error:
+        raise GatewayError(f"{file} cannot be written: {error.strerror}") from None
 
 
 def concentrator(found: Imported, board: Path, plan: Path) -> dict[str, str | float]:

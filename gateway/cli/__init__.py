@@ -68,9 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in NO_ROOM or error.filename:
             raise
-        complain(
-            _("the output cannot be written: {why}", why=heard(str(error.strerror))), EX_FAILED
-        )
+        why = heard(str(error.strerror))  # the system does not say of what
+        said = _("the output, or a file, cannot be written or read: {why}", why=why)
+        complain(said, EX_FAILED)
         return _without_reader()
     finally:
         language.speak("en")  # the language was this command line's

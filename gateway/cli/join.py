@@ -34,7 +34,8 @@ def run(args: argparse.Namespace) -> int:
     found = ask(socket_path(args), "join", **_wish(args))
     if "error" in found:
         return complain(_("the daemon refused: {why}", why=heard(found["error"])), EX_USAGE)
-    tell(json.dumps(found) if args.json else "\n".join(lines(found)))
+    minutes = getattr(args, "minutes", None)
+    tell(json.dumps(found) if args.json else "\n".join(lines(found, minutes)))
     return 0
 
 
@@ -46,11 +47,13 @@ def _wish(args: argparse.Namespace) -> dict[str, Any]:
     return {"open": args.action == "open"}
 
 
-def lines(found: dict[str, Any]) -> Iterator[str]:
-    """How joining stands, as a technician reads it."""
+def lines(found: dict[str, Any], minutes: float | None = None) -> Iterator[str]:
+    """How joining stands, as a technician reads it; `minutes` is what it was opened for."""
     is_open, left = found["join"] == "open", found["seconds_left"]
     ends = "" if left is None else _(" for another {span}", span=span(round(left)))
     yield (_("joining is open") if is_open else _("joining is closed")) + ends
+    if is_open and left is None and minutes is not None:
+        yield "  " + _("it was open before, and stays so afterwards; kogge join close ends it")
     if is_open:
         most = found["joins_per_minute"]
         yield "  " + plural("at most {n} join a minute", "at most {n} joins a minute", most)

@@ -190,7 +190,9 @@ def midnight(at: float, later: int = 0) -> float:
 
 
 def span(seconds: float) -> str:
-    """A length of time in its two largest units: 3 h 12 min."""
+    """A length of time in its two largest units: 3 h 12 min; below a second in tenths."""
+    if 0.05 <= seconds < 1:
+        return f"{number(seconds, 1)}{NO_BREAK}s"
     whole = int(seconds)
     if whole < 2 * MINUTE:
         parts = [(whole, "s")]

@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from gateway.cli import codes
 from gateway.cli.heard import heard
 from gateway.cli.language import NO_BREAK, _, mark, plural, span
 from gateway.doctor.finding import Check, Finding, Group, Known
@@ -16,6 +17,26 @@ USB: Final = re.compile(r"usb.*(disconnect|error|reset|over-?current|not accept)
 GRAVE: Final = re.compile(
     r"out of memory|oom-kill|kernel panic|\bBUG:|hung task|call trace", re.IGNORECASE
 )
+
+STATES: Final = {
+    "active": mark("running"),
+    "inactive": mark("stopped"),
+    "failed": mark("down, and is not started again"),
+    "activating": mark("starting"),
+    "deactivating": mark("ending"),
+    "auto-restart": mark("down, and is about to be started again"),
+}
+"""systemd's ActiveState, and what SubState says better."""
+RESULTS: Final = {
+    "exit-code": mark("it ended with an error"),
+    "signal": mark("it was ended from outside"),
+    "core-dump": mark("it crashed"),
+    "watchdog": mark("it hung"),
+    "timeout": mark("it took too long to start or to end"),
+    "oom-kill": mark("the memory was used up"),
+    "start-limit-hit": mark("it was started too often"),
+}
+"""systemd's Result, where it is none of success; others stand as they are."""
 
 Unit = dict[str, str] | None
 Lines = list[str] | None
@@ -67,13 +88,21 @@ def state(known: Known, facts: Unit) -> Finding:
     if facts is None:
         return Finding("bad", heard(known.status_problem), _("nothing is received"),
                        _("start it: sudo systemctl start kogge"))  # fmt: skip
-    what = _("the service is {active} ({sub}), result {result}", active=facts["ActiveState"],
-             sub=facts["SubState"], result=facts["Result"])  # fmt: skip
+    what = _("the service is {state}", state=_stands(facts)) + _ended(facts["Result"])
     if facts.get("ExecMainStatus") == EX_CONFIG:
         means = _("the configuration is wrong, so it is not started again")
         return Finding("bad", what, means, "sudo kogge config check")
     do = _("journalctl -u kogge -n 50: the last line says why; sudo systemctl start kogge")
     return Finding("bad", what, _("nothing is received"), do)
+
+
+def _stands(facts: dict[str, str]) -> str:
+    sub = facts["SubState"]
+    return codes.worded(sub if sub in STATES else facts["ActiveState"], STATES)
+
+
+def _ended(result: str) -> str:
+    return "" if result == "success" else f": {codes.worded(result, RESULTS)}"
 
 
 def _running(known: Known, facts: Unit) -> Finding:

@@ -182,8 +182,20 @@ def test_files_that_are_there_are_kept_unless_forced(tmp_path: Path) -> None:
 
 def test_directory_that_is_not_there_is_said(tmp_path: Path) -> None:
     found = imported(tmp_path, REFERENCE)
-    with pytest.raises(GatewayError, match="cannot be written"):
+    with pytest.raises(GatewayError, match=r"nowhere.*cannot be written"):
         semtech_import.write(found, Path("x.json"), tmp_path / "nowhere", force=False)
+
+
+def test_card_that_is_full_is_said_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+    found = imported(tmp_path, REFERENCE)
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(GatewayError, match=r"/x\.board\.toml cannot be written: No space left"):
+        semtech_import.write(found, Path("x.json"), tmp_path, force=False)
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,19 @@ async def test_joining_is_opened_shown_and_closed(
     assert said.startswith("joining is closed\njoining is open\n")
 
 
+async def test_minutes_that_close_nothing_are_called_so(
+    daemon: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await join("open", "--socket", daemon) == 0
+    assert "afterwards" not in capsys.readouterr().out
+    assert await join("open", "--minutes", "15", "--socket", daemon) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[:2] == [
+        "joining is open",
+        "  it was open before, and stays so afterwards; kogge join close ends it",
+    ]
+
+
 @pytest.mark.parametrize("minutes", ["-5", "100000", "nan", "x"])
 def test_wrong_minutes_are_refused_in_a_sentence(
     minutes: str, capsys: pytest.CaptureFixture[str]

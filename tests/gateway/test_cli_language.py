@@ -157,8 +157,8 @@ def test_numbers_and_times_are_as_one_writes_them() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(0, "0 s"), (119.9, "119 s"), (120, "2 min"), (11_520, "3 h 12 min"), (7200, "2 h"),
-     (90_000, "1 d 1 h"), (8_640_000, "100 d")],
+    [(0, "0 s"), (0.4, "0.4 s"), (119.9, "119 s"), (120, "2 min"), (11_520, "3 h 12 min"),
+     (7200, "2 h"), (90_000, "1 d 1 h"), (8_640_000, "100 d")],
 )  # fmt: skip
 def test_span_is_told_in_its_two_largest_units(seconds: float, said: str) -> None:
     assert language.span(seconds).replace("\u00a0", " ") == said

@@ -153,7 +153,23 @@ def test_output_that_cannot_be_written_is_a_sentence(unbuffered: str) -> None:
         assert b"Traceback" not in done.stderr, done.stderr
         if not (unbuffered and "--help" in arguments):
             assert done.returncode == 1
-            assert b"kogge: the output cannot be written: No space left on device" in done.stderr
+            said = (
+                b"kogge: the output, or a file, cannot be written or read: No space left on device"
+            )
+            assert said in done.stderr
+
+
+def test_card_that_fails_is_not_called_the_output(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: Namespace) -> int:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("gateway.cli.status.run", fail)
+    monkeypatch.setattr(cli, "_silence", lambda _: None)
+    assert main(["status"]) == 1
+    said = "kogge: the output, or a file, cannot be written or read: Input/output error\n"
+    assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize(
