@@ -31,7 +31,7 @@ DROPS: Final = {
     "rj_count_reused": mark("RJcount reused"),
     "windows_in_doubt": mark("windows in doubt"),
 }
-"""As short as a column is wide; what it means and what to do: gateway/cli/why_words.py."""
+"""As short as a column is wide; what it means and what to do: gateway/cli/refusals.py."""
 
 CRCS: Final = {"ok": mark("CRC ok"), "bad": mark("CRC BAD"), "none": mark("no CRC")}
 
@@ -67,6 +67,9 @@ EVENTS: Final = {
     "radio": mark("radio"), "store": mark("disk"), "gap": mark("gap"),
 }  # fmt: skip
 """What the city is told of beside readings (docs/mqtt.md)."""
+
+FLAGS: Final = {"out_of_range": mark("out of range"), "blind_zone": mark("in the blind zone")}
+"""Why a measurement is not to be believed (docs/codecs.md)."""
 
 FAULTS: Final = {
     "link": mark("line to the board"),

@@ -18,7 +18,7 @@ from typing import Any
 from gateway.cli import say
 from gateway.cli.heard import heard
 from gateway.cli.language import _, mark
-from gateway.cli.quantities import with_unit
+from gateway.cli.quantities import doubt, with_unit
 from gateway.cli.screen import tell
 
 HELP = "Take one LoRaWAN frame apart: check its MIC, decrypt it, decode its payload."
@@ -212,8 +212,7 @@ def _lines(report: Report) -> Iterator[str]:
             yield f"  {label:12}{words(name, report)}".rstrip()
     units, flags = report.get("units") or {}, report.get("flags") or {}
     for name, value in (report.get("measurements") or {}).items():
-        doubt = f"  ({flags[name]})" if name in flags else ""
-        yield f"  {name:24}{with_unit(value, units.get(name, ''))}" + doubt
+        yield f"  {name:24}{with_unit(value, units.get(name, ''))}{doubt(flags.get(name))}"
 
 
 def words(name: str, report: Report) -> str:

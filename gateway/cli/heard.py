@@ -79,7 +79,7 @@ def _said(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def _is_sentence(name: str) -> bool:
-    return name.rstrip("_2") in SENTENCES
+    return name.removesuffix("_2") in SENTENCES
 
 
 def _local(held: str) -> str:

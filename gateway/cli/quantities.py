@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from gateway.cli import codes
 from gateway.cli.language import _, number
 from gateway.one_line import one_line
 from gateway.units import FOR_PEOPLE
@@ -10,11 +11,16 @@ from gateway.units import FOR_PEOPLE
 DIGITS: Final = 15  # what a float holds, without what arithmetic leaves at its end
 
 
-def measured(reading: Mapping[str, Any]) -> Iterator[str]:
-    """Each measurement with its unit."""
-    units = reading["units"]
+def measured(reading: Mapping[str, Any], decimals: int = DIGITS) -> Iterator[str]:
+    """Each measurement with its unit, and why it is not to be believed."""
+    units, flags = reading["units"], reading.get("flags") or {}
     for name, value in reading["measurements"].items():
-        yield f"{name} {with_unit(value, units.get(name, ''))}"
+        rounded = round(value, decimals) if isinstance(value, float) else value
+        yield f"{name} {with_unit(rounded, units.get(name, ''))}{doubt(flags.get(name))}"
+
+
+def doubt(flag: str | None) -> str:
+    return f" ({codes.word(flag, codes.FLAGS)})" if flag else ""
 
 
 def with_unit(value: float | bool | str, unit: str) -> str:

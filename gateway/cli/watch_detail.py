@@ -11,9 +11,9 @@ from gateway.cli import codes, decode
 from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, number
 from gateway.cli.quantities import megahertz
+from gateway.cli.refusals import REFUSALS
 from gateway.cli.watch_model import Row, Told
 from gateway.cli.watch_words import clock, rssi_bar, snr_bar, what, who
-from gateway.cli.why_words import REFUSED
 from gateway.lorawan.airtime import airtime_us
 from gateway.one_line import one_line
 
@@ -57,7 +57,7 @@ def lines(row: Row) -> Iterator[str]:
 def _meaning(told: Told) -> Iterator[str]:
     """Why a frame was dropped, and what to do."""
     code = told.get("fate", "")
-    means, todo = REFUSED.get(code, ("", ""))
+    means, todo = REFUSALS.get(code, ("", ""))
     if told.get("says"):
         yield heard(one_line(told["says"]))
     elif means:

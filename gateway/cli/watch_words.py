@@ -4,22 +4,21 @@ Texts of devices and of the daemon come out on one line, and steer no terminal.
 """
 
 import time
-from collections.abc import Iterator
 from typing import Any, Final
 
 from gateway.cli import codes
 from gateway.cli.heard import heard
-from gateway.cli.language import _, number
+from gateway.cli.language import _
+from gateway.cli.quantities import measured
 from gateway.cli.watch_model import Row, Told
 from gateway.one_line import one_line
-from gateway.units import FOR_PEOPLE
 
 GOOD: Final = ("receiving", "starting", "connected", "back")
 
 WEAKEST, STRONGEST = -130.0, -60.0  # dBm: the ends of the bar
 NOISY, CLEAR = -20.0, 10.0  # dB
 BAR: Final = 4
-DIGITS: Final = 3  # behind the point, at most
+DECIMALS: Final = 3
 TAIL: Final = 12  # of a DevEUI: makers number its end
 FULL, EMPTY = "█", "░"
 NO_TIME: Final = "--:--:--"
@@ -70,26 +69,9 @@ def what(row: Row) -> str:
             return news(row.told)
 
 
-def measured(reading: Told) -> Iterator[str]:
-    """Each measurement with its unit."""
-    flags = reading.get("flags") or {}
-    for name, value in reading["measurements"].items():
-        doubt = f" ({flags[name]})" if name in flags else ""
-        unit = reading["units"].get(name, "")
-        yield f"{name} {shown(value)} {FOR_PEOPLE.get(unit, unit)}".rstrip() + doubt
-
-
-def shown(value: float | bool | str) -> str:
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    if isinstance(value, str):
-        return one_line(value)
-    return number(value, len(f"{value:.{DIGITS}f}".rstrip("0").partition(".")[2]))
-
-
 def _heard(row: Row) -> str:
     if row.reading is not None:
-        said, error = ", ".join(measured(row.reading)), row.reading["error"]
+        said, error = ", ".join(measured(row.reading, DECIMALS)), row.reading["error"]
         fault = _("not decoded: {error}", error=heard(one_line(error))) if error else _("no value")
         return said or fault
     if row.told.get("repeated"):

@@ -13,74 +13,15 @@ from typing import Any, Final
 from gateway.cli import codes
 from gateway.cli.devices_words import LOSSY, LOW, WEAK, lost
 from gateway.cli.heard import heard
-from gateway.cli.language import _, mark, moment, number, span
+from gateway.cli.language import _, moment, number, span
 from gateway.cli.quantities import megahertz
+from gateway.cli.refusals import REFUSALS
 
 Line = dict[str, Any]
 
 TX_FAILED: Final = ("TOO_LATE", "COLLISION_PACKET", "TX_FREQ", "TX_POWER", "DUTY_CYCLE_OVERFLOW")
 
 TELLING: Final = ("unknown_join_eui", "replay")  # what the daemon says of these has figures in it
-
-# what each reason for a drop means, and what to do; docs/devices.md has the same
-REFUSED: Final = {
-    "unknown_device": (
-        mark("it is not in devices.toml, so nobody here has its keys"),
-        mark("sudo kogge devices qr, add or import; no restart is needed"),
-    ),
-    "bad_mic": (
-        mark("MIC wrong: AppKey (1.1: NwkKey; ABP: NwkSKey) differs from devices.toml"),
-        mark("compare it with the device's, digit by digit; some makers print it in reverse order"),
-    ),
-    "unknown_join_eui": (
-        mark("its JoinEUI differs from the one in devices.toml"),
-        mark("write the JoinEUI that the device says into devices.toml"),
-    ),
-    "dev_nonce_reused": (
-        mark("DevNonce reused: it was reset and counts anew, or an old Join-Request is replayed"),
-        mark("let it try on: it gets in with a fresh one; or write its true version in lorawan"),
-    ),
-    "join_closed": (
-        mark("joining is closed"),
-        mark("kogge join open --minutes 15, then switch the device off and on"),
-    ),
-    "join_not_allowed": (
-        mark("lorawan.join_allow in kogge.toml does not let it in"),
-        mark("add the beginning of its DevEUI there, and restart the daemon"),
-    ),
-    "join_rate": (
-        mark("more joins a minute than lorawan.joins_per_minute allows"),
-        mark("after a blackout: wait, it tries again; else look for the one that joins and joins"),
-    ),
-    "disk_fails": (
-        mark("the gateway's disk refuses, and no join may be forgotten"),
-        mark("kogge status says how the disk is; replace the card"),
-    ),
-    "not_otaa": (
-        mark("it asks to join, but devices.toml describes it as ABP"),
-        mark("give it join_eui and app_key in devices.toml, or set the device to ABP"),
-    ),
-    "replay": (
-        mark("its frame counter went back: it was reset (ABP), or somebody replays old frames"),
-        mark("let it join over the air, give it a new DevAddr, or allow it: reset_f_cnt = true"),
-    ),
-    "resets_spent": (
-        mark("it began its counter anew too often"),
-        mark("give it another dev_addr, in the device and in devices.toml"),
-    ),
-    "rj_count_reused": (
-        mark("its Rejoin-Request is an old one, or it has lost its counter"),
-        mark("let it join anew: switch it off and on"),
-    ),
-    "windows_in_doubt": (
-        mark("it asked to rejoin just as it was told to listen elsewhere"),
-        mark("nothing: it tries again"),
-    ),
-    "unsupported": (
-        mark("it asks for a rejoin that this network does not do"),
-        mark("let it join anew: switch it off and on"),
-    ),
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +52,7 @@ def reasons(device: Line, gateway: Line, status: Line, last: Line | None) -> lis
 
 def _refusals(device: Line) -> Iterator[Reason]:
     for one in device.get("refused", ()):
-        means, todo = REFUSED.get(one["reason"], (one["reason"], ""))
+        means, todo = REFUSALS.get(one["reason"], (one["reason"], ""))
         text = _(means)
         if one["says"] and one["reason"] in TELLING:
             text += f" ({heard(one['says'])})"
@@ -224,9 +165,9 @@ def _joining(device: Line, status: Line) -> Iterator[Reason]:
     if device.get("activation") != "OTAA" or device.get("state") in ("joined", None) or not join:
         return
     if join["join"] == "closed":
-        yield Reason("join_closed", _("joining is closed now"), _(REFUSED["join_closed"][1]))
+        yield Reason("join_closed", _("joining is closed now"), _(REFUSALS["join_closed"][1]))
     elif join["allow"] and not device["dev_eui"].startswith(tuple(join["allow"])):
-        means, todo = REFUSED["join_not_allowed"]
+        means, todo = REFUSALS["join_not_allowed"]
         yield Reason("join_not_allowed", _(means), _(todo))
 
 
@@ -260,7 +201,7 @@ def _never(device: Line, gateway: Line) -> Iterator[Reason]:
 
 def _steps(device: Line, gateway: Line) -> Iterator[tuple[str, str, str]]:
     if not device["known"]:
-        yield ("not_in_file", _("it is not in devices.toml"), _(REFUSED["unknown_device"][1]))
+        yield ("not_in_file", _("it is not in devices.toml"), _(REFUSALS["unknown_device"][1]))
     yield (
         "asleep", _("it may be asleep: some devices come with a magnet or a film at the battery,"
                     " and speak once in hours"),

@@ -14,7 +14,7 @@ import pytest
 from kogge import HOUSE, kogge
 from patience import HUNG
 
-from gateway.cli import devices_words, main, why_words
+from gateway.cli import devices_words, main, refusals, why_words
 
 EUI, KEY = "70b3d57ed0000009", "0f0e0d0c0b0a09080706050403020100"
 DEVICE: dict[str, Any] = {
@@ -290,7 +290,7 @@ def test_every_reason_for_a_refusal_has_words() -> None:
     from gateway.lorawan.outcome import DropReason
 
     nobodys = {"bad_crc", "no_crc", "malformed", "not_an_uplink", "duplicate"}
-    assert set(why_words.REFUSED) == {str(one) for one in DropReason} - nobodys
+    assert set(refusals.REFUSALS) == {str(one) for one in DropReason} - nobodys
 
 
 def test_why_keeps_to_80_columns() -> None:
