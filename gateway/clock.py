@@ -13,8 +13,7 @@ that no time service made ends that, and a date before this release is never bel
 import ctypes
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from struct import Struct
 from typing import Literal
@@ -171,15 +170,3 @@ def age(moment: Moment, now: Moment) -> float | None:
     if moment.boot_id == now.boot_id:
         return max(0.0, now.monotonic_s - moment.monotonic_s)
     return None if moment.at is None or now.at is None else max(0.0, now.at - moment.at)
-
-
-def rfc3339(at: float) -> str:
-    """Unix seconds as RFC 3339 in UTC with milliseconds."""
-    seconds, microseconds = divmod(round(at * 1e6), 1_000_000)
-    minutes, seconds = divmod(seconds, 60)
-    return f"{_minute(minutes)}:{seconds:02}.{microseconds // 1000:03}Z"
-
-
-@lru_cache(maxsize=64)
-def _minute(minutes: int) -> str:
-    return datetime.fromtimestamp(minutes * 60, UTC).isoformat()[:16]

@@ -14,7 +14,7 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 Value: TypeAlias = float | int | bool | str
 
 
-class Moment(msgspec.Struct, frozen=True):
+class Moment(msgspec.Struct, frozen=True, gc=False):
     """When something happened, as well as this box could know it (docs/architecture.md §5)."""
 
     at: float | None
@@ -23,7 +23,7 @@ class Moment(msgspec.Struct, frozen=True):
     monotonic_s: float
 
 
-class Radio(msgspec.Struct, frozen=True):
+class Radio(msgspec.Struct, frozen=True, gc=False):
     """How a packet came in: dBm, dB, spreading factor, Hz, Hz."""
 
     rssi: float
@@ -33,7 +33,9 @@ class Radio(msgspec.Struct, frozen=True):
     frequency: int
 
 
-class Reading(msgspec.Struct, frozen=True, tag_field="kind", tag="reading", omit_defaults=True):
+class Reading(
+    msgspec.Struct, frozen=True, tag_field="kind", tag="reading", omit_defaults=True, gc=False
+):
     """One uplink, decoded. `id` is D2's identity; hex is lower case, most significant byte first.
 
     `units` are SenML units by measurement name; `payload` (hex) is kept when there is an `error`,
@@ -58,7 +60,9 @@ class Reading(msgspec.Struct, frozen=True, tag_field="kind", tag="reading", omit
     flags: dict[str, str] | None = None
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="event"):
+class Event(
+    msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="event", gc=False
+):
     """Something that the city should know beside readings: a join, a gap, a downlink's result.
 
     `tables` are told beside `detail`, where an answer has more than one level.

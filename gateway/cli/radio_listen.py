@@ -17,8 +17,9 @@ from gateway.cli.language import NO_BREAK, _, instant, number, plural
 from gateway.cli.quantities import megahertz, shown
 from gateway.cli.radio_bench import Bench, started, until_stopped
 from gateway.cli.screen import tell
-from gateway.clock import Clock, rfc3339
+from gateway.clock import Clock
 from native import frames, join
+from native.rfc3339 import rfc3339
 
 Report: TypeAlias = dict[str, Any]
 

@@ -10,8 +10,8 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Final, Protocol, TextIO
 
-from gateway.clock import rfc3339
 from gateway.one_line import one_line
+from native.rfc3339 import rfc3339
 
 FIELDS: Final = ("dev_eui", "dev_addr", "reason")
 HAPPENINGS: Final = {

@@ -22,7 +22,7 @@ of aiomqtt 2.5: `_client`, `_connected`, `_disconnected`, `_loop`, the callbacks
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Final, NamedTuple
 
 import paho.mqtt.client as paho
@@ -116,6 +116,8 @@ class Client(Connection):
         self._pubacks: dict[int, asyncio.Future[ReasonCode]] = {}
         self._puback_silence = puback_silence
         self._last_puback = 0.0
+        self._watch: asyncio.TimerHandle | None = None
+        self._disconnected.add_done_callback(self._ended)
 
     async def publish(  # type: ignore[override]  # one QoS, and nothing of paho's looks through
         self,
@@ -136,15 +138,12 @@ class Client(Connection):
             raise Refused(TOO_LARGE, f"{size} bytes, and the broker takes {self._largest}")
         async with self._slots:
             sent = self._client.publish(topic, payload, 1, retain, properties)
-            if sent.rc != paho.MQTT_ERR_SUCCESS:
+            if sent.rc != paho.MQTT_ERR_SUCCESS or self._disconnected.done():
                 raise self._why_lost()
-            puback = self._loop.create_future()
-            self._pubacks[sent.mid] = puback
             try:
-                await self._acknowledged(puback)
+                reason = await self._puback_of(sent.mid)
             finally:
                 del self._pubacks[sent.mid]
-        reason: ReasonCode = puback.result()
         if reason.is_failure:
             raise Refused(reason.value, reason.getName())
 
@@ -177,24 +176,40 @@ class Client(Connection):
         """It is safe with us. On a connection that is gone this is nothing: it comes again."""
         self._client.ack(message.mid, message.qos)
 
-    async def _acknowledged(self, puback: asyncio.Future[ReasonCode]) -> None:
-        """Until `puback` is there. Silence is measured over all of them: a line may be slow."""
-        began = self._loop.time()
-        while not puback.done():
-            if self._disconnected.done():
-                raise self._why_lost()
-            patience = max(began, self._last_puback) + self._puback_silence - self._loop.time()
-            if patience <= 0:
-                raise Lost(
-                    f"the broker has acknowledged nothing for {self._puback_silence:.0f} s: it "
-                    "takes connections and does not work; see its log, and its disk",
-                    kind="unacknowledged",
-                )
-            await asyncio.wait(
-                (puback, self._disconnected),
-                timeout=patience,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
+    def _puback_of(self, mid: int) -> asyncio.Future[ReasonCode]:
+        """Ends with the PUBACK, with the connection, or with a long silence."""
+        puback = self._pubacks[mid] = self._loop.create_future()
+        if len(self._pubacks) == 1:
+            self._last_puback = self._loop.time()  # none was due before
+        if self._watch is None:
+            self._listen_on()
+        return puback
+
+    def _listen_on(self) -> None:
+        """Silence is measured over all that are due: a line may be slow."""
+        self._watch = None
+        patience = self._last_puback + self._puback_silence - self._loop.time()
+        if self._pubacks and patience <= 0:
+            self._give_up_pubacks(self._silent)
+        elif self._pubacks:
+            self._watch = self._loop.call_later(patience, self._listen_on)
+
+    def _silent(self) -> Lost:
+        return Lost(
+            f"the broker has acknowledged nothing for {self._puback_silence:.0f} s: it "
+            "takes connections and does not work; see its log, and its disk",
+            kind="unacknowledged",
+        )
+
+    def _ended(self, _: object) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        self._give_up_pubacks(self._why_lost)
+
+    def _give_up_pubacks(self, why: Callable[[], Lost]) -> None:
+        for puback in self._pubacks.values():
+            if not puback.done():
+                puback.set_exception(why())
 
     def _on_connect(
         self,

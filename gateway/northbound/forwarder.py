@@ -23,7 +23,6 @@ from typing import Final, TypeVar, cast
 import msgspec
 from aiomqtt import MqttError
 
-from gateway.clock import rfc3339
 from gateway.config import Mqtt
 from gateway.northbound.backoff import Backoff
 from gateway.northbound.broker import Broker, Unreachable
@@ -43,6 +42,7 @@ from gateway.northbound.sending import Sender
 from gateway.northbound.state import State
 from gateway.northbound.tls import Certificates
 from gateway.records import Moment
+from native.rfc3339 import rfc3339
 
 E = TypeVar("E", bound=MqttError)
 

@@ -20,7 +20,9 @@ def lasting_session() -> Properties:
 
 
 def publish_properties(content: Content, correlation_data: bytes = b"") -> Properties | None:
-    """Of a PUBLISH in MQTT 5 (§3.3.2.3)."""
+    """Of a PUBLISH in MQTT 5 (§3.3.2.3); None where there is nothing to say."""
+    if not (correlation_data or any(content)):
+        return None
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
     if content.type:
         properties.ContentType = content.type
@@ -28,7 +30,7 @@ def publish_properties(content: Content, correlation_data: bytes = b"") -> Prope
         properties.UserProperty = ("content-encoding", content.encoding)
     if correlation_data:
         properties.CorrelationData = correlation_data
-    return None if properties.isEmpty() else properties  # type: ignore[no-untyped-call]
+    return properties
 
 
 def publish_size(topic: str, payload: bytes, properties: Properties | None) -> int:

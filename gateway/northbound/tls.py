@@ -19,9 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from gateway.clock import rfc3339
 from gateway.config import Mqtt
 from gateway.northbound.certificate import end_of
+from native.rfc3339 import rfc3339
 
 # alerts of RFC 8446 §6.2 by OpenSSL's names, as far as they are about a client's certificate
 _BY_A_STRANGER: Final = "nobody whom the broker believes has issued it"

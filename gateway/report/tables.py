@@ -4,8 +4,8 @@ import csv
 import io
 from collections.abc import Iterable
 
-from gateway.clock import rfc3339
 from gateway.history import Sample
+from native.rfc3339 import rfc3339
 
 
 def history(samples: Iterable[Sample]) -> str:

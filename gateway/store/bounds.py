@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from gateway import config
-from gateway.clock import rfc3339
 from gateway.records import Event, Moment, Record, Value
 from gateway.store.segments import SEGMENT_RECORDS
+from native.rfc3339 import rfc3339
 
 Reason = Literal["age", "bytes", "disk", "damaged", "purged"]
 

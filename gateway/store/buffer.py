@@ -296,6 +296,7 @@ class Buffer:
 
         Waits for a commit whose asker was cancelled first: what it could not write comes back.
         """
+        await self._handing_out.close()
         await self._rounds.close()
 
     async def restore(self, everything: Callable[[], Changes]) -> None:

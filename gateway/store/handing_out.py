@@ -4,21 +4,26 @@
   (D1c), then what the city wants once more (replays.py). All but the first is `historical`.
 - A batch that was handed out ends in `delivered`, `returned` or `park`.
 - While the disk refuses (D1c) nothing is read from it: the backlog waits.
+- The backlog is read ahead: while a part of it goes out, the next comes from the disk.
 """
 
+import asyncio
 import math
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.errors import DiskFault
 from gateway.records import Record
 from gateway.store import tables
 from gateway.store.commits import Commits
 from gateway.store.contents import Contents, wait
-from gateway.store.giving_up import READ_RECORDS, GivingUp
+from gateway.store.giving_up import GivingUp
 from gateway.store.lanes import Entry, take
+
+READ_AHEAD: Final = 512  # when fewer wait in memory, so many are brought there
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,8 @@ class HandingOut:
         self._out, self._arrived = has.out, has.arrived
         self._commits, self._giving_up = commits, giving_up
         self._window, self._slack, self._hurry = window, slack, hurry
+        self._reading: asyncio.Task[None] | None = None
+        self._found_damaged = False
         self.counts: Counter[str] = Counter(handed_out=0, acknowledged=0, returned=0, replayed=0)
 
     async def next_batch(
@@ -69,6 +76,7 @@ class HandingOut:
         with suppress(DiskFault):
             await self._commits.reserve_batch_number()
         while True:
+            self._see_reading()
             readable = self._store.fault is None
             self._lanes.set_aside(self._now() - self._window)
             in_memory = bool(self._lanes.late or self._lanes.overdue)
@@ -82,12 +90,14 @@ class HandingOut:
             if backlog_in > 0:
                 self._arrived.clear()
                 await wait(self._arrived, min(ripe_in, backlog_in))
-            elif self._lanes.unread and len(self._lanes.late) < limit and readable:
-                with suppress(DiskFault):
-                    await self._read_backlog()
+            elif self._found_damaged or (self._may_read(limit) and readable):
+                await asyncio.wait({self._read_on()})
             elif in_memory:
                 lane = self._lanes.late or self._lanes.overdue
-                return self._hand_out(lane, limit, historical=True)
+                batch = self._hand_out(lane, limit, historical=True)
+                if self._may_read(READ_AHEAD) and readable:
+                    self._read_on()
+                return batch
             elif hungry:
                 with suppress(DiskFault):
                     await self._replays.read()
@@ -156,14 +166,40 @@ class HandingOut:
             return 0.0 if live else math.inf
         return live[0].at + min(linger, self._slack / 2) - self._now()
 
+    async def close(self) -> None:
+        """Nothing is read any more."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.wait({self._reading})
+
+    def _read_on(self) -> asyncio.Task[None]:
+        """What is under way goes on though nobody waits for it any more."""
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read_backlog(), name="store.backlog")
+        return self._reading
+
+    def _see_reading(self) -> None:
+        """How it has ended, if it has."""
+        if self._reading is not None and self._reading.done():
+            reading, self._reading = self._reading, None
+            with suppress(DiskFault):
+                reading.result()
+
+    def _may_read(self, fewer: int) -> bool:
+        """There is more on disk, and fewer than these wait in memory."""
+        return bool(self._lanes.unread) and len(self._lanes.late) < fewer
+
     async def _read_backlog(self) -> None:
-        after, damaged = self._lanes.cursor, False
+        after = self._lanes.cursor
 
         def found(rows: list[tables.Segment]) -> None:
-            nonlocal damaged
-            damaged = any(row.is_damaged for row in rows)
+            self._found_damaged = any(row.is_damaged for row in rows)
             self._lanes.found(after, rows, self._now())
 
-        await self._store.read_segments(after, READ_RECORDS, found)
-        if damaged:
-            await self._giving_up.damaged(after)
+        try:
+            if self._lanes.unread:  # nothing of it was given up meanwhile
+                await self._store.read_segments(after, READ_AHEAD, found)
+            if self._found_damaged:  # nothing goes out before that is told
+                await self._giving_up.damaged(after)
+        finally:
+            self._found_damaged = False

@@ -99,13 +99,15 @@ class Lanes:
         if after != self.cursor:
             return  # the cursor moved during the reading: it is done again from there
         assert rows, f"{self.unread} records are missing on disk"
+        in_order = not self.late or self.late[-1].sequence < rows[0].first
         for row in rows:
             segment = self._segments.get(row.first)
             if segment is None:
                 segment = self._segments[row.first] = Segment(row.first, len(row.records))
             self.late.extend(self._hold(segment, row.records, at))
         self.cursor = rows[-1].first
-        self._sort_late()
+        if not in_order:
+            self._sort_late()
 
     def _hold(self, segment: Segment, records: Sequence[Record], at: float) -> list[Entry]:
         known = segment.held | segment.delivered | segment.lost

@@ -59,10 +59,14 @@ def _answered_before_the_commit() -> None:
 
 
 def _delivered_without_a_puback() -> None:
-    async def impatient(self: Client, puback: "asyncio.Future[ReasonCode]") -> None:
-        puback.set_result(ReasonCode(PacketTypes.PUBACK))
+    due = Client._puback_of
 
-    Client._acknowledged = impatient  # type: ignore[method-assign]
+    def impatient(self: Client, mid: int) -> "asyncio.Future[ReasonCode]":
+        puback = due(self, mid)
+        puback.set_result(ReasonCode(PacketTypes.PUBACK))
+        return puback
+
+    Client._puback_of = impatient  # type: ignore[method-assign]
 
 
 def _sessions_forgotten() -> None:

@@ -8,7 +8,8 @@ from typing import Literal
 import pytest
 
 from gateway import RELEASED, clock
-from gateway.clock import Clock, Quality, rfc3339
+from gateway.clock import Clock, Quality
+from native.rfc3339 import rfc3339
 
 
 class World:
@@ -66,10 +67,6 @@ def test_moment_of_this_boot_is_dated_from_the_monotonic_difference() -> None:
 def test_operator_may_vouch_for_a_battery_clock() -> None:
     assert clock.Trust("rtc")() in ("ntp", "rtc")
     assert clock.Trust("auto")() in ("ntp", "unsynchronised")
-
-
-def test_rfc3339_has_milliseconds_and_z() -> None:
-    assert rfc3339(1_790_000_000.1236) == "2026-09-21T14:13:20.123Z"
 
 
 def test_boot_id_is_the_kernels() -> None:

@@ -7,10 +7,10 @@ from bounds_tools import START, at
 from store_tools import MOMENT, event
 
 from gateway import config
-from gateway.clock import rfc3339
 from gateway.records import Event, Moment
 from gateway.store.bounds import MIB, NO_BOUNDS, Bounds, Room, gap
 from gateway.store.connection import free_disk
+from native.rfc3339 import rfc3339
 
 
 def test_d3_bounds_are_those_of_the_configuration() -> None:

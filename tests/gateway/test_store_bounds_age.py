@@ -7,10 +7,10 @@ import pytest
 from bounds_tools import DISK, MONTH, START, at, drained, keep, left_memory, many, missing
 from store_tools import MOMENT, World
 
-from gateway.clock import rfc3339
 from gateway.records import Moment
 from gateway.store.bounds import DAY, MARK
 from gateway.store.giving_up import AGE_CHECK, GIVE_UP_STEPS, READ_RECORDS
+from native.rfc3339 import rfc3339
 
 
 async def test_d3_age_what_is_older_is_given_up_and_the_younger_stays(world: World) -> None:

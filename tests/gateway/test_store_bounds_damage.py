@@ -17,9 +17,9 @@ from bounds_tools import (
 )
 from store_tools import World, number_of
 
-from gateway.clock import rfc3339
 from gateway.errors import StoreError
 from gateway.store import tables
+from native.rfc3339 import rfc3339
 
 
 def damaged(count: int) -> dict[str, object]:

@@ -5,13 +5,13 @@ import asyncio
 from bounds_tools import DISK, START, at, batch_of, drained, keep, left_memory, many, missing
 from store_tools import World
 
-from gateway.clock import rfc3339
 from gateway.lorawan.session import Changes
 from gateway.records import Record
 from gateway.store.bounds import MIB, Bounds
 from gateway.store.database import Store
 from gateway.store.giving_up import AGE_CHECK, GIVE_UP_STEPS, READ_RECORDS
 from gateway.store.migrations import backup_path
+from native.rfc3339 import rfc3339
 
 
 def file_bytes(world: World) -> int:

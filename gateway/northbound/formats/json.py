@@ -11,15 +11,15 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from gateway import VERSION
-from gateway.clock import rfc3339
 from gateway.records import Event, Moment, Radio, Reading, Record, Value
+from native.rfc3339 import rfc3339
 
 Dated = Callable[[Moment], Moment]
 
 _encode = msgspec.json.Encoder().encode
 
 
-class _Reading(msgspec.Struct):
+class _Reading(msgspec.Struct, gc=False):
     """A reading on the wire; the order of the fields is the order in the message."""
 
     id: str
