@@ -21,8 +21,10 @@ from gateway.cli.watch_words import (
 
 SFS: Final = (7, 8, 9, 10, 11, 12)
 PANEL: Final = 52  # columns of the channels; the drops have the rest
+WIDE: Final = 100  # columns, from which on names have more
 NAME: Final = 13
-LEAD: Final = 11 + NAME + 1  # columns of time, mark and name
+LONG_NAME: Final = 24
+LEAD: Final = 11 + 1  # columns of time and mark, and the one behind the name
 SIGNAL: Final = BAR + 5 + 1 + BAR + 6  # columns of RSSI and SNR, behind `what`
 RADIO: Final = SIGNAL + 5 + 6
 MARKS: Final = {"drop": "x", "join": "+", "down": "v", "news": "!", "up": " "}
@@ -95,9 +97,9 @@ def _drops(seen: Seen, width: int, height: int) -> Iterator[str]:
 
 def heading(width: int) -> Line:
     """Over the rows."""
-    space = _space(width)
+    space, name = _space(width), _name(width)
     said = (
-        f"{_('time'):10} {_('device'):{NAME}.{NAME}} {_('what'):{space}.{space}}"
+        f"{_('time'):10} {_('device'):{name}.{name}} {_('what'):{space}.{space}}"
         f"{'RSSI dBm':>{BAR + 5}} {'SNR dB':>{BAR + 6}}{'SF':>5}{'MHz':>6}"
     )
     return Line(said, "heading")
@@ -107,13 +109,24 @@ def line(row: Row, width: int, *, is_selected: bool) -> Line:
     """One row."""
     pointer = ">" if is_selected else " "
     look = "selected" if is_selected else "bad" if alarms(row) else LOOKS.get(row.kind, "plain")
-    said = f"{clock(row.at)}{pointer}{MARKS[row.kind]} {who(row):{NAME}.{NAME}} "
+    name = _name(width)
+    said = f"{clock(row.at)}{pointer}{MARKS[row.kind]} {_end(who(row), name):{name}} "
     return Line(said + _said(row, _space(width)).rstrip(), look)
 
 
 def _space(width: int) -> int:
     """Columns for what a row is about."""
-    return width - LEAD - RADIO
+    return width - LEAD - _name(width) - RADIO
+
+
+def _name(width: int) -> int:
+    """Columns for whose it is."""
+    return NAME if width < WIDE else LONG_NAME
+
+
+def _end(name: str, space: int) -> str:
+    """Neighbours are numbered: what tells them apart is the end."""
+    return name if len(name) <= space else f"…{name[1 - space :]}"
 
 
 def _said(row: Row, space: int) -> str:

@@ -113,6 +113,14 @@ def test_news_that_are_too_long_for_the_line_end_in_dots() -> None:
     assert row.endswith("…")
 
 
+def test_long_name_keeps_its_end_which_tells_it_from_its_neighbour() -> None:
+    one = screen(cases.uplink(1, name="bin-am-hafen-4"))
+    assert table(one)[0].startswith("14:03:00   …n-am-hafen-4 ")
+    (row,) = [line for line in drawn(one, width=120) if line.startswith("14:03")]
+    assert row.startswith("14:03:00   bin-am-hafen-4 ")
+    assert len(row) == 120
+
+
 def test_what_was_left_out_is_said_in_the_line_that_counts() -> None:
     one = screen({"event": "left_out", "count": 4211})
     assert drawn(one)[2].startswith("LEFT OUT 4 211: too fast")
