@@ -9,13 +9,14 @@ import fcntl
 import os
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from gateway.board.radio_plan_text import quoted
 from gateway.errors import ConfigError
 from gateway.files import read_toml, toml_of
+from gateway.whole_file import replacing
 
 
 def value(found: object) -> str:
@@ -61,23 +62,14 @@ def write(file: Path, text: str, group: int = -1) -> None:
     """One that is not there yet is for its owner and `group` alone (-1: that of who writes it).
     Raises PermissionError, ConfigError: the disk.
     """
-    beside = file.with_name(f".{file.name}.new")
     try:
-        beside.unlink(missing_ok=True)
-        new = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(new, "wb") as sink:
-            _give(new, file, group)
+        with replacing(file) as sink:
+            _give(sink.fileno(), file, group)
             sink.write(text.encode())
-            sink.flush()
-            os.fsync(new)
-        beside.replace(file)
     except PermissionError:
         raise PermissionError(f"{file} may not be changed by this user: use sudo") from None
     except OSError as error:
         raise ConfigError(file, "", None, f"cannot be written: {error.strerror}") from None
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
 
 
 def _give(new: int, file: Path, group: int) -> None:

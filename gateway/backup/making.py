@@ -3,7 +3,6 @@
 import os
 import tarfile
 from collections.abc import Callable
-from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
@@ -18,6 +17,7 @@ from gateway.config import Config
 from gateway.errors import BackupError
 from gateway.files import DATABASE
 from gateway.store import copying
+from gateway.whole_file import place, replacing
 
 FORMAT: Final = 1
 PRIVATE: Final = Owned(0o600)
@@ -43,11 +43,8 @@ def make(
         "made_at": made_at,
         "with_readings": with_readings,
     }
-    half = target.with_name(f"{target.name}.part")
     try:
-        half.unlink(missing_ok=True)
-        descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as out:
+        with replacing(target) as out:
             sealer = sealed.Sealer(out, passphrase, random_bytes(sealed.SALT))
             with tarfile.open(
                 fileobj=cast(BinaryIO, sealer), mode="w|", bufsize=tarfile.BLOCKSIZE
@@ -56,14 +53,8 @@ def make(
                     tar, manifest, parts, source, _state_owner(found), with_readings=with_readings
                 )
             sealer.close()
-            out.flush()
-            os.fsync(out.fileno())
-        half.replace(target)
     except OSError as error:
         raise _unwritten(target, error) from error
-    finally:
-        with suppress(OSError):
-            half.unlink(missing_ok=True)
     return manifest
 
 
@@ -85,10 +76,8 @@ def check(target: Path) -> None:
         raise BackupError(f"{target.absolute().parent} is no directory: name one that is there")
     if target.is_dir():
         raise BackupError(f"{target} is a directory: name a file in it")
-    if not target.exists():
+    if not place(target).exists():
         return
-    if not target.is_file():  # a pipe would be waited for, a device replaced
-        raise BackupError(f"{target} is no file: name one")
     with target.open("rb") as there:
         if not sealed.looks_like_one(there):
             raise BackupError(

@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
+from gateway.whole_file import place
+
 Row = dict[str, Any]
 
 COLUMNS: Final = (
@@ -110,6 +112,7 @@ def output(kind: str, to: Path | None) -> Iterator[Output]:
     if to is None:
         yield from _finished(_text(kind, sys.stdout, None))
         return
+    to = place(to)
     half = to.with_name(f".{to.name}.{os.getpid()}")
     try:
         os.close(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640))

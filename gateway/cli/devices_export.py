@@ -2,14 +2,13 @@
 
 import argparse
 import json
-import os
-from contextlib import suppress
 from pathlib import Path
 
 from gateway.cli.devices_edit import Fields, entries
 from gateway.cli.language import _, plural
 from gateway.cli.screen import tell
 from gateway.errors import GatewayError
+from gateway.whole_file import replacing
 
 
 def run(args: argparse.Namespace) -> int:
@@ -45,22 +44,10 @@ def _text(file: str, devices: list[Fields]) -> str:
 
 def _write(file: Path, text: str) -> None:
     """For nobody else's eyes: it may have keys. Whole, or what was there stays."""
-    file = file.resolve()  # a link stays one
-    if file.exists() and not file.is_file():  # /dev/null, say, would be replaced
-        raise GatewayError(f"{file} is no file: name one, or give - for the screen")
-    half = file.with_name(f".{file.name}.new")
     try:
-        half.unlink(missing_ok=True)
-        new = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(new, "w", encoding="utf-8", newline="") as sink:
-            sink.write(text)
-            sink.flush()
-            os.fsync(new)
-        half.replace(file)
+        with replacing(file) as sink:
+            sink.write(text.encode())
     except PermissionError:
         raise PermissionError(f"{file} may not be written by this user") from None
     except OSError as error:
         raise GatewayError(f"{file} cannot be written: {error.strerror}") from None
-    finally:
-        with suppress(OSError):
-            half.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from typing import Final
 from gateway.codecs import scripts
 from gateway.codecs.catalogue import Catalogue, Codec, UnknownCodecError
 from gateway.errors import GatewayError
+from gateway.whole_file import replacing
 
 LONGEST: Final = 1 << 20  # bytes of a device file, or of examples
 _WORD: Final = r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}"
@@ -165,12 +166,8 @@ def used_by(devices: Mapping[str, object]) -> dict[str, list[str]]:
 def _write(file: Path, data: bytes) -> None:
     """Whole or not at all, and readable for the daemon's user."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f".{file.name}.new")
-    with beside.open("wb") as sink:
+    with replacing(file, 0o644) as sink:
         sink.write(data)
-        sink.flush()
-        os.fsync(sink.fileno())
-    beside.replace(file)
     directory = os.open(file.parent, os.O_RDONLY)
     try:
         os.fsync(directory)

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from gateway.whole_file import replacing
+
 FOLDER: Final = "kogge-report"
 KINDS: Final = (".zip", ".tar.gz", ".tgz", ".html")
 FIRST_OF_ZIP: Final = 315_532_800  # 1980: a zip knows no earlier time
@@ -37,21 +39,11 @@ def write(
     """The files' names and texts; how many bytes it has. `at` is Unix seconds; `owner` user and
     group. Raises OSError; what was there before is replaced only by a whole one.
     """
-    half = target.with_name(f"{target.name}.part")
-    half.unlink(missing_ok=True)
-    descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as sink:
-            if owner is not None:
-                os.fchown(descriptor, *owner)
-            _fill(sink, kind(target), files, int(at or 0))
-            sink.flush()
-            os.fsync(sink.fileno())
-            size = sink.tell()
-        half.replace(target)
-    finally:
-        half.unlink(missing_ok=True)
-    return size
+    with replacing(target) as sink:
+        if owner is not None:
+            os.fchown(sink.fileno(), *owner)
+        _fill(sink, kind(target), files, int(at or 0))
+        return sink.tell()
 
 
 def _fill(sink: BinaryIO, kind: str | None, files: Mapping[str, str], at: int) -> None:

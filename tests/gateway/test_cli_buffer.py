@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator
@@ -294,6 +295,10 @@ async def test_wrong_wishes_are_told_apart(
         assert await kogge(config, "export", "--sqlite", "-") == 64
         assert await kogge(config, "export", "--csv", str(tmp_path / "no" / "out.csv")) == 1
         assert "no/out.csv cannot be written" in capsys.readouterr().err
+        os.mkfifo(tmp_path / "pipe")  # of root's it would be /dev/null
+        assert await kogge(config, "export", "--csv", str(tmp_path / "pipe")) == 1
+        assert "pipe is no file" in capsys.readouterr().err
+        assert (tmp_path / "pipe").is_fifo()
         absent = str(tmp_path / "absent.sock")
         assert await asyncio.to_thread(main, ["buffer", "status", "--socket", absent]) == 69
 
