@@ -155,6 +155,10 @@ DEVICE_CASES = (
                 f"{UPLINK}::test_confirmed_retransmission_is_answered_again_with_the_same_id",
             ),
             Demand(
+                "A counter that comes again with another payload is not",
+                f"{UPLINK}::test_reused_counter_is_not_acknowledged_and_said",
+            ),
+            Demand(
                 "A confirmed downlink is acknowledged by the next uplink alone",
                 f"{MAC}::test_ack_counts_once_and_only_in_the_next_uplink",
             ),

@@ -32,6 +32,7 @@ class Activation:
     them; from `status_due` on (monotonic seconds) it is to be asked for its battery, and until
     `windows_until` it listens in the windows of its last uplink, which was answered again `repeats`
     times. `doubtful`: the device has asked for a younger session since it was heard in this one.
+    `said` is a hash of the last frame's application payload, None while there is none to know.
     """
 
     device: Device
@@ -44,6 +45,7 @@ class Activation:
     windows_until: float = 0.0
     repeats: int = 0
     doubtful: bool = False
+    said: int | None = None
 
     def decode(self, packet: RxPacket, plan: Plan) -> Frame | None:
         """The frame, decrypted, if it belongs to this session."""
@@ -58,7 +60,7 @@ class Activation:
         if self.device.root_key is not None or self.session.f_cnt_up < 0:
             return None
         found = self._decode(packet, plan, -1)
-        return found if found and found[2] < self.session.f_cnt_up else None
+        return found if found and found[2] <= self.session.f_cnt_up else None
 
     def _decode_first(self, packet: RxPacket, plan: Plan) -> Frame | None:
         """An ABP device may have counted for years before it is heard here first."""
@@ -104,6 +106,12 @@ class Activation:
                 return found
         return None
 
+    def is_next_or_last(self, frame: Frame) -> bool:
+        """Whether it is new, or the last one once more: under its counter nothing else is said."""
+        if frame[2] != self.session.f_cnt_up:
+            return frame[2] > self.session.f_cnt_up
+        return None in (self.said, said_in(frame)) or self.said == said_in(frame)
+
     def hears(self, packet: RxPacket) -> None:
         """`packet` was accepted: remember when. A chip started anew has not heard all before it."""
         if self.heard is not None and self.heard.chip_session != packet.chip_session:
@@ -116,6 +124,12 @@ class Activation:
             return False
         apart = (packet.counter_us - self.heard.us) % COUNTER_MODULUS
         return min(apart, COUNTER_MODULUS - apart) <= SAME_FRAME_US
+
+
+def said_in(frame: Frame) -> int | None:
+    """What `Activation.said` keeps of a frame."""
+    *_, f_port, frm_payload = frame
+    return hash(frm_payload) if f_port > 0 else None
 
 
 def native_keys(session: Session) -> SessionKeys:

@@ -9,7 +9,9 @@ Rules:
   its old frames: it is refused. With `reset_f_cnt` a counter below 256 opens a session of its own
   (D2: the reset counter rises, 255 times at most, and the 256th is refused by name); what is
   replayed then is heard as new.
-- The last counter again: an unconfirmed uplink is a `duplicate` (a second demodulator, or one of
+- The last counter again, with another payload: the device has lost a count (a power cut before it
+  was kept), or was reset. Its ACK would promise a reading that nobody keeps: it is a `replay`.
+- The last frame again: an unconfirmed uplink is a `duplicate` (a second demodulator, or one of
   NbTrans repetitions). A confirmed one is a `duplicate` when it ended together with the first,
   else a retransmission: the device has not heard the ACK.
 - Only the first copy of a frame moves anything: the MAC state, the ADR history, the counter. What
@@ -32,7 +34,7 @@ from math import inf
 
 from drivers.concentrator import RxPacket
 from gateway.lorawan import mac, requests
-from gateway.lorawan.activation import Activation, Frame
+from gateway.lorawan.activation import Activation, Frame, said_in
 from gateway.lorawan.activations import Activations
 from gateway.lorawan.airtime import uplink_airtime_us
 from gateway.lorawan.downlink import (
@@ -85,7 +87,7 @@ def receive_uplink(
     candidates = activations.with_dev_addr(dev_addr)
     for activation in candidates:
         frame = activation.decode(packet, plan)
-        if frame is not None and frame[2] >= activation.session.f_cnt_up:
+        if frame is not None and activation.is_next_or_last(frame):
             if _is_copy(packet, activation, frame):
                 return Drop(DropReason.DUPLICATE, dev_addr, activation.device.dev_eui)
             accepted = _Accepted(packet, moment, activation, frame, plan, downlinks)
@@ -98,7 +100,7 @@ def receive_uplink(
             accepted = _Accepted(packet, moment, begun, anew, plan, downlinks)
             return _begun_anew(accepted, activation.session, activations)
         if frame is not None or anew is not None:
-            return _replay(activation, anew)
+            return _replay(activation, frame, anew)
     return Drop(DropReason.BAD_MIC if candidates else DropReason.UNKNOWN_DEVICE, dev_addr)
 
 
@@ -130,9 +132,15 @@ def _begun_anew(accepted: "_Accepted", old: Session, activations: Activations) -
     return replace(uplink, changes=changes, begun_anew=True)
 
 
-def _replay(activation: Activation, anew: Frame | None) -> Drop:
+def _replay(activation: Activation, frame: Frame | None, anew: Frame | None) -> Drop:
     session, device = activation.session, activation.device
     says = ""
+    if frame is not None and frame[2] == session.f_cnt_up:
+        says = (
+            f"FCnt {frame[2]} comes again with another payload: the device has lost a count when"
+            " its power failed, or was reset; this one is lost, and it is heard again from its next"
+            " count on"
+        )
     if anew is not None and anew[2] < RESET_WITHIN and device.reset_f_cnt:
         return Drop(
             DropReason.RESETS_SPENT, session.dev_addr, device.dev_eui, NO_RESETS, is_join=True
@@ -171,6 +179,7 @@ class _Accepted:
         heard, acknowledged = mac.NOT_HEARD, None
         if not retransmission:
             activation.doubtful = False
+            activation.said = said_in(self.frame)
             if self._may_acknowledge():
                 acknowledged = self._acknowledged(f_ctrl)
                 self.step += self.downlinks.heard(session.dev_eui, session.id, acknowledged)

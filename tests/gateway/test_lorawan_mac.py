@@ -290,7 +290,7 @@ def test_replayed_frame_with_a_beautiful_snr_moves_no_adr() -> None:
 def test_replayed_answer_does_not_settle_a_later_request() -> None:
     street = Street()
     street.told(f_ctrl=ADR)
-    old = packet(AIR.uplink(street.f_cnt + 1, f_ctrl=ADR, f_opts=b"\x03\x07"))
+    old = packet(AIR.uplink(street.f_cnt + 1, b"x", f_ctrl=ADR, f_opts=b"\x03\x07"))
     street.say("0306", ADR)
     assert reason(street.net.receive(old)) is DropReason.DUPLICATE
     assert street.disk.mac.keeps_channels

@@ -161,6 +161,34 @@ def test_retransmission_to_a_restarted_chip_is_no_duplicate() -> None:
     assert uplink(net.receive(replace(heard, chip_session=2))).retransmission
 
 
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_reused_counter_is_not_acknowledged_and_said(confirmed: bool) -> None:
+    net = network([ABP])
+    first = AIR.uplink(300, b"kept", confirmed=True)
+    net.receive(packet(first))
+    other = net.receive(packet(AIR.uplink(300, b"lost", confirmed=confirmed)))
+    assert isinstance(other, Drop)
+    assert other.reason is DropReason.REPLAY
+    assert other.says.startswith("FCnt 300 comes again with another payload")
+    assert uplink(net.receive(packet(first))).retransmission
+    assert uplink(net.receive(packet(AIR.uplink(301, b"next")))).frm_payload == b"next"
+
+
+def test_repetition_that_brings_mac_commands_alone_is_a_retransmission() -> None:
+    net = network([ABP])
+    net.receive(packet(AIR.uplink(5, b"x", confirmed=True)))
+    again = net.receive(packet(AIR.uplink(5, f_port=None, confirmed=True)))
+    assert uplink(again).retransmission
+
+
+def test_device_that_begins_anew_with_each_frame_is_heard_where_that_is_allowed() -> None:
+    net = network([replace(ABP, reset_f_cnt=True)])
+    heard = [uplink(net.receive(packet(AIR.uplink(0, bytes([n]))))) for n in range(3)]
+    assert [one.frm_payload for one in heard] == [b"\0", b"\1", b"\2"]
+    assert len({one.reading_id for one in heard}) == 3
+    assert [one.begun_anew for one in heard] == [False, True, True]
+
+
 def test_counter_rolls_over_sixteen_bits() -> None:
     net = network([ABP])
     for f_cnt in (0xFFFE, 0xFFFF, 0x10000, 0x10001, 0x1FFFF, 0x2FFFE):
