@@ -137,12 +137,16 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _purge(args: argparse.Namespace) -> int:
+    from gateway.diagnostics.client import ask
+
     if args.all == (args.device is not None or args.ends is not None):
         return complain(_("name what to purge: --device, --before, or --all"), EX_USAGE)
     if args.archive and args.device is not None:
         return complain(_("the archive goes in whole blocks: without --device"), EX_USAGE)
-    if not args.yes and not _is_sure():
-        return complain(_("nothing was purged"), EX_FAILED)
+    if not args.yes:
+        ask(socket_path(args), "status")  # whom no daemon obeys is not asked
+        if not _is_sure():
+            return complain(_("nothing was purged"), EX_FAILED)
     wish = {"action": "purge", "all": args.all, "ends": args.ends, "archive": args.archive}
     with Progress(_("purging")):
         (line,) = _lines(args, wish | {"device": _device(args)})

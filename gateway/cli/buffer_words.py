@@ -88,7 +88,7 @@ def _local(at: str) -> str:
 
 def _event(record: Line) -> str:
     told = {key: value for key, value in record.items() if key not in ("id", "type", "at")}
-    return ", ".join(_detail(key, value) for key, value in told.items() if value is not None)
+    return ", ".join(_detail(key, value) for key, value in told.items() if value not in (None, ""))
 
 
 def _detail(key: str, value: object) -> str:

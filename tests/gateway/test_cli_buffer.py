@@ -20,6 +20,7 @@ from socket_daemon import answering
 from store_tools import MOMENT, World, event, next_batch, reading
 
 from gateway.cli import main
+from gateway.cli.buffer_words import listed
 from gateway.diagnostics import buffering
 from gateway.diagnostics.control import Control
 from gateway.diagnostics.watch import Watch
@@ -377,6 +378,21 @@ async def test_only_a_daemon_purges(
     async with filled(world, running=False):
         assert await kogge(config, "purge", "--all", "--yes") == 69
     assert "no daemon runs" in capsys.readouterr().err
+
+
+async def test_nobody_is_asked_to_be_sure_where_no_daemon_runs_that_could_purge(
+    world: World, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with filled(world, running=False):
+        assert await kogge(config, "purge", "--all") == 69
+    said = capsys.readouterr()
+    assert "no daemon answers" in said.err
+    assert "Type yes" not in said.out + said.err
+
+
+def test_event_says_nothing_of_what_is_empty() -> None:
+    record = {"id": "5d", "type": "radio", "at": None, "state": "receiving", "reason": ""}
+    assert listed(record).endswith("  receiving")
 
 
 async def test_repair_saves_what_can_be_read_and_keeps_the_damaged(
