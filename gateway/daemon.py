@@ -117,7 +117,9 @@ class Daemon:
         parts = {
             "receive": air.radio.run(beat("receive", 60)),
             "transmit": air.transmitter.run(beat("transmit", 30)),
-            "downlinks": air.downlinks.run(air.transmitter, beat("downlinks", 60)),
+            "downlinks": air.downlinks.run(
+                air.transmitter, lambda: air.radio.state == "receiving", beat("downlinks", 60)
+            ),
             "forward": self._city.run(beat("forward", 90)),
             "keep": keeping.buffer.run(beat("keep", 120)),
             "store": keeping.disk.run(beat("store", 30)),

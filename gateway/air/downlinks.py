@@ -5,7 +5,8 @@ over before it is programmed, the result with the event that tells it. What expi
 devices of class C can have at once, is looked at by `run`.
 
 With the disk dead (D1c) orders are refused, and that is told before they are acknowledged; what
-waits goes on waiting.
+waits goes on waiting. So it does while the radio does not receive: for class C too that is no
+attempt, as nothing is tried with class A then either.
 """
 
 import asyncio
@@ -130,20 +131,27 @@ class Downlinks:
         step = self._network.downlinks.sent(answer.downlink, status, ends_at)
         self._spawn(self._keep(step, on_air))
 
-    async def run(self, transmitter: Transmitter, beat: Callable[[], None]) -> None:
+    async def run(
+        self, transmitter: Transmitter, receiving: Callable[[], bool], beat: Callable[[], None]
+    ) -> None:
+        """`receiving` tells whether the radio does."""
         while True:
             beat()
             self._news.clear()
             if not self._buffer.failing:
-                await self._look(transmitter)
+                await self._expire()
+                if receiving():
+                    await self._look(transmitter)
             pause = LOOK_SECONDS if self._network.downlinks.waiting() else IDLE_SECONDS
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._news.wait()
 
-    async def _look(self, transmitter: Transmitter) -> None:
+    async def _expire(self) -> None:
         now = self._clock.now()
         await self._keep(self._network.downlinks.expire(now.at), now)
+
+    async def _look(self, transmitter: Transmitter) -> None:
         for dev_eui in self._network.downlinks.waiting():
             await self._send_now(dev_eui, transmitter)
 

@@ -42,7 +42,7 @@ class Bench:
         self.disk = asyncio.Event()
         self.disk.set()
         self.news = asyncio.Event()
-        self.failing = False
+        self.failing, self.receiving = False, True
         self.seconds, self.rounds = 100.0, 0
         self.says: list[TxStatus | None] = []
         self.crossing: RxPacket | None = None
@@ -105,7 +105,7 @@ async def running(*known: Queued) -> AsyncIterator[Bench]:
     async with asyncio.TaskGroup() as tasks:
         bench = Bench(tasks, *known)
         await bench.downlinks.open()
-        task = tasks.create_task(bench.downlinks.run(bench, bench.beat))
+        task = tasks.create_task(bench.downlinks.run(bench, lambda: bench.receiving, bench.beat))
         yield bench
         task.cancel()
 
@@ -145,6 +145,20 @@ async def test_refused_transmission_is_tried_again_after_a_while() -> None:
         bench.seconds += downlinks.RETRY_SECONDS
         await bench.until(*first, "handed_over", "sent", "done")
         assert bench.statuses == ["DUTY_CYCLE_OVERFLOW", "OK"]
+
+
+async def test_downlink_waits_for_a_radio_that_does_not_receive_and_may_expire_meanwhile() -> None:
+    async with running() as bench:
+        bench.receiving = False
+        await bench.downlinks.order(order())
+        await bench.downlinks.order(order("stale", expires_at=WALL + 200))
+        bench.seconds = 200.0
+        await bench.until("waiting", "waiting", "done")
+        await bench.goes_round()
+        assert bench.statuses == ["EXPIRED"]
+        bench.receiving = True
+        await bench.until("waiting", "waiting", "done", "handed_over", "sent", "done")
+        assert bench.statuses == ["EXPIRED", "OK"]
 
 
 async def test_downlink_does_not_stand_once_its_device_was_heard() -> None:
