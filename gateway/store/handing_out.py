@@ -22,8 +22,9 @@ from gateway.store.commits import Commits
 from gateway.store.contents import Contents, wait
 from gateway.store.giving_up import GivingUp
 from gateway.store.lanes import Entry, take
+from gateway.store.segments import SEGMENT_RECORDS
 
-READ_AHEAD: Final = 512  # when fewer wait in memory, so many are brought there
+READ_AHEAD: Final = SEGMENT_RECORDS  # more at once would leave the processor's cache
 
 
 @dataclass(frozen=True, slots=True)

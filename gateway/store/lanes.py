@@ -22,6 +22,8 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from operator import attrgetter
 
+import msgspec
+
 from gateway.records import Record
 from gateway.store import tables
 
@@ -42,8 +44,7 @@ class Segment:
         return len(self.delivered) + len(self.lost) == self.count
 
 
-@dataclass(slots=True, eq=False, weakref_slot=True)
-class Entry:
+class Entry(msgspec.Struct, eq=False, gc=False):
     """One record in memory. `at` is monotonic; `segment` is None until it is on disk."""
 
     record: Record

@@ -14,6 +14,10 @@ from gateway.store.lanes import Entry, Segment
 from gateway.store.unwritten import GIVEN_UP
 
 
+class _Undecoded(Entry, weakref=True, gc=True):
+    """For as long as it is in memory its record may be replaced."""
+
+
 class TakingIn:
     """For one buffer, which says what `keep` and `replace` promise. `hurry` hears when something
     may have to be written sooner.
@@ -36,11 +40,15 @@ class TakingIn:
         self._now, self._arrived = has.now, has.arrived
         self._commits, self._hurry = commits, hurry
         self._make_room, self._forgotten = make_room, forgotten
-        self._undecoded: WeakValueDictionary[str, Entry] = WeakValueDictionary()
+        self._undecoded: WeakValueDictionary[str, _Undecoded] = WeakValueDictionary()
 
     def add(self, records: Sequence[Record]) -> None:
         """Live, in memory alone."""
-        self._add([Entry(record, self._now()) for record in records])
+        self._add([self._entry(record) for record in records])
+
+    def _entry(self, record: Record) -> Entry:
+        undecoded = isinstance(record, Reading) and record.undecoded
+        return (_Undecoded if undecoded else Entry)(record, self._now())
 
     def _add(self, entries: Sequence[Entry]) -> None:
         self._unwritten.add(entries)
@@ -59,7 +67,7 @@ class TakingIn:
         self, records: Sequence[Record], changes: Changes, commands: Sequence[Command]
     ) -> bool:
         may_go_on = not any(command.number or not command.done for command in commands)
-        entries = [Entry(record, self._now()) for record in records]
+        entries = [self._entry(record) for record in records]
         try:
             await self._make_room(len(records))
         except DiskFault:
@@ -122,7 +130,7 @@ class TakingIn:
     def _enter(self, entries: Sequence[Entry]) -> None:
         self._lanes.enter(entries)
         for entry in entries:
-            if isinstance(entry.record, Reading) and entry.record.undecoded:
+            if isinstance(entry, _Undecoded):
                 self._undecoded[entry.record.id] = entry
         self._arrived.set()
 

@@ -2,11 +2,13 @@
 
 import asyncio
 
-from patience import HUNG
+from patience import HUNG, until
 from store_tools import World, event, next_batch, numbers_of, reading
 
 from gateway.lorawan.session import Changes
+from gateway.records import Event
 from gateway.store.buffer import Buffer
+from gateway.store.segments import SEGMENT_RECORDS
 
 
 async def test_live_goes_first_and_backlog_oldest_first(world: World) -> None:
@@ -18,6 +20,33 @@ async def test_live_goes_first_and_backlog_oldest_first(world: World) -> None:
         batches = [await next_batch(buffer, limit=4) for _ in range(3)]
         assert [numbers_of(batch) for batch in batches] == [[99], [0, 1, 2, 3], [4, 5]]
         assert [batch.historical for batch in batches] == [False, True, True]
+
+
+async def test_backlog_is_read_while_a_part_of_it_goes_out(world: World) -> None:
+    async with world.buffer() as buffer:
+        await buffer.keep([reading(n) for n in range(3 * SEGMENT_RECORDS)], Changes())
+    async with world.buffer() as buffer:
+        await next_batch(buffer, SEGMENT_RECORDS)
+        await until(lambda: buffer._lanes.late)
+        assert len(buffer._lanes.late) == SEGMENT_RECORDS
+        assert numbers_of(await next_batch(buffer, 2)) == [SEGMENT_RECORDS, SEGMENT_RECORDS + 1]
+
+
+async def test_what_is_purged_while_it_is_read_ahead_is_told_and_not_handed_out(
+    world: World,
+) -> None:
+    async with world.buffer() as buffer:
+        await buffer.keep([reading(n) for n in range(3 * SEGMENT_RECORDS)], Changes())
+    async with world.buffer() as buffer:
+        batch = await next_batch(buffer, SEGMENT_RECORDS)
+        assert await buffer.purge(lambda _: True) == 2 * SEGMENT_RECORDS
+        buffer.delivered(batch)
+        told = await next_batch(buffer, SEGMENT_RECORDS)
+        (gap,) = told.records
+        assert isinstance(gap, Event)
+        assert gap.detail["count"] == 2 * SEGMENT_RECORDS
+        buffer.delivered(told)
+        assert buffer.backlog == 0
 
 
 async def test_backlog_does_not_starve_while_live_readings_linger(world: World) -> None:
