@@ -137,19 +137,19 @@ class Installed:
 
     def install(self, package: Path, *options: str, check: bool = True) -> str:
         """With apt, as a technician does it; returns all that was said."""
-        target = f"/root/{package.name}"
-        copy = f"cat > {target}"
-        self._feed(copy, package)
+        target = self.bring(package)
         done = self.machine.run("apt-get", "install", "-y", *options, target, check=check)
         return done.stdout + done.stderr
 
-    def _feed(self, command: str, package: Path) -> None:
-        leader = self.machine.leader()
+    def bring(self, package: Path) -> str:
+        """Where it lies in the machine."""
+        leader, target = self.machine.leader(), f"/root/{package.name}"
         with package.open("rb") as content:
             subprocess.run(
-                ["nsenter", "--target", str(leader), "--mount", "sh", "-c", command],
+                ["nsenter", "--target", str(leader), "--mount", "sh", "-c", f"cat > {target}"],
                 stdin=content, check=True,
             )  # fmt: skip
+        return target
 
     def configure(self) -> None:
         """What a technician does, and a board that is none."""

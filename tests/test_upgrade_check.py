@@ -80,6 +80,7 @@ class Street:
         monkeypatch.setattr(self.check, "STATE", self.state)
         monkeypatch.setattr(self.check, "GOING_BACK", self.run / "kogge-going-back")
         self.installed, self.half_installed, self.runs, self.timer = NEWER, False, True, True
+        self.is_installed, self.says = b"installed", b'{"health": "degraded"}\n'
         self.steps, self.cut_at, self.is_off = 0, cut_at, False
         (self.room / "before.json").write_text('{"health": "healthy"}')
         self._database("kogge.db.v8.bak", OLDER)
@@ -118,7 +119,7 @@ class Street:
         said, code = b"", 0
         match [str(word) for word in words]:
             case ["kogge", *_]:
-                said = b'{"health": "degraded"}\n'
+                said = self.says
             case ["systemctl", "stop", *_]:
                 self.runs = False
             case ["systemctl", "start", *_]:
@@ -127,6 +128,8 @@ class Street:
                 self.timer = False
             case ["dpkg", "--configure", "-a"]:
                 self.half_installed = False
+            case ["dpkg-query", *_]:
+                said = self.is_installed
             case ["apt-get", *options]:
                 code = self._apt("--simulate" in options)
         self._power(0.5)
@@ -232,6 +235,15 @@ def test_without_a_copy_the_newer_one_stays_and_runs(
     (street.state / "kogge.db.v8.bak").unlink()
     assert street.goes_back() == 1
     assert (street.installed, street.runs, street.timer) == (NEWER, True, False)
+
+
+def test_package_that_is_not_whole_goes_back_whatever_it_says_of_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    street = Street(tmp_path, monkeypatch, cut_at=-1.0)
+    street.is_installed, street.says = b"half-installed", b'{"health": "healthy"}\n'
+    assert street.goes_back() == 0
+    assert street.is_back()
 
 
 def test_what_the_older_version_said_may_be_cut_short(

@@ -12,6 +12,8 @@ Where there was no room for a copy the version before refuses the database, and 
 - What may fail comes before anything is changed, and the service is started again whatever fails.
 - The version before is installed before the database is exchanged: where power fails in between it
   refuses the newer database, while the newer version would migrate the older one once more.
+- The timer is enabled before anything is unpacked (prerm): a power cut in the midst of dpkg leaves
+  a package that is not whole, which goes back too.
 - DECIDED is on disk before the first step, and the timer is enabled until the last one is done:
   what a power cut has interrupted is ended after the next boot, and not judged anew.
 """
@@ -118,10 +120,15 @@ def install(*options: str) -> None:
     )
 
 
+def installed() -> bool:
+    """Whether the package is whole, once what a power cut has left undone is done if it can be."""
+    subprocess.run(["dpkg", "--configure", "-a"], check=False)
+    asked = ["dpkg-query", "--show", "--showformat=${db:Status-Status}", "kogge"]
+    return subprocess.run(asked, capture_output=True, check=False).stdout == b"installed"
+
+
 def go_back() -> None:
     """Raises CalledProcessError, sqlite3.Error, OSError: the newer one stays, and runs."""
-    if (ROOM / DECIDED).exists():  # power may have failed in the midst of dpkg
-        subprocess.run(["dpkg", "--configure", "-a"], check=False)
     install("--simulate", "-q")
     (ROOM / DECIDED).touch()
     os.sync()
@@ -162,17 +169,18 @@ def wait(seconds: float) -> None:
 
 def why_back(seconds: float) -> str:
     """In words, or nothing."""
+    is_whole = installed()
     if (ROOM / DECIDED).exists():
         return "found before the power failed"
+    if not is_whole:
+        return "its installation was interrupted"
     wait(seconds)
     return worse(told((ROOM / "before.json").read_bytes()), asked())
 
 
 def taken_back(reason: str) -> int:
     """The exit code."""
-    print(
-        f"<3>the new version is worse than the one before ({reason}): that comes back", flush=True
-    )
+    print(f"<3>the new version is no good ({reason}): the one before comes back", flush=True)
     try:
         go_back()
     except (subprocess.CalledProcessError, sqlite3.Error, OSError) as error:

@@ -40,6 +40,8 @@ def test_package_is_installed_runs_and_goes_without_a_trace(
     gateway.machine.run("touch", "/etc/kogge/purge-data")
     gateway.machine.run("apt-get", "purge", "-y", "kogge")
     assert files(gateway) - before == set()
+    for database in ("passwd", "group"):
+        assert gateway.machine.says("getent", database, "kogge") == ""
 
 
 def files(gateway: Installed) -> set[str]:

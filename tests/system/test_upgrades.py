@@ -9,7 +9,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(3600)]
 NEW_SCHEMA = "CREATE TABLE later (anything TEXT) STRICT;\n"
 SOON = "/etc/systemd/system/kogge-upgrade-check.service.d/soon.conf"
 HELD_UP = "/etc/apt/apt.conf.d/hold-up"
-INSTALLED = "/root/installed"
+INSTALLED, REACHED = "/root/installed", "/root/reached"
 ASIDE = "/var/lib/kogge/kogge.db.taken-back"
 AFTER_A_SECOND = "[Service]\nExecStart=\nExecStart=/usr/lib/kogge/upgrade-check 1\n"
 
@@ -37,6 +37,11 @@ def with_a_new_schema_and_deaf(gateway: Path) -> None:
     assert broken != text
     broken += '\n\nasync def open_link(url: str, deadline: float = 1.0) -> "SerialLink":\n'
     link.write_text(broken + '    raise LinkLost("this version cannot open ports")\n')
+
+
+def whose_installation_never_ends(gateway: Path) -> None:
+    preinst = gateway.parents[4].parent / "DEBIAN" / "preinst"
+    preinst.write_text(f"#!/bin/sh\ntouch {REACHED}\nsleep infinity\n")
 
 
 def test_upgrade_keeps_what_waits_and_the_operators_files(
@@ -67,6 +72,7 @@ def test_older_version_is_refused_where_the_database_is_newer(
     said = gateway.install(package, "--allow-downgrades", check=False)
     assert "older than the database" in said
     assert version(gateway) == "99.0.0 installed"
+    assert gateway.show("UnitFileState", "kogge-upgrade-check.timer") == "disabled"
     gateway.receiving()
     gateway.send()
     gateway.all_arrived()
@@ -119,6 +125,30 @@ def test_power_cut_on_the_way_back_only_delays_it(
     gateway.machine.run("systemctl", "start", "kogge-upgrade-check")  # the timer would, in minutes
     assert version(gateway) != "99.0.0 installed"
     assert gateway.machine.says("ls", ASIDE) == ASIDE
+    gateway.receiving()
+    gateway.send()
+    gateway.all_arrived()
+    assert gateway.show("UnitFileState", "kogge-upgrade-check.timer") == "disabled"
+
+
+def test_upgrade_in_the_midst_of_which_the_power_fails_is_taken_back(
+    gateway: Installed, package: Path, tmp_path: Path
+) -> None:
+    """dpkg calls such a package half installed, and apt refuses all other work until it is not."""
+    gateway.install(package)
+    gateway.configure()
+    older = version(gateway)
+    target = gateway.bring(variant(package, tmp_path, "99.0.0", whose_installation_never_ends))
+    gateway.machine.run("systemd-run", "--unit=upgrade", "apt-get", "install", "-y", target)
+    gateway.machine.until(lambda: gateway.machine.says("ls", REACHED) == REACHED)
+    gateway.machine.run("sync")
+    gateway.machine.off()
+    gateway.machine.boot()
+    assert version(gateway) != older
+    assert gateway.show("ActiveState", "kogge-upgrade-check.timer") == "active"
+    check(gateway)
+    assert version(gateway) == older
+    gateway.machine.run("apt-get", "check")
     gateway.receiving()
     gateway.send()
     gateway.all_arrived()
