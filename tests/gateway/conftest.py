@@ -1,6 +1,8 @@
 """What several test files here are given; whatever --json says in any of them is judged."""
 
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -10,6 +12,7 @@ from patience import HUNG
 from store_tools import World
 
 from gateway import cli
+from gateway.cli import language
 from gateway.codecs import javascript, process
 
 _really_run = cli._run
@@ -51,6 +54,17 @@ def _json_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return World(tmp_path / "kogge.db")
+
+
+@pytest.fixture
+def english_in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever a test lets be spoken."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    language.speak("en")
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.fixture

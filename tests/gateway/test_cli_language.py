@@ -1,7 +1,6 @@
 """Two languages: every sentence has its German, none is stale; local numbers and times."""
 
 import string
-import time
 from collections.abc import Iterator
 
 import catalogue
@@ -13,15 +12,7 @@ from kogge import HOUSE, kogge
 from gateway.cli import language
 from gateway.cli.heard import heard, parsed
 
-
-@pytest.fixture(autouse=True)
-def english_in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    language.speak("en")
-    monkeypatch.undo()
-    time.tzset()
+pytestmark = pytest.mark.usefixtures("english_in_utc")
 
 
 @pytest.mark.tree

@@ -1,7 +1,5 @@
 """The screen of kogge status: golden in both languages, and a line for whatever is unusual."""
 
-import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,13 +12,7 @@ from gateway.cli.status_verdict import verdict
 RADIO, CITY, JOIN = STATUS["radio"], STATUS["city"], STATUS["join"]
 
 
-@pytest.fixture(autouse=True)
-def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
+pytestmark = pytest.mark.usefixtures("english_in_utc")
 
 
 def shown(change: dict[str, Any]) -> str:

@@ -1,8 +1,5 @@
 """One frame down to its fields and bytes."""
 
-import time
-from collections.abc import Iterator
-
 import pytest
 import watch_cases as cases
 from hypothesis import given
@@ -13,15 +10,7 @@ from gateway.cli import language
 from gateway.cli.watch_detail import fields, lines
 from gateway.cli.watch_model import Seen
 
-
-@pytest.fixture(autouse=True)
-def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    language.speak("en")
-    monkeypatch.undo()
-    time.tzset()
+pytestmark = pytest.mark.usefixtures("english_in_utc")
 
 
 def detail(*happenings: Told) -> str:

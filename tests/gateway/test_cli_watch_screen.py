@@ -1,8 +1,5 @@
 """What `kogge watch` shows, line by line, and what its keys do: without a terminal."""
 
-import time
-from collections.abc import Iterator
-
 import pytest
 import watch_cases as cases
 from hypothesis import given
@@ -26,14 +23,7 @@ EVERYTHING = [
 ]  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    language.speak("en")
-    monkeypatch.undo()
-    time.tzset()
+pytestmark = pytest.mark.usefixtures("english_in_utc")
 
 
 def screen(*happenings: Told) -> Screen:
