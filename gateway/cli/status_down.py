@@ -8,7 +8,7 @@ from typing import Any, Final
 from gateway import VERSION
 from gateway.cli.language import _, number, size
 from gateway.cli.screen import Level, Row, Style, heading, rows
-from gateway.cli.status_screen import machine_rows
+from gateway.cli.status_machine import machine_rows
 from gateway.diagnostics import machine
 from gateway.errors import ConfigError, GatewayError
 

@@ -12,10 +12,9 @@ from gateway.cli import codes
 from gateway.cli.heard import heard
 from gateway.cli.language import NO_BREAK, _, mark, moment, number, plural, size, span
 from gateway.cli.screen import Level, Row, Style, heading, rows, worst
-from gateway.cli.status_verdict import FULL, NEARLY_FULL, disk_fails, used_percent, verdict
+from gateway.cli.status_machine import machine_rows
+from gateway.cli.status_verdict import disk_fails, verdict
 
-HOT, VERY_HOT = 75.0, 85.0  # °C; a Raspberry Pi slows down at 80
-SCARCE: Final = 0.1  # of the memory
 HEALTH: Final[dict[str, Level]] = {"healthy": "ok", "degraded": "note", "broken": "bad"}
 CLOCKS: Final = {
     "ntp": mark("set by a time service"),
@@ -74,15 +73,15 @@ def _radio(status: dict[str, Any]) -> Row:
 
 
 def _heard(radio: dict[str, Any]) -> str:
-    heard = radio.get("heard")
-    if heard is None:
+    lately = radio.get("heard")
+    if lately is None:
         return ""
-    if heard["seconds"] is None:
+    if lately["seconds"] is None:
         return _("; no packet yet")
-    packets = plural("{n} packet", "{n} packets", heard["packets"])
+    packets = plural("{n} packet", "{n} packets", lately["packets"])
     return _(
         "; {packets} in {minutes} min, the last {span} ago",
-        packets=packets, minutes=heard["minutes"], span=span(heard["seconds"]),
+        packets=packets, minutes=lately["minutes"], span=span(lately["seconds"]),
     )  # fmt: skip
 
 
@@ -247,39 +246,6 @@ def _clock(status: dict[str, Any]) -> Row:
         return Row("note", _("Clock"), said)
     at = "" if status.get("now") is None else f"{moment(status['now'])}, "
     return Row("ok", _("Clock"), f"{at}{_(CLOCKS[quality])}")
-
-
-def machine_rows(machine: dict[str, Any]) -> Iterator[Row]:
-    """Disk, memory and temperature; also without a daemon."""
-    if disk := machine.get("disk"):
-        used = used_percent(disk)
-        said = _("{percent} % used, {free} free", percent=number(used), free=size(disk["free"]))
-        if disk["read_only"]:
-            said += _("; READ-ONLY: nothing can be stored")
-        level: Level = "bad" if used >= FULL or disk["read_only"] else "ok"
-        yield Row("note" if level == "ok" and used >= NEARLY_FULL else level, _("Disk"), said)
-    if memory := machine.get("memory"):
-        free, whole = size(memory["available"]), size(memory["total"])
-        said = _("{free} of {all} free", free=free, all=whole)
-        if memory["daemon"]:
-            said += _(", the daemon has {size}", size=size(memory["daemon"]))
-        scarce = memory["available"] < SCARCE * memory["total"]
-        yield Row("note" if scarce else "ok", _("Memory"), said)
-    yield from _heat(machine)
-
-
-def _heat(machine: dict[str, Any]) -> Iterator[Row]:
-    heat = machine.get("temperature")
-    said = "" if heat is None else _("processor {heat} °C", heat=number(heat, 1))
-    level: Level = "ok"
-    if heat is not None and heat >= HOT:
-        level = "bad" if heat >= VERY_HOT else "note"
-    if machine.get("undervoltage"):
-        level = "bad"
-        said += "; " if said else ""
-        said += _("UNDERVOLTAGE: the power supply is too weak")
-    if said:
-        yield Row(level, _("Temperature"), said)
 
 
 def _versions(status: dict[str, Any]) -> Row:
