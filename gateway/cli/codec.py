@@ -5,7 +5,6 @@ One file an action: codec_ACTION.py, with `ABOUT`, `arguments` and `run`.
 
 import argparse
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 from typing import Final
 
@@ -24,13 +23,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action = actions.add_parser(name, help=module.ABOUT)
         module.arguments(action)
         action.add_argument("--json", action="store_true", help="one object as the last line")
-
-
-def argument_for_the_config(parser: argparse.ArgumentParser) -> None:
-    """For the actions that look, and change nothing."""
-    parser.add_argument(
-        "--config", type=Path, default=None, metavar="FILE", help="instead of /etc/kogge/kogge.toml"
-    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -12,9 +12,10 @@ from pathlib import Path
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from gateway.cli.codec import ENGINES, argument_for_the_config
+from gateway.cli.codec import ENGINES
 from gateway.cli.language import _, mark, number
 from gateway.cli.progress import Progress
+from gateway.cli.status import argument_for_the_config
 
 if TYPE_CHECKING:
     from gateway.codecs.catalogue import Catalogue, Codec

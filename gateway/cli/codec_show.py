@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gateway.cli.codec import ENGINES, argument_for_the_config
+from gateway.cli.codec import ENGINES
 from gateway.cli.heard import heard
 from gateway.cli.language import _, number, span
 from gateway.cli.progress import Progress
 from gateway.cli.quantities import shown
 from gateway.cli.screen import tell
+from gateway.cli.status import argument_for_the_config
 from gateway.one_line import one_line
 from gateway.units import FOR_PEOPLE
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from gateway.cli.codec import argument_for_the_config
 from gateway.cli.heard import heard
 from gateway.cli.language import _, mark, number
 from gateway.cli.progress import Progress
 from gateway.cli.screen import tell
+from gateway.cli.status import argument_for_the_config
 from gateway.errors import GatewayError
 from gateway.one_line import one_line
 

@@ -10,7 +10,7 @@ from typing import Any
 from gateway.cli.heard import heard
 from gateway.cli.language import _, mark
 from gateway.cli.screen import tell
-from gateway.cli.status import arguments_for_the_socket
+from gateway.cli.status import argument_for_the_config, arguments_for_the_socket
 from gateway.errors import ConfigError
 
 HELP = mark("kogge.toml: check it, show it, change it; or take over a global_conf.json.")
@@ -19,18 +19,14 @@ HELP = mark("kogge.toml: check it, show it, change it; or take over a global_con
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     check = actions.add_parser("check", help="say what is wrong where")
-    check.add_argument(
-        "--config", type=Path, default=None, metavar="FILE", help="instead of /etc/kogge/kogge.toml"
-    )
     looking = actions.add_parser("show", help="every key, and whether the file says it")
-    looking.add_argument(
-        "--config", type=Path, default=None, metavar="FILE", help="instead of /etc/kogge/kogge.toml"
-    )
     comparing = actions.add_parser("diff", help="against the defaults, and the running daemon")
     setting = actions.add_parser("set", help="change keys; live where that is possible")
     setting.add_argument(
         "words", nargs="+", metavar="KEY=VALUE", help="as mqtt.batch_seconds=2; mqtt.password alone"
     )
+    for action in (check, looking):
+        argument_for_the_config(action)
     for action in (comparing, setting):
         arguments_for_the_socket(action)
     bring = actions.add_parser(

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from gateway.cli.status import argument_for_the_config
+
 if TYPE_CHECKING:
     from gateway.cli.radio_bench import Bench
     from gateway.clock import Clock
@@ -61,9 +63,7 @@ def _add(
 ) -> argparse.ArgumentParser:
     parser = actions.add_parser(name, help=text)
     parser.set_defaults(do=do)
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="instead of /etc/kogge/kogge.toml"
-    )
+    argument_for_the_config(parser)
     parser.add_argument("--port", type=_port, metavar="URL", help="path or URL of the port")
     parser.add_argument("--board", metavar="NAME", help="a name in config/boards/, or a file")
     parser.add_argument("--region", metavar="NAME", help="the frequency plan of the country")

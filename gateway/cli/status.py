@@ -32,11 +32,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def arguments_for_the_socket(parser: argparse.ArgumentParser) -> None:
     """How to say which daemon is meant; read by `socket_path`."""
-    parser.add_argument(
-        "--config", type=Path, default=None, metavar="FILE", help="instead of /etc/kogge/kogge.toml"
-    )
+    argument_for_the_config(parser)
     parser.add_argument(
         "--socket", type=Path, default=None, metavar="PATH", help="instead of the one in kogge.toml"
+    )
+
+
+def argument_for_the_config(parser: argparse.ArgumentParser) -> None:
+    """For what asks no daemon."""
+    parser.add_argument(
+        "--config", type=Path, default=None, metavar="FILE", help="instead of /etc/kogge/kogge.toml"
     )
 
 
