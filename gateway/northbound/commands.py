@@ -205,7 +205,7 @@ class Commands:
         await self._keep([told], [Command(wanted.correlation, "config")])
 
     async def _change_log_level(self, wanted: LogLevel) -> None:
-        reason = f"{wanted.level} for {wanted.minutes} minutes"
+        reason = f"{wanted.level} for {wanted.minutes} min"
         told = answer(self._now(), "log_level", wanted.correlation, "OK", reason)
         try:
             await self._keep([told], [Command(wanted.correlation, "log_level")])

@@ -64,7 +64,7 @@ async def test_log_level_is_set_for_a_while() -> None:
         "command": "log_level",
         "correlation": "l-1",
         "status": "OK",
-        "reason": "debug for 5 minutes",
+        "reason": "debug for 5 min",
     }
 
 
