@@ -43,6 +43,14 @@ class _Read:
     manifest: dict[str, Any]
     parts: dict[str, Part] = field(default_factory=dict)
 
+    def take(self, parts: Iterator[Part]) -> Part | None:
+        """All up to the readings; the first part of those, which has been read by then."""
+        for part in parts:
+            if unpacking.is_readings(part):
+                return part
+            self.parts[part.name] = part
+        return None
+
     def content(self, name: str) -> bytes:
         if name not in self.parts:
             raise BackupError(f"the backup has no {name}: it is none of a whole gateway")
@@ -50,9 +58,11 @@ class _Read:
 
 
 def refuse_outsiders(target: Path) -> None:
-    """Before they are asked for a passphrase. Raises PermissionError."""
+    """Before they are asked for a passphrase. Raises PermissionError; what even root may not write
+    is no matter of who asks.
+    """
     there = next(one for one in target.absolute().parents if one.exists())
-    if not os.access(there, os.W_OK | os.X_OK):
+    if os.geteuid() != 0 and not os.access(there, os.W_OK | os.X_OK):
         raise PermissionError(f"{there} may not be written by this user: use sudo")
 
 
@@ -71,23 +81,18 @@ def restore(
     Raises BackupError, StoreError, ConfigError, PermissionError, OSError.
     """
     with unpacking.opened(file, passphrase) as parts:
-        manifest = unpacking.manifest_of(next(parts, None))
-        read, first_readings = _Read(manifest), None
-        for part in parts:
-            if unpacking.is_readings(part):
-                first_readings = part
-                break
-            read.parts[part.name] = part
+        read = _Read(unpacking.manifest_of(next(parts, None)))
+        first_readings = read.take(parts)
         found, places = _plan(read, target)
         database = places[contents.IMAGE]
         with _room(database.parent, read, force=force) as room:
-            margin = advancing.margin(_age(manifest, now(found)))
+            margin = advancing.margin(_age(read.manifest, now(found)))
             with placing.writing(database):
                 readings = _build(room, read, margin, first_readings, parts)
             point_of_no_return()
             with placing.ready(read.parts, places, room) as made_ready:
                 written, kept = placing.put(made_ready, database)
-    return Result(manifest, margin, readings, written, kept)
+    return Result(read.manifest, margin, readings, written, kept)
 
 
 def _age(manifest: dict[str, Any], now: float | None) -> float | None:

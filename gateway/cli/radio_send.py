@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 from drivers.concentrator import Concentrator, TxPacket, TxStatus
 from drivers.sx1302.transmit import time_on_air_us
 from gateway.air.duty_cycle import DutyCycle
-from gateway.cli import EX_FAILED
+from gateway.cli import EX_FAILED, codes
 from gateway.cli.language import _, mark, number
 from gateway.cli.quantities import shown
 from gateway.cli.radio_bench import Bench, started, until_stopped
@@ -39,7 +39,8 @@ END_MARGIN = 0.2  # s after a packet's end; by then the driver has looked after 
 NOT_SENT = ("never_sent", "overran")
 OVERRAN = mark("the board took it and did not send it as planned")
 
-HINTS = {
+HINTS: dict[str, str] = {
+    **dict.fromkeys(NOT_SENT, OVERRAN),
     TxStatus.TX_FREQ: mark("the board's channel plan does not transmit there"),
     TxStatus.TX_POWER: mark("the board cannot send as weakly as that"),
     TxStatus.COLLISION_PACKET: mark("another packet is on its way"),
@@ -172,13 +173,18 @@ def line(report: Report) -> str:
     budget = _("no duty cycle")
     if left is not None:
         budget = _("{left} s of airtime left in this hour", left=number(left, 1))
-    hint = HINTS.get(report["status"], OVERRAN)
-    because = "" if report["status"] == TxStatus.OK else f" ({_(hint)})"
     frequency = shown(report["frequency"] / 1e6)
     return (
-        f"  {report['number']:3} {report['status']}{because}: {frequency} MHz,"
+        f"  {report['number']:3} {_fate(report['status'])}: {frequency} MHz,"
         f" {report['power']} dBm, {number(report['airtime_us'] / 1000, 1)} ms; {budget}"
     )
+
+
+def _fate(status: str) -> str:
+    if status == TxStatus.OK:
+        return status
+    hint = HINTS.get(status)
+    return f"{status} ({_(hint)})" if hint else codes.worded(status, codes.SENT)
 
 
 def summary_line(summary: Report) -> str:

@@ -309,13 +309,17 @@ def test_passphrase_is_asked_for_last(
 def test_outsider_is_told_so_before_a_passphrase_is_asked_for(
     old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """root may write anywhere, so it is told here that it may not."""
+    """Of root a disk that is read-only says the same: that is no matter of who asks."""
 
     def may(path: Path, mode: int) -> bool:
         return not mode & os.W_OK or path != tmp_path
 
     assert run("backup", old) == 0
     monkeypatch.setattr(os, "access", may)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert run("restore", tmp_path / "new" / "kogge.toml", words="absent") == 1, "it goes on"
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    capsys.readouterr()
     assert run("restore", tmp_path / "new" / "kogge.toml", words="absent") == 77
     said = capsys.readouterr().err
     assert f"{tmp_path} may not be written by this user: use sudo" in said

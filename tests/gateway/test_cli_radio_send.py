@@ -136,7 +136,11 @@ async def test_packet_that_the_chip_kept_is_not_ok(
 
     one = await asyncio.to_thread(bench, Stuck(), tmp_path)
     assert await run(one, Wish(frequency=868_100_000, sf=7)) == 1
-    assert json.loads(capsys.readouterr().out.splitlines()[0])["status"] == "never_sent"
+    told = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert told["status"] == "never_sent"
+    assert "never_sent (the board took it" in radio_send.line(told)
+    late = radio_send.line(told | {"status": "TOO_LATE"})
+    assert "too late (TOO_LATE): 868.1 MHz" in late
 
 
 async def test_what_is_forbidden_starts_nothing(tmp_path: Path) -> None:
