@@ -138,7 +138,10 @@ def test_package_of_another_debian_says_which_one_is_needed(tmp_path: Path) -> N
     """After an upgrade of the system in place. Not 78: when the right one comes it starts again."""
     for directory in ("bin", "lib/python3.9"):
         (tmp_path / directory).mkdir(parents=True)
-    launcher = shutil.copy(TOP / "systemd" / "package" / "kogge", tmp_path / "bin")
+    shutil.copy(TOP / "systemd" / "package" / "kogge", tmp_path / "bin")
+    (tmp_path / "usr" / "bin").mkdir(parents=True)
+    launcher = tmp_path / "usr" / "bin" / "kogge"  # a link, as the package has it
+    launcher.symlink_to(tmp_path / "bin" / "kogge")
     done = subprocess.run(
         [sys.executable, "-I", "-S", launcher, "run"], capture_output=True, text=True, check=False
     )
