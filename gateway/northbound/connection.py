@@ -139,6 +139,8 @@ class Connection(aiomqtt.Client):
 
     async def _wait_for(self, fut: Awaitable[T], timeout: float | None) -> T:
         # asyncio.wait_for of Python 3.11 loses a cancellation that meets the result
+        if fut is self._disconnected:  # others wait for it too: it is not cancelled with this one
+            fut = asyncio.shield(fut)
         try:
             async with asyncio.timeout(self.timeout if timeout is None else timeout):
                 return await fut

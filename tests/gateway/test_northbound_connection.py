@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import paho.mqtt.client as paho
 import pytest
 from aiomqtt import MqttError, Will
 from broker import Wire, fake_broker, free_port, mosquitto
@@ -218,3 +219,20 @@ async def test_suback_that_nobody_awaits_any_more_is_not_told(
             await ours.listen("a/b")
         await ours.publish("a/b", b"")  # its PUBACK comes after the SUBACK
     assert not caplog.records
+
+
+async def test_goodbye_that_never_leaves_is_no_cancellation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "GOODBYE_SECONDS", 0.0)
+
+    async def serve(wire: Wire) -> None:
+        await wire.connect()
+        wire.send(CONNACK)
+        await wire.reader.read()
+
+    async with fake_broker(serve) as port, client(port) as ours:
+        # the line takes nothing more
+        monkeypatch.setattr(ours._client, "disconnect", lambda: paho.MQTT_ERR_SUCCESS)
+    with pytest.raises(Lost):
+        await ours.lost()
