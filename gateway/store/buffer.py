@@ -285,7 +285,12 @@ class Buffer:
         A round, and its `beat`, comes every minute at the latest (AGE_CHECK); while the disk
         refuses there is nothing to do but to wait for `restore`.
         """
-        await self._rounds.run(beat)
+
+        def looked() -> None:
+            self._handing_out.see_reading()
+            beat()
+
+        await self._rounds.run(looked)
 
     async def flush(self) -> None:
         """One round: write what is about to outlive W, or waits to be written for its own sake."""
@@ -296,8 +301,10 @@ class Buffer:
 
         Waits for a commit whose asker was cancelled first: what it could not write comes back.
         """
-        await self._handing_out.close()
-        await self._rounds.close()
+        try:
+            await self._handing_out.close()
+        finally:
+            await self._rounds.close()
 
     async def restore(self, everything: Callable[[], Changes]) -> None:
         """D1c: if the disk is back, what it does not have is written first; else DiskFault.

@@ -77,7 +77,7 @@ class HandingOut:
         with suppress(DiskFault):
             await self._commits.reserve_batch_number()
         while True:
-            self._see_reading()
+            self.see_reading()
             readable = self._store.fault is None
             self._lanes.set_aside(self._now() - self._window)
             in_memory = bool(self._lanes.late or self._lanes.overdue)
@@ -168,10 +168,11 @@ class HandingOut:
         return live[0].at + min(linger, self._slack / 2) - self._now()
 
     async def close(self) -> None:
-        """Nothing is read any more."""
+        """Nothing is read any more. Raises StoreError where that has failed, and nobody saw it."""
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.wait({self._reading})
+            self.see_reading()
 
     def _read_on(self) -> asyncio.Task[None]:
         """What is under way goes on though nobody waits for it any more."""
@@ -179,11 +180,11 @@ class HandingOut:
             self._reading = asyncio.create_task(self._read_backlog(), name="store.backlog")
         return self._reading
 
-    def _see_reading(self) -> None:
-        """How it has ended, if it has."""
+    def see_reading(self) -> None:
+        """How it has ended, if it has: raises StoreError. There may be no next batch for long."""
         if self._reading is not None and self._reading.done():
             reading, self._reading = self._reading, None
-            with suppress(DiskFault):
+            with suppress(DiskFault, asyncio.CancelledError):
                 reading.result()
 
     def _may_read(self, fewer: int) -> bool:

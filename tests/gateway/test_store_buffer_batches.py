@@ -1,10 +1,13 @@
 """Which records go in which batch: the two lanes, lingering, what is returned."""
 
 import asyncio
+from typing import Any
 
+import pytest
 from patience import HUNG, until
 from store_tools import World, event, next_batch, numbers_of, reading
 
+from gateway.errors import StoreError
 from gateway.lorawan.session import Changes
 from gateway.records import Event
 from gateway.store.buffer import Buffer
@@ -30,6 +33,44 @@ async def test_backlog_is_read_while_a_part_of_it_goes_out(world: World) -> None
         await until(lambda: buffer._lanes.late)
         assert len(buffer._lanes.late) == SEGMENT_RECORDS
         assert numbers_of(await next_batch(buffer, 2)) == [SEGMENT_RECORDS, SEGMENT_RECORDS + 1]
+
+
+async def reads_ahead_in_vain(buffer: Buffer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first part is read, and handed out; the next fails, for a fault of ours."""
+    read = iter([buffer._store.read_segments])
+
+    async def read_once(*of: Any) -> None:
+        for first in read:
+            return await first(*of)
+        raise StoreError("ours")
+
+    monkeypatch.setattr(buffer._store, "read_segments", read_once)
+    await next_batch(buffer, SEGMENT_RECORDS)
+    await until(lambda: (reading := buffer._handing_out._reading) and reading.done())
+
+
+async def test_reading_ahead_that_fails_ends_run_though_no_next_batch_comes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world.buffer() as buffer:
+        await buffer.keep([reading(n) for n in range(2 * SEGMENT_RECORDS)], Changes())
+    async with world.buffer() as buffer:
+        await reads_ahead_in_vain(buffer, monkeypatch)
+        with pytest.raises(StoreError, match="ours"):
+            await asyncio.wait_for(buffer.run(), HUNG)
+
+
+async def test_close_writes_all_and_tells_that_reading_ahead_has_failed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world.buffer() as buffer:
+        await buffer.keep([reading(n) for n in range(2 * SEGMENT_RECORDS)], Changes())
+    async with world.buffer() as buffer:
+        await reads_ahead_in_vain(buffer, monkeypatch)
+        buffer.add(reading(999))
+        with pytest.raises(StoreError, match="ours"):
+            await buffer.close()
+    assert 999 in await world.stored()
 
 
 async def test_what_is_purged_while_it_is_read_ahead_is_told_and_not_handed_out(
