@@ -20,6 +20,8 @@ FIRST_HIGH_HALVES = (1, 3, 5, 7)
 try costs a MIC and 1/2^32 of a chance to be wrong."""
 
 ACK = int(FCtrl.ACK)
+NOTHING_SAID = 0
+"""By a frame that is the network's alone: MAC commands, an ACK."""
 SAME_FRAME_US = 200_000
 """Copies of one frame end within this; a device sends it again after RX1 (1 s) at the soonest."""
 
@@ -32,7 +34,7 @@ class Activation:
     them; from `status_due` on (monotonic seconds) it is to be asked for its battery, and until
     `windows_until` it listens in the windows of its last uplink, which was answered again `repeats`
     times. `doubtful`: the device has asked for a younger session since it was heard in this one.
-    `said` is a hash of the last frame's application payload, None while there is none to know.
+    `said` is what `said_in` keeps of the last frame; None: this run has not heard it.
     """
 
     device: Device
@@ -110,7 +112,8 @@ class Activation:
         """Whether it is new, or the last one once more: under its counter nothing else is said."""
         if frame[2] != self.session.f_cnt_up:
             return frame[2] > self.session.f_cnt_up
-        return None in (self.said, said_in(frame)) or self.said == said_in(frame)
+        said = said_in(frame)
+        return said == NOTHING_SAID or self.said in (None, said)
 
     def hears(self, packet: RxPacket) -> None:
         """`packet` was accepted: remember when. A chip started anew has not heard all before it."""
@@ -126,10 +129,10 @@ class Activation:
         return min(apart, COUNTER_MODULUS - apart) <= SAME_FRAME_US
 
 
-def said_in(frame: Frame) -> int | None:
-    """What `Activation.said` keeps of a frame."""
+def said_in(frame: Frame) -> int:
+    """A hash of the application's payload and its port."""
     *_, f_port, frm_payload = frame
-    return hash(frm_payload) if f_port > 0 else None
+    return hash((f_port, frm_payload)) if f_port > 0 else NOTHING_SAID
 
 
 def native_keys(session: Session) -> SessionKeys:

@@ -174,6 +174,19 @@ def test_reused_counter_is_not_acknowledged_and_said(confirmed: bool) -> None:
     assert uplink(net.receive(packet(AIR.uplink(301, b"next")))).frm_payload == b"next"
 
 
+@pytest.mark.parametrize(("f_port", "payload"), [(None, b""), (0, b"\x02"), (2, b"lost")])
+def test_payload_under_the_counter_of_a_frame_that_had_none_of_it_is_not_acknowledged(
+    f_port: int | None, payload: bytes
+) -> None:
+    net = network([ABP])
+    first = AIR.uplink(300, payload, f_port, confirmed=True)
+    net.receive(packet(first))
+    assert reason(net.receive(packet(AIR.uplink(300, b"lost", 1, confirmed=True)))) is (
+        DropReason.REPLAY
+    )
+    assert uplink(net.receive(packet(first))).retransmission
+
+
 def test_repetition_that_brings_mac_commands_alone_is_a_retransmission() -> None:
     net = network([ABP])
     net.receive(packet(AIR.uplink(5, b"x", confirmed=True)))
