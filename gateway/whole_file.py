@@ -1,5 +1,6 @@
 """A file is whole, or what was there stays: it is written beside its place and renamed over it."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,20 +21,33 @@ def place(file: Path) -> Path:
 
 
 @contextmanager
-def replacing(file: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
-    """What is written becomes `file` when the block has ended well, and is on disk then; else
-    nothing is left of it. Raises GatewayError, OSError.
+def replacing(file: Path) -> Iterator[BinaryIO]:
+    """What is written becomes `file` when the block has ended well, and is on disk then, name and
+    all: who has made a backup pulls out the stick. Else nothing is left of it. It is for its owner
+    alone, where the block does not say more. Raises GatewayError, OSError.
     """
     file = place(file)
     beside = file.with_name(f".{file.name}.new")
     try:
         beside.unlink(missing_ok=True)
-        new = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        new = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(new, "wb") as sink:
             yield sink
             sink.flush()
             os.fsync(new)
         beside.replace(file)
+        _sync(file.parent)
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a share (SMB) does that by itself, or not at all
+            raise
+    finally:
+        os.close(descriptor)

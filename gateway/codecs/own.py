@@ -164,15 +164,18 @@ def used_by(devices: Mapping[str, object]) -> dict[str, list[str]]:
 
 
 def _write(file: Path, data: bytes) -> None:
-    """Whole or not at all, and readable for the daemon's user."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(file, 0o644) as sink:
+    """Whole or not at all, and readable for the daemon's user, whatever umask root has."""
+    _make(file.parent)
+    with replacing(file) as sink:
+        os.fchmod(sink.fileno(), 0o644)
         sink.write(data)
-    directory = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+
+
+def _make(directory: Path) -> None:
+    if not directory.is_dir():
+        _make(directory.parent)
+        directory.mkdir()
+        directory.chmod(0o755)
 
 
 def _explained(error: OSError, directory: Path) -> Exception:

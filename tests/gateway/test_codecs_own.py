@@ -1,5 +1,7 @@
 """The operator's directory: nothing leads out of it, and its files are whole."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,8 +50,18 @@ def test_script_lies_beside_its_device_file(name: str) -> None:
         checked_script(name)
 
 
+@pytest.fixture
+def hardened() -> Iterator[None]:
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("hardened")
 def test_codec_put_in_place_is_found_and_readable_for_the_daemon(tmp_path: Path) -> None:
     put(tmp_path / "codecs", "acme/level", "// new", '{"bytes": "00"}\n')
+    for directory in (tmp_path / "codecs", tmp_path / "codecs" / "acme"):
+        assert directory.stat().st_mode & 0o555 == 0o555
     files = sorted(file for file in (tmp_path / "codecs").rglob("*") if file.is_file())
     assert [file.name for file in files] == ["level.js", "level.jsonl"]
     assert all(file.stat().st_mode & 0o444 == 0o444 for file in files)

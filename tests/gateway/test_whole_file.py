@@ -1,5 +1,6 @@
 """What is written in place of a file is there whole, or not at all."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -10,18 +11,34 @@ from gateway.errors import GatewayError
 from gateway.whole_file import replacing
 
 
-def write(file: Path, content: bytes, mode: int = 0o600) -> None:
-    with replacing(file, mode) as sink:
+def write(file: Path, content: bytes) -> None:
+    with replacing(file) as sink:
         sink.write(content)
         assert not file.exists() or file.read_bytes() != content
 
 
-@pytest.mark.parametrize("mode", [0o600, 0o644])
-def test_file_is_there_at_the_end_with_its_mode(tmp_path: Path, mode: int) -> None:
-    write(tmp_path / "a", b"new", mode)
+def test_file_is_there_at_the_end_for_its_owner_alone(tmp_path: Path) -> None:
+    write(tmp_path / "a", b"new")
     assert (tmp_path / "a").read_bytes() == b"new"
-    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == mode
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [tmp_path / "a"]
+
+
+@pytest.mark.parametrize("refused", [0, errno.EINVAL])
+def test_its_name_is_on_disk_too_where_the_file_system_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: int
+) -> None:
+    synced: list[list[Path]] = []
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            synced.append(list(tmp_path.iterdir()))
+            if refused:
+                raise OSError(refused, os.strerror(refused))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write(tmp_path / "a", b"new")
+    assert synced == [[tmp_path / "a"]]
 
 
 @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
