@@ -81,6 +81,7 @@ class Street:
         monkeypatch.setattr(self.check, "GOING_BACK", self.run / "kogge-going-back")
         self.installed, self.half_installed, self.runs, self.timer = NEWER, False, True, True
         self.is_installed, self.says = b"installed", b'{"health": "degraded"}\n'
+        self.active_state = "active"
         self.steps, self.cut_at, self.is_off = 0, cut_at, False
         (self.room / "before.json").write_text('{"health": "healthy"}')
         self._database("kogge.db.v8.bak", OLDER)
@@ -114,12 +115,15 @@ class Street:
         if self.is_off:
             raise PowerCut
 
-    def _program(self, words: list[str], **_: object) -> "subprocess.CompletedProcess[bytes]":
+    def _program(self, words: list[str], **_: object) -> "subprocess.CompletedProcess[str | bytes]":
         self._power(0.0)
-        said, code = b"", 0
+        said: str | bytes = b""
+        code = 0
         match [str(word) for word in words]:
             case ["kogge", *_]:
                 said = self.says
+            case ["systemctl", "show", *_]:
+                said = f"ActiveState={self.active_state}\n"
             case ["systemctl", "stop", *_]:
                 self.runs = False
             case ["systemctl", "start", *_]:
@@ -244,6 +248,15 @@ def test_package_that_is_not_whole_goes_back_whatever_it_says_of_itself(
     street.is_installed, street.says = b"half-installed", b'{"health": "healthy"}\n'
     assert street.goes_back() == 0
     assert street.is_back()
+
+
+def test_version_that_somebody_has_stopped_is_not_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    street = Street(tmp_path, monkeypatch, cut_at=-1.0)
+    street.active_state, street.runs, street.says = "inactive", False, b""
+    assert street.goes_back() == 0
+    assert (street.installed, street.runs, street.timer) == (NEWER, False, False)
 
 
 def test_what_the_older_version_said_may_be_cut_short(
