@@ -2,101 +2,26 @@
 
 import asyncio
 import csv
-import io
 import json
 import os
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from bounds_tools import damage
+from buffer_verb import BOTH, OTHER, daemon, fill, filled, kogge, write_config
 from kogge import loaded_by
 from messages import check
-from socket_daemon import answering
-from store_tools import MOMENT, World, event, next_batch, reading
+from store_tools import MOMENT, World, next_batch, reading
 
 from gateway.cli import main
-from gateway.cli.buffer_words import listed
-from gateway.diagnostics import buffering
-from gateway.diagnostics.control import Control
-from gateway.diagnostics.watch import Watch
-from gateway.lorawan.session import Changes
-from gateway.records import Record
-from gateway.store.bounds import DAY, Bounds
-from gateway.store.buffer import Buffer
-
-OTHER = "70b3d57ed0000002"
-BOUNDS = Bounds(30 * DAY, 2**30, 2**28)
 
 
 @pytest.fixture
 def config(world: World) -> Path:
-    """A kogge.toml whose database is the world's."""
-    file = world.path.with_name("kogge.toml")
-    file.write_text(
-        '[gateway]\nstate_dir = "."\ncontrol_socket = "kogge.sock"\n'
-        '[mqtt]\nurl = "mqtt://127.0.0.1"\nplain_is_ok = true\n',
-        encoding="utf-8",
-    )
-    (world.path.parent / "devices.toml").write_text("", encoding="utf-8")
-    return file
-
-
-@asynccontextmanager
-async def daemon(world: World) -> AsyncIterator[Buffer]:
-    """As much of one as has a buffer and answers."""
-    async with world.store() as store:
-        buffer = Buffer(
-            store, 1.0, world.say_safe, now=lambda: world.time, clock=world.clock(), archive=1e6
-        )
-        await buffer.open()
-        control = Control(
-            world.path.with_name("kogge.sock"),
-            dict,
-            Watch(),
-            {
-                "buffer": lambda request: buffering.answer(
-                    request, buffer=buffer, store=store, bounds=BOUNDS, clock=world.clock()
-                )
-            },
-        )
-        async with answering(control):
-            yield buffer
-        await buffer.close()
-
-
-async def kogge(config: Path, *words: str) -> int:
-    words = (words[0], "--config", str(config), *words[1:])
-    return await asyncio.to_thread(main, ["buffer", *words])
-
-
-async def fill(buffer: Buffer, *records: Record) -> None:
-    await buffer.keep(records, Changes())
-
-
-RECORDS: list[Record] = [
-    reading(1, measurements={"temperature": -3.5, "state": "=1+2"}, name="@home"),
-    event(2),
-    reading(3, device=OTHER, measurements={"=distance": 4, "occupied": True}, units={}),
-    reading(4, measurements={}, payload="00ff", error="-no codec"),
-]
-
-
-@asynccontextmanager
-async def filled(world: World, *, running: bool) -> AsyncIterator[Buffer]:
-    async with daemon(world) as buffer:
-        await fill(buffer, *RECORDS)
-        if running:
-            yield buffer
-    if not running:
-        yield buffer
-
-
-BOTH = pytest.mark.parametrize("running", [True, False], ids=["daemon", "at rest"])
+    return write_config(world)
 
 
 @BOTH
@@ -307,122 +232,3 @@ async def test_wrong_wishes_are_told_apart(
 def test_sqlite_utils_waits_until_it_is_needed() -> None:
     assert "sqlite_utils" not in loaded_by("buffer", "--help")
     assert "gateway.cli.buffer" in loaded_by("buffer", "--help")
-
-
-@BOTH
-async def test_verify_finds_nothing_wrong_where_nothing_is(
-    world: World, config: Path, capsys: pytest.CaptureFixture[str], running: bool
-) -> None:
-    async with filled(world, running=running):
-        assert await kogge(config, "verify", "--json") == 0
-    assert json.loads(capsys.readouterr().out) == {
-        "ok": True, "records": 4, "damaged": 0, "faults": [],
-        "structure": None if running else True,
-    }  # fmt: skip
-
-
-@BOTH
-async def test_verify_finds_a_bit_that_has_flipped(
-    world: World, config: Path, capsys: pytest.CaptureFixture[str], running: bool
-) -> None:
-    async with filled(world, running=False):
-        damage(world, [0])
-    if running:
-        async with daemon(world):
-            assert await kogge(config, "verify") == 1
-    else:
-        assert await kogge(config, "verify") == 1
-    assert "4 CANNOT" in capsys.readouterr().out
-
-
-async def test_verify_finds_numbers_that_do_not_agree(
-    world: World, config: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    async with filled(world, running=False):
-        with closing(sqlite3.connect(world.path)) as card, card:
-            card.execute("UPDATE counter SET reserved = 1")
-            card.execute("INSERT INTO archive VALUES (7, 1, 1, NULL, NULL, NULL)")
-            card.execute("INSERT INTO segment SELECT first + 1, 1, NULL, x'' FROM segment")
-        assert await kogge(config, "verify") == 1
-    said = capsys.readouterr().out
-    assert "overlaps" in said
-    assert "not reserved" in said
-    assert "1 rows of archive have none in archive_block" in said
-
-
-async def test_purge_gives_up_what_it_names_and_asks_before(
-    world: World, config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with daemon(world) as buffer:
-        await fill(buffer, *RECORDS)
-        world.time += 1
-        await buffer.flush()
-        monkeypatch.setattr("sys.stdin", io.StringIO("no\n"))
-        assert await kogge(config, "purge", "--all") == 1
-        assert buffer.backlog == 4
-        assert await kogge(config, "purge") == 64
-        assert await kogge(config, "purge", "--device", OTHER, "--archive") == 64
-        capsys.readouterr()
-        monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
-        assert await kogge(config, "purge", "--device", OTHER.upper(), "--json") == 0
-        assert json.loads(capsys.readouterr().out) == {
-            "purged": 1, "archived": 0, "records": 4,  # three, and the gap
-        }  # fmt: skip
-        assert await kogge(config, "purge", "--all", "--archive", "--yes") == 0
-        assert "purged: 2 readings, and 0 of the archive" in capsys.readouterr().out
-
-
-async def test_only_a_daemon_purges(
-    world: World, config: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    async with filled(world, running=False):
-        assert await kogge(config, "purge", "--all", "--yes") == 69
-    assert "no daemon runs" in capsys.readouterr().err
-
-
-async def test_nobody_is_asked_to_be_sure_where_no_daemon_runs_that_could_purge(
-    world: World, config: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    async with filled(world, running=False):
-        assert await kogge(config, "purge", "--all") == 69
-    said = capsys.readouterr()
-    assert "no daemon answers" in said.err
-    assert "Type yes" not in said.out + said.err
-
-
-def test_event_says_nothing_of_what_is_empty() -> None:
-    record = {"id": "5d", "type": "radio", "at": None, "state": "receiving", "reason": ""}
-    assert listed(record).endswith("  receiving")
-
-
-async def test_repair_saves_what_can_be_read_and_keeps_the_damaged(
-    world: World, config: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    async with daemon(world) as buffer:
-        await fill(buffer, *(reading(n, payload=f"{n:08x}") for n in range(5000)))
-    tear(world.path)
-    assert await kogge(config, "verify") == 1
-    assert await kogge(config, "repair") == 0
-    assert "kogge.db.damaged-1" in capsys.readouterr().out
-    assert await kogge(config, "repair", "--json") == 0
-    assert json.loads(capsys.readouterr().out) == {"repaired": False, "what": ""}
-    async with daemon(world) as buffer:
-        assert 4000 < buffer.backlog <= 5000
-
-
-def tear(path: Path) -> None:
-    """A page in the middle is gone."""
-    with path.open("r+b") as card:
-        card.seek(path.stat().st_size // 2 // 1024 * 1024)
-        card.write(b"\xa5" * 1024)
-
-
-async def test_a_running_daemon_has_its_database_to_itself(
-    world: World, config: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    async with filled(world, running=True):
-        assert await kogge(config, "repair") == 1
-        assert "stop it first" in capsys.readouterr().err
-        config.with_name("kogge.sock").unlink()  # as if it did not answer
-        assert await kogge(config, "repair") == 69
-    assert "in use by a daemon" in capsys.readouterr().err
