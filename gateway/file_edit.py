@@ -53,7 +53,6 @@ def alone(file: Path) -> Iterator[Path]:
     try:
         fcntl.flock(directory, fcntl.LOCK_EX)
         yield real
-        os.fsync(directory)
     finally:
         os.close(directory)
 

@@ -36,18 +36,24 @@ def replacing(file: Path) -> Iterator[BinaryIO]:
             sink.flush()
             os.fsync(new)
         beside.replace(file)
-        _sync(file.parent)
+        _sync_name(file)
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
 
 
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _sync_name(file: Path) -> None:
     try:
-        os.fsync(descriptor)
+        sync(file.parent)
     except OSError as error:
         if error.errno != errno.EINVAL:  # a share (SMB) does that by itself, or not at all
             raise
+
+
+def sync(path: Path) -> None:
+    """A file's content, or what a directory has. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)

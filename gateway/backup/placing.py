@@ -16,6 +16,7 @@ from gateway.backup import contents
 from gateway.backup.contents import Part
 from gateway.errors import BackupError
 from gateway.store import opening
+from gateway.whole_file import sync
 
 KEPT: Final = "before-restore"
 STATE: Final = (contents.KEYS, contents.IMAGE)
@@ -51,7 +52,7 @@ def _state_ready(name: str, parts: Mapping[str, Part], target: Path, room: Path)
     if name != contents.IMAGE and _has(target, new.read_bytes()):
         return {}
     contents.give(new, parts[name].owned)
-    opening.sync(new)
+    sync(new)
     return {target: new}
 
 
@@ -68,7 +69,7 @@ def _write_beside(new: Path, target: Path, part: Part) -> None:
         new.touch(mode=0o600)
         new.write_bytes(part.content)
         contents.give(new, part.owned)
-        opening.sync(new)
+        sync(new)
 
 
 @contextmanager
@@ -93,7 +94,7 @@ def put(made_ready: Ready, database: Path) -> tuple[list[Path], list[Path]]:
                 new.replace(target)
                 written.append(target)
         for directory in {target.parent for target in written}:
-            opening.sync(directory)
+            sync(directory)
     return written, kept
 
 
@@ -102,10 +103,10 @@ def _marked(database: Path) -> Iterator[None]:
     """Not taken away by whatever ends it early."""
     mark = database.with_name(opening.BEGUN)
     mark.touch(mode=0o600)
-    opening.sync(mark.parent)
+    sync(mark.parent)
     yield
     mark.unlink()
-    opening.sync(mark.parent)
+    sync(mark.parent)
 
 
 def _keep(target: Path) -> list[Path]:

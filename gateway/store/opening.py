@@ -18,6 +18,7 @@ from typing import Final
 from gateway.errors import StoreError
 from gateway.store import wal
 from gateway.store.damage import Damaged
+from gateway.whole_file import sync
 
 # page_size comes before the first table; small pages spare the card (docs/performance.md);
 # cache_size (256 KiB; the kernel has the pages too) opens the file: after locking_mode, or there is
@@ -134,12 +135,3 @@ def rename(old: Path, new: Path) -> None:
     """On disk when this returns."""
     old.rename(new)
     sync(new.parent)
-
-
-def sync(path: Path) -> None:
-    """A file's content, or what a directory has."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

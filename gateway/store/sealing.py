@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.errors import ConfigError
+from gateway.whole_file import replacing
 from native import crypto
 
 CREDENTIAL: Final = "kogge-key"
@@ -59,23 +60,12 @@ def _parse(content: bytes, file: Path) -> list[bytes]:
 
 def make_key(file: Path) -> bytes:
     """A new key, on disk for good when this returns; root makes it for the directory's owner."""
-    key, new = os.urandom(SIZE), file.with_name(f"{file.name}.new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
+    key = os.urandom(SIZE)
+    with replacing(file) as sink:
         if os.geteuid() == 0:
             owner = file.parent.stat()
-            os.fchown(descriptor, owner.st_uid, owner.st_gid)
-        os.write(descriptor, f"{key.hex()}\n".encode())
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    new.replace(file)
-    directory = os.open(file.parent, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+            os.fchown(sink.fileno(), owner.st_uid, owner.st_gid)
+        sink.write(f"{key.hex()}\n".encode())
     return key
 
 

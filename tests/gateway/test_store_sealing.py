@@ -141,9 +141,9 @@ def test_key_is_on_disk_before_it_is_used(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(
         os, "fsync", lambda fd: synced.append(str(Path(f"/proc/self/fd/{fd}").readlink()))
     )
-    (tmp_path / "kogge.key.new").write_text("left by a power cut")
+    (tmp_path / ".kogge.key.new").write_text("left by a power cut")
     key = make_key(tmp_path / "kogge.key")
-    assert synced == [str(tmp_path / "kogge.key.new"), str(tmp_path)]
+    assert synced == [str(tmp_path / ".kogge.key.new"), str(tmp_path)]
     assert read_keys(tmp_path) == [key]
 
 
