@@ -1,6 +1,8 @@
 """Which records go in which batch: the two lanes, lingering, what is returned."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -25,10 +27,17 @@ async def test_live_goes_first_and_backlog_oldest_first(world: World) -> None:
         assert [batch.historical for batch in batches] == [False, True, True]
 
 
+@asynccontextmanager
+async def with_backlog(world: World, segments: int) -> AsyncIterator[Buffer]:
+    """A buffer that finds so many on disk, full ones."""
+    async with world.buffer() as buffer:
+        await buffer.keep([reading(n) for n in range(segments * SEGMENT_RECORDS)], Changes())
+    async with world.buffer() as buffer:
+        yield buffer
+
+
 async def test_backlog_is_read_while_a_part_of_it_goes_out(world: World) -> None:
-    async with world.buffer() as buffer:
-        await buffer.keep([reading(n) for n in range(3 * SEGMENT_RECORDS)], Changes())
-    async with world.buffer() as buffer:
+    async with with_backlog(world, 3) as buffer:
         await next_batch(buffer, SEGMENT_RECORDS)
         await until(lambda: buffer._lanes.late)
         assert len(buffer._lanes.late) == SEGMENT_RECORDS
@@ -52,9 +61,7 @@ async def reads_ahead_in_vain(buffer: Buffer, monkeypatch: pytest.MonkeyPatch) -
 async def test_reading_ahead_that_fails_ends_run_though_no_next_batch_comes(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with world.buffer() as buffer:
-        await buffer.keep([reading(n) for n in range(2 * SEGMENT_RECORDS)], Changes())
-    async with world.buffer() as buffer:
+    async with with_backlog(world, 2) as buffer:
         await reads_ahead_in_vain(buffer, monkeypatch)
         with pytest.raises(StoreError, match="ours"):
             await asyncio.wait_for(buffer.run(), HUNG)
@@ -63,9 +70,7 @@ async def test_reading_ahead_that_fails_ends_run_though_no_next_batch_comes(
 async def test_close_writes_all_and_tells_that_reading_ahead_has_failed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with world.buffer() as buffer:
-        await buffer.keep([reading(n) for n in range(2 * SEGMENT_RECORDS)], Changes())
-    async with world.buffer() as buffer:
+    async with with_backlog(world, 2) as buffer:
         await reads_ahead_in_vain(buffer, monkeypatch)
         buffer.add(reading(999))
         with pytest.raises(StoreError, match="ours"):
@@ -76,9 +81,7 @@ async def test_close_writes_all_and_tells_that_reading_ahead_has_failed(
 async def test_what_is_purged_while_it_is_read_ahead_is_told_and_not_handed_out(
     world: World,
 ) -> None:
-    async with world.buffer() as buffer:
-        await buffer.keep([reading(n) for n in range(3 * SEGMENT_RECORDS)], Changes())
-    async with world.buffer() as buffer:
+    async with with_backlog(world, 3) as buffer:
         batch = await next_batch(buffer, SEGMENT_RECORDS)
         assert await buffer.purge(lambda _: True) == 2 * SEGMENT_RECORDS
         buffer.delivered(batch)
