@@ -103,7 +103,7 @@ def _list(args: argparse.Namespace) -> int:
     from gateway.cli.devices_words import table
 
     if args.names:
-        return _name(args)
+        return _list_names(args)
     found = known(args)
     if args.json:
         print(json.dumps(_told(found, devices=found.devices)))
@@ -112,8 +112,8 @@ def _list(args: argparse.Namespace) -> int:
     return found.exit
 
 
-def _name(args: argparse.Namespace) -> int:
-    """By whatever is one word to a shell, their DevEUIs and names: kogge completion asks for it."""
+def _list_names(args: argparse.Namespace) -> int:
+    """Names and DevEUIs that are one word to a shell: what `kogge completion` asks for at Tab."""
     devices = of_daemon_or_file(args)
     words = [one[key] for key in ("name", "dev_eui") for one in devices]
     print("\n".join(filter(ONE_WORD.fullmatch, dict.fromkeys(words))))
